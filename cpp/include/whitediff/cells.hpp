@@ -1,0 +1,56 @@
+#pragma once
+
+#include <vector>
+
+#include "whitediff/geometry.hpp"
+
+namespace whitediff {
+
+/// A part of the frame that is filtered with one filter.
+struct Cell {
+  Box box;       ///< The pixels that the cell gives to the result (its inner box).
+  Box expanded;  ///< The pixels that it reads: `box` and a border, inside the frame.
+
+  bool operator==(const Cell&) const = default;
+};
+
+/// What becomes of pixels that several cells give.
+enum class Reduction {
+  crossfade,  ///< Mean weighted with the distance to the edge of each box: no seams.
+  average,    ///< Plain mean.
+  copy,       ///< The cell that comes last in the list.
+};
+
+/// Cells of equal size, to within a pixel, that cover a frame.
+/// @param rows, columns  numbers of cells, at least 1, at most the frame's height and width.
+/// @param overlap        pixels that neighbouring boxes share.
+/// @param border         pixels by which `expanded` exceeds `box`, as far as the frame goes.
+/// @throws std::invalid_argument if a number is out of range.
+std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, int border);
+
+/// Checks cells that a caller gives.
+/// @throws std::invalid_argument if there is none, a box is empty or not inside its expanded box,
+///         an expanded box is not inside the frame, or a pixel of the frame is in no box.
+void check_cells(const std::vector<Cell>& cells, Shape frame);
+
+/// The weights with which cells make the result, pixel by pixel; those of one pixel sum to one.
+class Blend {
+ public:
+  /// Keeps a reference to the cells.
+  Blend(const std::vector<Cell>& cells, Reduction reduction);
+
+  /// Weights of the pixels box.x0 .. box.x1 - 1 of the cell in row y of the frame.
+  /// @param weights  room for as many values as the box is wide.
+  void row(std::size_t cell, int y, double* weights) const;
+
+  /// The cells in groups without overlap inside a group; what a pixel gets is added group by
+  /// group, in an order that no scheduling changes.
+  std::vector<std::vector<std::size_t>> rounds() const;
+
+ private:
+  const std::vector<Cell>& cells_;
+  Reduction reduction_;
+  std::vector<std::vector<std::size_t>> neighbours_;
+};
+
+}  // namespace whitediff

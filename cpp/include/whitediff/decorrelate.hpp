@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+
+#include "whitediff/whiten.hpp"
+
+namespace whitediff {
+
+/// Which image was convolved with the matching kernel.
+enum class Convolved { template_image, science_image };
+
+struct DecorrelateOptions {
+  WhitenOptions whiten;  ///< whiten.psf is the PSF of the difference image (mode score: of the
+                         ///< science image).
+  Convolved convolved = Convolved::template_image;
+  /// The factor by which the difference was multiplied after the subtraction. Default: 1 if the
+  /// template was convolved, 1 / (kernel sum at the centre of the frame) if the science image was.
+  std::optional<double> scale;
+  /// Mode score: the kernel with which the science image was correlated; default: its PSF.
+  KernelPtr pre_kernel;
+};
+
+/// Makes the noise of a difference image D = S - K*T white (DMTN-021, DMTN-179).
+///
+/// Template convolved: D = scale (S - K*T). Science convolved: D = scale (K*S - T).
+/// Mode score: the difference is a likelihood image, D = scale (p' - K*T) where p' is the science
+/// image correlated with the pre-kernel p, and the result is the optimal detection image.
+/// @param science, template_image  variances of the raw images, with their masks; kernels empty.
+/// @throws std::invalid_argument as `whiten`, and if a kernel or weight is given with a variance,
+///         mode score comes with a convolved science image or without PSF and pre-kernel, a
+///         pre-kernel comes without mode score, or the kernel's sum is zero where it divides.
+template <class T>
+Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& science,
+                        const NoiseSource<T>& template_image, KernelPtr kernel,
+                        const DecorrelateOptions& options = {});
+
+}  // namespace whitediff

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <stdexcept>
+
+namespace whitediff {
+
+/// A computation that cannot be done though its arguments are well formed
+/// (FFTW makes no plan).
+/// Bad arguments raise std::invalid_argument instead.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace whitediff

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <vector>
+
+#include "whitediff/image.hpp"
+#include "whitediff/noise_model.hpp"
+
+namespace whitediff {
+
+/// What the filtered image is for.
+enum class Mode {
+  difference,  ///< White noise, fluxes kept: psi(k) = sqrt(P(0) / P(k)) (DMTN-021, DMTN-179).
+  score,       ///< Optimal detection of point sources: F(k) = P(0) conj(phi_D(k)) / P(k).
+};
+
+/// How a filter is made from the noise of an image.
+struct FilterOptions {
+  Mode mode = Mode::difference;
+  /// Where P(k) is less than this fraction of its maximum, it is held there. The gain of a
+  /// whitening filter is then at most power_floor^-1/2. Only matters where every input went
+  /// through a kernel.
+  double power_floor = 1e-10;
+  /// The error, in units of the noise, at which the tail of a filter may be cut off.
+  double tolerance = 1e-5;
+};
+
+/// A filter as a small image in real space, and what it does to the noise.
+struct FilterImage {
+  Image<double> image;        ///< Odd height and width, zero shift in the middle pixel.
+  std::vector<double> gains;  ///< Of every source: mean over k of |F(k) a_i(k)|^2.
+  long clipped_modes = 0;     ///< Modes of the grid used whose power was held at the floor.
+};
+
+/// How far a filter reaches.
+struct FilterSupport {
+  int radius = 0;     ///< In pixels: what lies farther away is within the tolerance.
+  int grid = 0;       ///< Side of the Fourier grid on which the filter is found.
+  double error = 0.0; ///< The cut-off error, in units of the noise.
+};
+
+/// The least radius that serves the noise at all these positions.
+///
+/// The error of cutting F at R is weighted by the power:
+/// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P. Where no radius up to the limit of 192 pixels meets the
+/// tolerance, that limit is returned with the error that it leaves.
+/// @throws std::invalid_argument if the noise has no power at k = 0, or (mode score) no PSF.
+FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
+                             const FilterOptions& options);
+
+/// The filter at one position in real space, out to the radius of `support`.
+FilterImage filter_image(const LocalNoise& noise, const FilterOptions& options,
+                         const FilterSupport& support);
+
+/// What carries the variance planes of the sources to that of the filtered image: the image-space
+/// squares of c_i = F a_i, one image a source, zero shift in the middle pixel. They reach as far as
+/// all but 1e-6 of the variance does, and their sums are the gains.
+std::vector<Image<double>> squared_responses(const LocalNoise& noise, const FilterOptions& options,
+                                             const FilterSupport& support);
+
+}  // namespace whitediff

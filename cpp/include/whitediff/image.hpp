@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <type_traits>
+
+#include "whitediff/geometry.hpp"
+
+namespace whitediff {
+
+/// A rectangle of pixels that somebody else owns: rows are contiguous, `stride` elements apart.
+/// `ImageView<const T>` promises not to write.
+template <class T>
+class ImageView {
+ public:
+  ImageView() = default;
+  ImageView(T* data, Shape shape, std::ptrdiff_t stride)
+      : data_(data), shape_(shape), stride_(stride) {}
+  ImageView(T* data, Shape shape) : ImageView(data, shape, shape.width) {}
+  /// A view for reading of one for writing.
+  template <class U>
+    requires(std::is_same_v<const U, T>)
+  ImageView(const ImageView<U>& other)
+      : ImageView(other.data(), other.shape(), other.stride()) {}
+
+  T* data() const { return data_; }
+  Shape shape() const { return shape_; }
+  int height() const { return shape_.height; }
+  int width() const { return shape_.width; }
+  std::ptrdiff_t stride() const { return stride_; }
+  bool empty() const { return data_ == nullptr || shape_.size() == 0; }
+  Box box() const { return {0, 0, shape_.width, shape_.height}; }
+  T* row(int y) const { return data_ + y * stride_; }
+  T& operator()(int y, int x) const { return row(y)[x]; }
+  /// The part inside `box`, which must lie inside the view.
+  ImageView cut(const Box& box) const { return {row(box.y0) + box.x0, box.shape(), stride_}; }
+
+ private:
+  T* data_ = nullptr;
+  Shape shape_;
+  std::ptrdiff_t stride_ = 0;
+};
+
+namespace detail {
+
+/// Memory to be freed with std::free, in huge pages where the system has them.
+/// @throws std::bad_alloc if there is none left.
+void* zeroed_memory(std::size_t bytes);
+
+}  // namespace detail
+
+/// A rectangle of pixels with its own contiguous memory, zero to begin with. Move only.
+template <class T>
+class Image {
+  static_assert(std::is_trivial_v<T>, "pixels are plain numbers");
+
+ public:
+  Image() = default;
+  explicit Image(Shape shape)
+      : data_(static_cast<T*>(detail::zeroed_memory(shape.size() * sizeof(T)))), shape_(shape) {}
+
+  T* data() { return data_.get(); }
+  const T* data() const { return data_.get(); }
+  Shape shape() const { return shape_; }
+  T* row(int y) { return data_.get() + static_cast<std::ptrdiff_t>(y) * shape_.width; }
+  const T* row(int y) const {
+    return data_.get() + static_cast<std::ptrdiff_t>(y) * shape_.width;
+  }
+  T& operator()(int y, int x) { return row(y)[x]; }
+  const T& operator()(int y, int x) const { return row(y)[x]; }
+  ImageView<T> view() { return {data_.get(), shape_}; }
+  ImageView<const T> view() const { return {data_.get(), shape_}; }
+  /// Hands the memory, to be freed with std::free, to the caller; the image is empty then.
+  T* release() {
+    shape_ = {};
+    return data_.release();
+  }
+
+ private:
+  struct Free {
+    void operator()(T* pointer) const { std::free(pointer); }
+  };
+  std::unique_ptr<T[], Free> data_;
+  Shape shape_;
+};
+
+}  // namespace whitediff

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+#include "whitediff/image.hpp"
+
+namespace whitediff {
+
+/// Which pixels statistics leave out: those whose mask has one of the `ignore` bits.
+struct PixelMask {
+  ImageView<const std::int32_t> bits;  ///< Of the shape of the image; empty: nothing is masked.
+  std::int32_t ignore = 0;
+
+  bool active() const { return !bits.empty() && ignore != 0; }
+  PixelMask cut(const Box& box) const { return {bits.empty() ? bits : bits.cut(box), ignore}; }
+};
+
+/// Clipped statistics of a plane.
+struct ClippedMean {
+  double mean = 0.0;     ///< NaN where `count` is 0.
+  std::size_t used = 0;  ///< Finite, unmasked pixels before clipping.
+  double minimum = 0.0;  ///< The least of them; NaN where there is none.
+};
+
+/// The mean of the finite, unmasked pixels after three rounds of 3-sigma clipping.
+///
+/// The first centre is the median and the first sigma 0.741 times the interquartile range (linear
+/// interpolation between ranks); later ones are the mean and the standard deviation of what is
+/// kept. Rubin's computeVarianceMean takes the same.
+template <class T>
+ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask = {});
+
+}  // namespace whitediff

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <variant>
+#include <vector>
+
+#include "whitediff/cells.hpp"
+#include "whitediff/filter.hpp"
+#include "whitediff/image.hpp"
+#include "whitediff/noise_model.hpp"
+
+namespace whitediff {
+
+/// How the variance plane of the result is made.
+enum class VariancePropagation {
+  estimate,  ///< sum_i v_i(x) * mean over k of |c_i(k)|^2
+  full,      ///< sum_i v_i convolved with the image-space square of c_i
+};
+
+/// One raw input image of independent pixel noise.
+template <class T>
+struct NoiseSource {
+  /// Of the shape of the image, or one number for all pixels; >= 0, non-finite pixels allowed.
+  std::variant<double, ImageView<const T>> variance;
+  std::vector<KernelPtr> kernels;      ///< What the image went through.
+  double weight = 1.0;                 ///< What it was multiplied by.
+  ImageView<const std::int32_t> mask;  ///< For the clipped mean of the variance; may be empty.
+};
+
+/// Called in the calling thread as cells are done; what it throws ends the computation.
+using Progress = std::function<void(std::size_t done, std::size_t total)>;
+
+struct WhitenOptions {
+  FilterOptions filter;
+  /// A filter for every cell; if false, one for the frame: kernels at its centre, clipped mean
+  /// variances of whole planes.
+  bool spatially_varying = true;
+  VariancePropagation variance = VariancePropagation::estimate;
+  /// Kernels whose product is the PSF of the image; mode score needs it.
+  std::vector<KernelPtr> psf;
+  Point xy0;  ///< Position of pixel [0, 0], for kernels and PSF.
+  ImageView<const std::int32_t> mask;  ///< Of the image; may be empty.
+  std::int32_t ignore_mask = 0;        ///< Pixels with one of these bits are left out of statistics.
+  /// Empty: found from the filter and the cost. Where an expanded box is empty, the border is found.
+  std::vector<Cell> cells;
+  Reduction reduction = Reduction::crossfade;
+  int n_threads = 0;  ///< 0: all cores that the process may use. Never changes the result.
+  Progress progress;
+};
+
+/// An image of white noise, and how it was made.
+template <class T>
+struct Whitened {
+  Image<T> image;
+  Image<T> variance;
+  std::vector<Cell> cells;
+  NoiseModel noise;       ///< At the centre of every cell; at that of the frame if not varying.
+  FilterOptions filter;
+  FilterSupport support;
+  int border = 0;         ///< Of automatic cells; that the filter asks for, where cells were given.
+  int n_threads = 0;
+  long clipped_modes = 0; ///< Modes held at the power floor, over all filters.
+};
+
+/// Makes the noise of an image white: any linear combination of raw images with independent pixels.
+///
+/// Non-finite pixels are filled with the mean of the cell's finite, unmasked pixels for the
+/// filtering and put back after it; beyond the frame the image is zero. A non-finite variance
+/// counts as the mean variance and is put back.
+/// @param image    at least one pixel; non-finite pixels allowed.
+/// @param sources  at least one.
+/// @throws std::invalid_argument for shapes that differ, a kernel larger than the image, a
+///         negative variance, a variance plane without a usable pixel, no total variance, cells
+///         that do not cover the frame, mode score without a PSF, a kernel that gives non-finite
+///         values.
+/// @throws Error if FFTW makes no plan.
+template <class T>
+Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
+                   const WhitenOptions& options = {});
+
+/// The filter of every position of the noise model of a result.
+std::vector<FilterImage> filter_images(const NoiseModel& noise, const FilterOptions& options,
+                                       const FilterSupport& support, int n_threads = 0);
+
+/// The PSF of the filtered image at every position.
+std::vector<Image<double>> whitened_psfs(const NoiseModel& noise, const FilterOptions& options,
+                                         const FilterSupport& support, int n_threads = 0);
+
+}  // namespace whitediff

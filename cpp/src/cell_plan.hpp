@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "whitediff/cells.hpp"
+
+namespace whitediff {
+
+/// What limits the cells of a frame.
+struct CellLimits {
+  int border = 0;           ///< Pixels that a cell must read beyond its box.
+  double widest = 0.0;      ///< The greatest width of a box for which the filter varies little.
+  double highest = 0.0;     ///< Likewise the height.
+  std::size_t pixel_size = 4;  ///< Bytes of a pixel.
+};
+
+/// The cells that cover a frame at the least cost.
+std::vector<Cell> plan_cells(Shape frame, const CellLimits& limits);
+
+/// The shape of the transform that filters each of the cells without wrapping around: a filter
+/// of this radius finds zeros where it reaches out of the expanded box.
+Shape transform_shape(const std::vector<Cell>& cells, int radius);
+
+}  // namespace whitediff

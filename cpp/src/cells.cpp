@@ -1,0 +1,143 @@
+#include "whitediff/cells.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+namespace whitediff {
+namespace {
+
+/// How deep a pixel lies inside a run of pixels: 1/2 at either end.
+double depth(int position, int begin, int end) {
+  return std::min(position - begin, end - 1 - position) + 0.5;
+}
+
+void require(bool condition, const std::string& message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+/// The first pixel of the frame in no box, as y * width + x; the frame's size if there is none.
+std::size_t first_uncovered(const std::vector<Cell>& cells, Shape frame) {
+  std::vector<bool> covered(frame.size());
+  for (const Cell& cell : cells) {
+    for (int y = cell.box.y0; y < cell.box.y1; ++y) {
+      const auto row = covered.begin() + static_cast<std::ptrdiff_t>(y) * frame.width;
+      std::fill(row + cell.box.x0, row + cell.box.x1, true);
+    }
+  }
+  return static_cast<std::size_t>(std::find(covered.begin(), covered.end(), false) -
+                                  covered.begin());
+}
+
+}  // namespace
+
+std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, int border) {
+  require(rows >= 1 && rows <= frame.height && columns >= 1 && columns <= frame.width,
+          "cells: expected 1 to " + std::to_string(frame.height) + " rows and 1 to " +
+              std::to_string(frame.width) + " columns, got " + std::to_string(rows) + " and " +
+              std::to_string(columns));
+  require(overlap >= 0 && border >= 0, "cells: expected overlap and border >= 0, got " +
+                                           std::to_string(overlap) + " and " +
+                                           std::to_string(border));
+  const Box whole{0, 0, frame.width, frame.height};
+  const auto edge = [](int index, int count, int size) {
+    return static_cast<int>(static_cast<long long>(size) * index / count);
+  };
+  const int before = overlap / 2;
+  const int after = overlap - before;
+  std::vector<Cell> cells;
+  for (int j = 0; j < rows; ++j) {
+    for (int i = 0; i < columns; ++i) {
+      const Box box =
+          Box{edge(i, columns, frame.width) - before, edge(j, rows, frame.height) - before,
+              edge(i + 1, columns, frame.width) + after, edge(j + 1, rows, frame.height) + after}
+              .clipped(whole);
+      cells.push_back({box, box.grown(border).clipped(whole)});
+    }
+  }
+  return cells;
+}
+
+void check_cells(const std::vector<Cell>& cells, Shape frame) {
+  require(!cells.empty(), "cells: expected at least one box, got none");
+  const Box whole{0, 0, frame.width, frame.height};
+  for (const Cell& cell : cells) {
+    require(!cell.box.empty(), "cells: expected boxes of at least one pixel, got " + to_string(cell.box));
+    require(cell.expanded.contains(cell.box), "cells: expected box " + to_string(cell.box) +
+                                                  " inside its expanded box, got " +
+                                                  to_string(cell.expanded));
+    require(whole.contains(cell.expanded), "cells: expected boxes inside the frame " +
+                                               to_string(whole) + ", got " +
+                                               to_string(cell.expanded));
+  }
+  const std::size_t gap = first_uncovered(cells, frame);
+  require(gap == frame.size(), "cells: expected boxes that cover the frame; pixel (x, y) = (" +
+                                   std::to_string(gap % frame.width) + ", " +
+                                   std::to_string(gap / frame.width) + ") is in none");
+}
+
+Blend::Blend(const std::vector<Cell>& cells, Reduction reduction)
+    : cells_(cells), reduction_(reduction), neighbours_(cells.size()) {
+  std::vector<std::size_t> order(cells.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return cells[a].box.y0 < cells[b].box.y0;
+  });
+  for (auto i = order.begin(); i != order.end(); ++i) {
+    for (auto j = i + 1; j != order.end() && cells[*j].box.y0 < cells[*i].box.y1; ++j) {
+      if (!cells[*i].box.overlaps(cells[*j].box)) continue;
+      neighbours_[*i].push_back(*j);
+      neighbours_[*j].push_back(*i);
+    }
+  }
+  for (auto& list : neighbours_) std::sort(list.begin(), list.end());
+}
+
+void Blend::row(std::size_t cell, int y, double* weights) const {
+  const Box& box = cells_[cell].box;
+  const auto share = [this](const Box& of, int x, int row) {
+    return reduction_ == Reduction::crossfade
+               ? depth(x, of.x0, of.x1) * depth(row, of.y0, of.y1)
+               : 1.0;
+  };
+  // First what the neighbours give, then the own share of the whole.
+  std::fill(weights, weights + box.width(), 0.0);
+  for (const std::size_t other : neighbours_[cell]) {
+    const Box& theirs = cells_[other].box;
+    const bool counts = reduction_ != Reduction::copy || other > cell;
+    if (!counts || y < theirs.y0 || y >= theirs.y1) continue;
+    for (int x = std::max(box.x0, theirs.x0); x < std::min(box.x1, theirs.x1); ++x) {
+      weights[x - box.x0] += share(theirs, x, y);
+    }
+  }
+  for (int x = box.x0; x < box.x1; ++x) {
+    double& weight = weights[x - box.x0];
+    if (weight == 0.0) {
+      weight = 1.0;
+    } else if (reduction_ == Reduction::copy) {
+      weight = 0.0;
+    } else {
+      const double own = share(box, x, y);
+      weight = own / (own + weight);
+    }
+  }
+}
+
+std::vector<std::vector<std::size_t>> Blend::rounds() const {
+  std::vector<std::size_t> round_of(cells_.size());
+  std::vector<std::vector<std::size_t>> rounds;
+  for (std::size_t cell = 0; cell < cells_.size(); ++cell) {
+    std::vector<bool> taken(rounds.size() + 1);
+    for (const std::size_t other : neighbours_[cell]) {
+      if (other < cell) taken[round_of[other]] = true;
+    }
+    round_of[cell] = static_cast<std::size_t>(std::find(taken.begin(), taken.end(), false) -
+                                              taken.begin());
+    if (round_of[cell] == rounds.size()) rounds.emplace_back();
+    rounds[round_of[cell]].push_back(cell);
+  }
+  return rounds;
+}
+
+}  // namespace whitediff

@@ -1,0 +1,68 @@
+#include "whitediff/decorrelate.hpp"
+
+#include <stdexcept>
+#include <string>
+
+namespace whitediff {
+namespace {
+
+void require(bool condition, const std::string& message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+template <class T>
+void require_raw(const NoiseSource<T>& source, const std::string& name) {
+  require(source.kernels.empty() && source.weight == 1.0,
+          name + ": expected a variance and a mask only; kernels and weight follow from the options");
+}
+
+}  // namespace
+
+template <class T>
+Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& science,
+                        const NoiseSource<T>& template_image, KernelPtr kernel,
+                        const DecorrelateOptions& options) {
+  require_raw(science, "science");
+  require_raw(template_image, "template");
+  require(kernel != nullptr, "kernel: expected a kernel, got none");
+  const bool science_convolved = options.convolved == Convolved::science_image;
+  const bool score = options.whiten.filter.mode == Mode::score;
+  require(score || !options.pre_kernel, "pre_kernel: expected mode score with it, got difference");
+  require(!(score && science_convolved),
+          "mode score: expected the template as the convolved image, got the science image");
+
+  std::vector<NoiseSource<T>> sources{science, template_image};
+  WhitenOptions whitening = options.whiten;
+  sources[science_convolved ? 0 : 1].kernels = {kernel};
+  if (score) {
+    KernelPtr pre_kernel = options.pre_kernel;
+    if (!pre_kernel) {
+      require(whitening.psf.size() == 1,
+              "mode score: expected a pre-kernel or the PSF of the science image, got neither");
+      pre_kernel = whitening.psf.front();
+    }
+    const KernelPtr correlated = flipped(pre_kernel);
+    sources[0].kernels = {correlated};
+    whitening.psf = {options.whiten.psf.empty() ? pre_kernel : options.whiten.psf.front(),
+                     correlated};
+  }
+
+  double scale = options.scale.value_or(1.0);
+  if (science_convolved && !options.scale) {
+    const Point middle = difference.box().center();
+    const double sum = kernel->sum({middle.x + whitening.xy0.x, middle.y + whitening.xy0.y});
+    require(sum != 0.0, "scale: expected one, since the kernel's sum is zero, got none");
+    scale = 1.0 / sum;
+  }
+  for (NoiseSource<T>& source : sources) source.weight = scale;
+  return whiten(difference, sources, whitening);
+}
+
+template Whitened<float> decorrelate(ImageView<const float>, const NoiseSource<float>&,
+                                     const NoiseSource<float>&, KernelPtr,
+                                     const DecorrelateOptions&);
+template Whitened<double> decorrelate(ImageView<const double>, const NoiseSource<double>&,
+                                      const NoiseSource<double>&, KernelPtr,
+                                      const DecorrelateOptions&);
+
+}  // namespace whitediff

@@ -1,0 +1,197 @@
+#include "whitediff/filter.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <stdexcept>
+
+#include "filter_design.hpp"
+
+namespace whitediff {
+namespace {
+
+constexpr int first_grid = 128;
+constexpr int last_grid = 512;
+constexpr double lost_variance = 1e-6;
+
+/// The share of the grid's side that the radius may take: beyond it the tail wraps around.
+double largest_share(Mode mode) { return mode == Mode::score ? 0.25 : 0.375; }
+
+/// 1 inside, 0 beyond the radius. Score filters ring wherever the noise has no power, and are
+/// faded out over the outer quarter.
+double window(int shift, int radius, Mode mode) {
+  const int distance = std::abs(shift);
+  if (distance > radius) return 0.0;
+  const double fade = 0.75 * radius;
+  if (mode == Mode::difference || distance <= fade) return 1.0;
+  const double c = std::cos(0.5 * std::numbers::pi * (distance - fade) / (radius + 1 - fade));
+  return c * c;
+}
+
+/// Signed shift of a pixel of an image whose zero shift is pixel 0.
+int shift_of(int index, int size) { return index <= size / 2 ? index : index - size; }
+
+/// The filter in real space on the whole grid, zero shift in pixel [0, 0].
+fft::Buffer<double> grid_image(const FilterDesign& design) {
+  fft::Buffer<double> image(design.grid().size());
+  design.write_filtered({}, image.data());
+  return image;
+}
+
+/// sum over k of |f(k)|^2 P(k) for the transform f of an image on the grid.
+double noise_power(const FilterDesign& design, const fft::Buffer<double>& image) {
+  const auto& transform = design.transform();
+  fft::Buffer<std::complex<double>> spectrum(transform.spectrum_size());
+  transform.forward(image.data(), spectrum.data());
+  const int width = design.grid().width;
+  double total = 0.0;
+  for (int y = 0; y < design.grid().height; ++y) {
+    const std::complex<double>* row = spectrum.data() + y * transform.stride();
+    const double* power = design.power() + y * design.stride();
+    for (int x = 0; x < transform.columns(); ++x) {
+      const bool alone = x == 0 || 2 * x == width;
+      total += (alone ? 1.0 : 2.0) * std::norm(row[x]) * power[x];
+    }
+  }
+  return total;
+}
+
+/// The error of cutting the filter of one position off.
+class Tail {
+ public:
+  Tail(const FilterDesign& design, Mode mode)
+      : design_(design), mode_(mode), image_(grid_image(design)), whole_(noise_power(design, image_)) {}
+
+  double error(int radius) const {
+    const Shape grid = design_.grid();
+    fft::Buffer<double> cut(image_);
+    for (int y = 0; y < grid.height; ++y) {
+      const double in_y = window(shift_of(y, grid.height), radius, mode_);
+      for (int x = 0; x < grid.width; ++x) {
+        const double in_x = window(shift_of(x, grid.width), radius, mode_);
+        cut[static_cast<std::size_t>(y) * grid.width + x] *= 1.0 - in_y * in_x;
+      }
+    }
+    return std::sqrt(noise_power(design_, cut) / whole_);
+  }
+
+  /// The least radius in (lower, upper] whose error is within the tolerance; upper if none is.
+  int radius(int lower, int upper, double tolerance) const {
+    while (upper - lower > 1) {
+      const int middle = (lower + upper) / 2;
+      (error(middle) <= tolerance ? upper : lower) = middle;
+    }
+    return upper;
+  }
+
+ private:
+  const FilterDesign& design_;
+  Mode mode_;
+  fft::Buffer<double> image_;
+  double whole_;
+};
+
+/// The part of a grid image within a radius of the zero shift, which moves to the middle.
+Image<double> cut_out(const fft::Buffer<double>& whole, int grid, int radius) {
+  Image<double> image({2 * radius + 1, 2 * radius + 1});
+  for (int dy = -radius; dy <= radius; ++dy) {
+    const double* row = whole.data() + static_cast<std::ptrdiff_t>((dy + grid) % grid) * grid;
+    for (int dx = -radius; dx <= radius; ++dx) {
+      image(dy + radius, dx + radius) = row[(dx + grid) % grid];
+    }
+  }
+  return image;
+}
+
+/// The radius within which all but `lost_variance` of the sum of a non-negative grid image lies.
+int radius_of(const fft::Buffer<double>& whole, int grid) {
+  std::vector<double> rings(grid / 2 + 1);
+  for (int y = 0; y < grid; ++y) {
+    for (int x = 0; x < grid; ++x) {
+      const int distance = std::max(std::abs(shift_of(y, grid)), std::abs(shift_of(x, grid)));
+      rings[distance] += whole[static_cast<std::size_t>(y) * grid + x];
+    }
+  }
+  const double lost = lost_variance * std::accumulate(rings.begin(), rings.end(), 0.0);
+  int radius = (grid - 1) / 2;
+  for (double outside = rings[grid / 2]; radius > 0; --radius) {
+    outside += rings[radius];
+    if (outside > lost) break;
+  }
+  return radius;
+}
+
+int largest_extent(const LocalNoise& noise) {
+  int extent = 1;
+  const auto include = [&](const std::vector<KernelImage>& kernels) {
+    for (const KernelImage& kernel : kernels) {
+      extent = std::max({extent, kernel.pixels.height(), kernel.pixels.width()});
+    }
+  };
+  for (const LocalSource& source : noise.sources) include(source.kernels);
+  include(noise.psf);
+  return extent;
+}
+
+}  // namespace
+
+FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
+                             const FilterOptions& options) {
+  int extent = 1;
+  for (const LocalNoise* noise : noises) extent = std::max(extent, largest_extent(*noise));
+  FilterSupport support;
+  support.grid = std::max(first_grid, fft::fast_size(3 * extent));
+  while (true) {
+    FilterDesign design({support.grid, support.grid}, options);
+    const int limit = static_cast<int>(largest_share(options.mode) * support.grid);
+    support.radius = 1;
+    support.error = 0.0;
+    for (const LocalNoise* noise : noises) {
+      design.set(*noise);
+      const Tail tail(design, options.mode);
+      double error = tail.error(support.radius);
+      if (error > options.tolerance) {
+        support.radius = tail.radius(support.radius, limit, options.tolerance);
+        error = tail.error(support.radius);
+      }
+      support.error = std::max(support.error, error);
+      if (error > options.tolerance) break;
+    }
+    if (support.error <= options.tolerance || 2 * support.grid > last_grid) return support;
+    support.grid *= 2;
+  }
+}
+
+FilterImage filter_image(const LocalNoise& noise, const FilterOptions& options,
+                         const FilterSupport& support) {
+  FilterDesign design({support.grid, support.grid}, options);
+  design.set(noise);
+  FilterImage filter{cut_out(grid_image(design), support.grid, support.radius), design.gains(),
+                     design.clipped_modes()};
+  const int radius = support.radius;
+  for (int dy = -radius; dy <= radius; ++dy) {
+    for (int dx = -radius; dx <= radius; ++dx) {
+      filter.image(dy + radius, dx + radius) *=
+          window(dy, radius, options.mode) * window(dx, radius, options.mode);
+    }
+  }
+  return filter;
+}
+
+std::vector<Image<double>> squared_responses(const LocalNoise& noise, const FilterOptions& options,
+                                             const FilterSupport& support) {
+  const Shape grid{support.grid, support.grid};
+  FilterDesign design(grid, options);
+  design.set(noise);
+  std::vector<Image<double>> responses;
+  fft::Buffer<double> whole(grid.size());
+  for (const LocalSource& source : noise.sources) {
+    design.write_filtered(source.kernels, whole.data());
+    for (double& value : whole) value = (source.weight * value) * (source.weight * value);
+    responses.push_back(cut_out(whole, support.grid, radius_of(whole, support.grid)));
+  }
+  return responses;
+}
+
+}  // namespace whitediff

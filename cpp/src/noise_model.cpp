@@ -1,0 +1,108 @@
+#include "whitediff/noise_model.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+
+namespace whitediff {
+namespace {
+
+void require_kernels(const std::vector<KernelPtr>& kernels) {
+  if (std::find(kernels.begin(), kernels.end(), nullptr) != kernels.end()) {
+    throw std::invalid_argument("noise model: expected kernels, got a null pointer");
+  }
+}
+
+}  // namespace
+
+NoiseModel::NoiseModel(std::vector<Source> sources, std::vector<KernelPtr> psf,
+                       std::vector<Point> positions, std::vector<double> variances)
+    : sources_(std::move(sources)),
+      psf_(std::move(psf)),
+      positions_(std::move(positions)),
+      variances_(std::move(variances)) {
+  if (sources_.empty()) {
+    throw std::invalid_argument("noise model: expected at least one noise source, got none");
+  }
+  for (const Source& source : sources_) {
+    require_kernels(source.kernels);
+    if (!std::isfinite(source.weight) || source.weight == 0.0) {
+      throw std::invalid_argument("noise model: expected finite, non-zero weights, got " +
+                                  std::to_string(source.weight));
+    }
+  }
+  require_kernels(psf_);
+  if (variances_.size() != positions_.size() * sources_.size()) {
+    throw std::invalid_argument("noise model: expected " +
+                                std::to_string(positions_.size() * sources_.size()) +
+                                " variances, got " + std::to_string(variances_.size()));
+  }
+  for (const double variance : variances_) {
+    if (!(std::isfinite(variance) && variance >= 0.0)) {
+      throw std::invalid_argument("noise model: expected finite variances >= 0, got " +
+                                  std::to_string(variance));
+    }
+  }
+}
+
+Shape NoiseModel::largest_kernel() const {
+  Shape largest{1, 1};
+  const auto include = [&](const std::vector<KernelPtr>& kernels) {
+    for (const KernelPtr& kernel : kernels) {
+      largest.height = std::max(largest.height, kernel->shape().height);
+      largest.width = std::max(largest.width, kernel->shape().width);
+    }
+  };
+  for (const Source& source : sources_) include(source.kernels);
+  include(psf_);
+  return largest;
+}
+
+NoiseModel::Batch NoiseModel::batch(std::span<const std::size_t> indices) const {
+  std::vector<Point> points;
+  for (const std::size_t index : indices) points.push_back(positions_.at(index));
+
+  Batch batch;
+  std::map<const Kernel*, const double*> evaluated;
+  const auto images_of = [&](const Kernel& kernel) {
+    const double*& images = evaluated[&kernel];
+    if (!images) {
+      std::vector<double>& values = batch.images_.emplace_back(points.size() * kernel.shape().size());
+      kernel.evaluate(points, values.data());
+      if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
+        throw std::invalid_argument("a kernel of shape " + to_string(kernel.shape()) + " gave non-finite values");
+      }
+      images = values.data();
+    }
+    return images;
+  };
+  const auto local_images = [&](const std::vector<KernelPtr>& kernels, std::size_t n) {
+    std::vector<KernelImage> images;
+    for (const KernelPtr& kernel : kernels) {
+      const double* pixels = images_of(*kernel) + n * kernel->shape().size();
+      images.push_back({{pixels, kernel->shape()}, kernel->center()});
+    }
+    return images;
+  };
+  for (std::size_t n = 0; n < points.size(); ++n) {
+    LocalNoise& local = batch.local_.emplace_back();
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      local.sources.push_back({variances_[indices[n] * sources_.size() + i], sources_[i].weight,
+                               local_images(sources_[i].kernels, n)});
+    }
+    local.psf = local_images(psf_, n);
+  }
+  return batch;
+}
+
+NoiseModel::Batch NoiseModel::batch() const {
+  std::vector<std::size_t> indices(size());
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
+  return batch(indices);
+}
+
+}  // namespace whitediff

@@ -1,0 +1,38 @@
+#include "whitediff/psf.hpp"
+
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+#include "filter_design.hpp"
+
+namespace whitediff {
+
+Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options,
+                           const FilterSupport& support) {
+  if (noise.psf.empty()) {
+    throw std::invalid_argument("whitened_psf: expected the PSF of the image, got none");
+  }
+  const Shape grid{support.grid, support.grid};
+  FilterDesign design(grid, options);
+  design.set(noise);
+  fft::Buffer<double> whole(grid.size());
+  design.write_filtered(noise.psf, whole.data());
+
+  const KernelImage& first = noise.psf.front();
+  Image<double> psf(first.pixels.shape());
+  for (int v = 0; v < first.pixels.height(); ++v) {
+    const int y = (v - first.center.y + grid.height) % grid.height;
+    for (int u = 0; u < first.pixels.width(); ++u) {
+      const int x = (u - first.center.x + grid.width) % grid.width;
+      psf(v, u) = whole[static_cast<std::size_t>(y) * grid.width + x];
+    }
+  }
+  const std::size_t size = psf.shape().size();
+  const double total = std::accumulate(psf.data(), psf.data() + size, 0.0);
+  if (total == 0.0) throw std::invalid_argument("whitened_psf: expected a PSF of non-zero sum");
+  for (std::size_t i = 0; i < size; ++i) psf.data()[i] /= total;
+  return psf;
+}
+
+}  // namespace whitediff

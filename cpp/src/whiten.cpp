@@ -1,0 +1,397 @@
+#include "whitediff/whiten.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+#include "cell_plan.hpp"
+#include "cell_worker.hpp"
+#include "filter_design.hpp"
+#include "parallel.hpp"
+#include "whitediff/psf.hpp"
+#include "whitediff/statistics.hpp"
+
+namespace whitediff {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+// A filter that changes by a relative rate g a pixel biases the noise of a box of side s that it
+// serves by g^2 s^2 / 24, first order cancelling: boxes are kept so small that this stays below.
+constexpr double largest_bias = 1e-3;
+constexpr double derivative_step = 16.0;
+constexpr int sampled_rows = 8;
+constexpr std::size_t batch_bytes = std::size_t{8} << 20;
+
+void require(bool condition, const std::string& message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+/// How much the filter changes from one position to another, relative, weighted by the power.
+class FilterChange {
+ public:
+  FilterChange(const FilterOptions& options, const FilterSupport& support)
+      : here_({support.grid, support.grid}, options),
+        there_({support.grid, support.grid}, options),
+        filter_here_(here_.transform().spectrum_size()),
+        filter_there_(here_.transform().spectrum_size()) {}
+
+  void set(const LocalNoise& noise) {
+    here_.set(noise);
+    here_.write_spectrum(filter_here_.data());
+  }
+
+  /// rms over k of the relative change of |F|^2, twice that of F.
+  double to(const LocalNoise& noise) {
+    there_.set(noise);
+    there_.write_spectrum(filter_there_.data());
+    double change = 0.0, whole = 0.0;
+    for (int y = 0; y < here_.grid().height; ++y) {
+      const auto* here = filter_here_.data() + y * here_.transform().stride();
+      const auto* there = filter_there_.data() + y * here_.transform().stride();
+      const double* power = here_.power() + y * here_.stride();
+      for (int x = 0; x < here_.transform().columns(); ++x) {
+        change += std::norm(there[x] - here[x]) * power[x];
+        whole += std::norm(here[x]) * power[x];
+      }
+    }
+    return 2.0 * std::sqrt(change / whole);
+  }
+
+ private:
+  FilterDesign here_, there_;
+  fft::Buffer<std::complex<double>> filter_here_, filter_there_;
+};
+
+template <class T>
+const ImageView<const T>* plane_of(const NoiseSource<T>& source) {
+  return std::get_if<ImageView<const T>>(&source.variance);
+}
+
+template <class T>
+void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
+           const WhitenOptions& options) {
+  require(!image.empty(), "image: expected at least one pixel, got shape " + to_string(image.shape()));
+  require(!sources.empty(), "sources: expected at least one noise source, got none");
+  const auto check_shape = [&](Shape shape, const std::string& what) {
+    require(shape == image.shape(), what + ": expected shape " + to_string(image.shape()) +
+                                        ", that of the image, got " + to_string(shape));
+  };
+  const auto check_kernels = [&](const std::vector<KernelPtr>& kernels, const std::string& what) {
+    for (const KernelPtr& kernel : kernels) {
+      require(kernel != nullptr, what + ": expected a kernel, got a null pointer");
+      const Shape shape = kernel->shape();
+      require(shape.height <= image.height() && shape.width <= image.width(),
+              what + ": expected a shape no larger than the image's, " + to_string(image.shape()) +
+                  ", got " + to_string(shape));
+    }
+  };
+  for (const auto& source : sources) {
+    if (const auto* plane = plane_of(source)) {
+      check_shape(plane->shape(), "variance");
+    } else {
+      const double value = std::get<double>(source.variance);
+      require(std::isfinite(value) && value >= 0.0,
+              "variance: expected a finite number >= 0, got " + std::to_string(value));
+    }
+    if (!source.mask.empty()) check_shape(source.mask.shape(), "mask");
+    check_kernels(source.kernels, "kernel");
+  }
+  if (!options.mask.empty()) check_shape(options.mask.shape(), "mask");
+  check_kernels(options.psf, "psf");
+  require(options.filter.mode == Mode::difference || !options.psf.empty(),
+          "psf: expected one in mode score, got none");
+}
+
+/// The clipped mean variance of a source in a box; NaN if it has no usable pixel there.
+template <class T>
+double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box) {
+  const auto* plane = plane_of(source);
+  if (!plane) return std::get<double>(source.variance);
+  const ClippedMean mean = clipped_mean(plane->cut(box), PixelMask{source.mask, ignore}.cut(box));
+  require(!(mean.minimum < 0.0), "variance: expected values >= 0, got " +
+                                     std::to_string(mean.minimum) + " inside " + to_string(box));
+  return mean.mean;
+}
+
+/// The same from a few rows, for planning.
+template <class T>
+double sampled_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box) {
+  const auto* plane = plane_of(source);
+  if (!plane) return std::get<double>(source.variance);
+  const int step = std::max(1, box.height() / sampled_rows);
+  const Shape shape{(box.height() + step - 1) / step, box.width()};
+  const auto sparse = [&](const auto& whole) {
+    auto view = whole.cut(box);
+    return decltype(view)(view.data(), shape, view.stride() * step);
+  };
+  PixelMask mask{source.mask, ignore};
+  if (mask.active()) mask.bits = sparse(mask.bits);
+  return clipped_mean(sparse(*plane), mask).mean;
+}
+
+/// Variances of every source in every box, sources fastest, with the gaps (boxes without a usable
+/// pixel, or without any noise) filled by the mean over the other boxes.
+template <class T, class Measure>
+std::vector<double> variances_in(const std::vector<Box>& boxes,
+                                 const std::vector<NoiseSource<T>>& sources, int threads,
+                                 const Measure& measure) {
+  const std::size_t count = sources.size();
+  std::vector<double> variances(boxes.size() * count);
+  parallel_for(boxes.size(), threads, [&](std::size_t n) {
+    for (std::size_t i = 0; i < count; ++i) variances[n * count + i] = measure(sources[i], boxes[n]);
+  });
+  for (std::size_t n = 0; n < boxes.size(); ++n) {
+    double* local = variances.data() + n * count;
+    if (std::all_of(local, local + count, [](double v) { return v == 0.0; })) {
+      std::fill(local, local + count, nan);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    double sum = 0.0;
+    std::size_t usable = 0;
+    for (std::size_t n = 0; n < boxes.size(); ++n) {
+      const double variance = variances[n * count + i];
+      if (std::isfinite(variance)) {
+        sum += variance;
+        ++usable;
+      }
+    }
+    const double mean = usable > 0 ? sum / static_cast<double>(usable) : nan;
+    for (std::size_t n = 0; n < boxes.size(); ++n) {
+      double& variance = variances[n * count + i];
+      if (!std::isfinite(variance)) variance = mean;
+    }
+  }
+  return variances;
+}
+
+/// Boxes that cut a frame in (at most) three by three.
+std::vector<Box> ninths(Shape frame) {
+  std::vector<Box> boxes;
+  for (const Cell& cell :
+       make_cells(frame, std::min(3, frame.height), std::min(3, frame.width), 0, 0)) {
+    boxes.push_back(cell.box);
+  }
+  return boxes;
+}
+
+/// Planning samples the noise at the middle of every ninth of the frame, and a step away from there
+/// in x and in y.
+constexpr std::size_t points_of_ninth = 3;
+
+template <class T>
+class Whitening {
+ public:
+  Whitening(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
+            const WhitenOptions& options)
+      : image_(image),
+        sources_(sources),
+        options_(options),
+        threads_(thread_count(options.n_threads)) {}
+
+  Whitened<T> run() const {
+    NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
+    const NoiseModel::Batch local = noise.batch();
+    std::vector<const LocalNoise*> noises;
+    for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
+    const FilterSupport support = filter_support(noises, options_.filter);
+    const int border = border_of(noises, support);
+
+    const std::vector<Cell> cells =
+        options_.cells.empty() ? plan_cells(image_.shape(), limits(local, support, border))
+                               : given_cells(border);
+    if (options_.spatially_varying) noise = cell_model(cells);
+
+    Image<T> image(image_.shape());
+    Image<T> variance(image_.shape());
+    const Blend blend(cells, options_.reduction);
+    const CellTask<T> task{image_,         {options_.mask, options_.ignore_mask},
+                           sources_,       cells,
+                           blend,          options_.filter,
+                           support,        options_.variance,
+                           transform_shape(cells, border),
+                           image.view(),   variance.view()};
+    const long clipped_modes = filter_cells(task, noise);
+    return {std::move(image), std::move(variance), cells,    std::move(noise), options_.filter,
+            support,          border,              threads_, clipped_modes};
+  }
+
+ private:
+  Point position(Point pixel) const {
+    return {pixel.x + options_.xy0.x, pixel.y + options_.xy0.y};
+  }
+
+  NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
+    require(std::none_of(variances.begin(), variances.end(), [](double v) { return std::isnan(v); }),
+            "variance: expected finite, unmasked pixels in every plane and a positive total, got none");
+    std::vector<NoiseModel::Source> sources;
+    for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});
+    return NoiseModel(std::move(sources), options_.psf, std::move(positions), std::move(variances));
+  }
+
+  std::vector<double> mean_variances(const std::vector<Box>& boxes) const {
+    return variances_in(boxes, sources_, threads_, [&](const auto& source, const Box& box) {
+      return mean_variance(source, options_.ignore_mask, box);
+    });
+  }
+
+  NoiseModel frame_model() const {
+    return model({position(image_.box().center())}, mean_variances({image_.box()}));
+  }
+
+  NoiseModel cell_model(const std::vector<Cell>& cells) const {
+    std::vector<Box> boxes;
+    std::vector<Point> positions;
+    for (const Cell& cell : cells) {
+      boxes.push_back(cell.box);
+      positions.push_back(position(cell.box.center()));
+    }
+    return model(std::move(positions), mean_variances(boxes));
+  }
+
+  NoiseModel survey() const {
+    const std::vector<Box> boxes = ninths(image_.shape());
+    std::vector<double> means =
+        variances_in(boxes, sources_, threads_, [&](const auto& source, const Box& box) {
+          return sampled_variance(source, options_.ignore_mask, box);
+        });
+    std::vector<Point> positions;
+    std::vector<double> variances;
+    for (std::size_t n = 0; n < boxes.size(); ++n) {
+      const Point middle = position(boxes[n].center());
+      positions.push_back(middle);
+      positions.push_back({middle.x + derivative_step, middle.y});
+      positions.push_back({middle.x, middle.y + derivative_step});
+      for (std::size_t copy = 0; copy < points_of_ninth; ++copy) {
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+          double mean = means[n * sources_.size() + i];
+          // The sampled rows may all be unusable though the plane is not.
+          if (std::isnan(mean)) mean = frame_model().variances()[i];
+          variances.push_back(mean);
+        }
+      }
+    }
+    return model(std::move(positions), std::move(variances));
+  }
+
+  int border_of(const std::vector<const LocalNoise*>& noises, const FilterSupport& support) const {
+    int border = support.radius;
+    if (options_.variance == VariancePropagation::full) {
+      for (const LocalNoise* noise : noises) {
+        for (const auto& response : squared_responses(*noise, options_.filter, support)) {
+          border = std::max(border, response.shape().width / 2);
+        }
+      }
+    }
+    return border;
+  }
+
+  CellLimits limits(const NoiseModel::Batch& local, const FilterSupport& support,
+                    int border) const {
+    const double infinity = std::numeric_limits<double>::infinity();
+    CellLimits limits{border, infinity, infinity, sizeof(T)};
+    if (local.size() == 1) return limits;
+    const double longest = derivative_step * std::sqrt(24.0 * largest_bias);
+    FilterChange change(options_.filter, support);
+    for (std::size_t n = 0; n < local.size(); n += points_of_ninth) {
+      change.set(local[n]);
+      limits.widest = std::min(limits.widest, longest / change.to(local[n + 1]));
+      limits.highest = std::min(limits.highest, longest / change.to(local[n + 2]));
+    }
+    return limits;
+  }
+
+  std::vector<Cell> given_cells(int border) const {
+    std::vector<Cell> cells = options_.cells;
+    for (Cell& cell : cells) {
+      if (cell.expanded.empty()) cell.expanded = cell.box.grown(border).clipped(image_.box());
+    }
+    check_cells(cells, image_.shape());
+    return cells;
+  }
+
+  /// Filters all cells and returns the number of modes that the power floor held.
+  long filter_cells(const CellTask<T>& task, const NoiseModel& noise) const {
+    std::vector<std::unique_ptr<CellWorker<T>>> workers(threads_);
+    std::vector<long> clipped(task.cells.size());
+    const bool varying = options_.spatially_varying;
+    const NoiseModel::Batch frame = varying ? NoiseModel::Batch() : noise.batch();
+    const auto worker_of_thread = [&]() -> CellWorker<T>& {
+      auto& worker = workers[thread_index()];
+      if (!worker) {
+        worker = std::make_unique<CellWorker<T>>(task);
+        if (!varying) worker->set_filter(frame[0]);
+      }
+      return *worker;
+    };
+    const std::size_t at_once = batch_size(noise);
+    std::size_t done = 0;
+    for (const std::vector<std::size_t>& round : task.blend.rounds()) {
+      for (std::size_t first = 0; first < round.size(); first += at_once) {
+        const std::span<const std::size_t> cells(round.data() + first,
+                                                 std::min(at_once, round.size() - first));
+        const NoiseModel::Batch local = varying ? noise.batch(cells) : NoiseModel::Batch();
+        parallel_for(cells.size(), threads_, [&](std::size_t n) {
+          CellWorker<T>& worker = worker_of_thread();
+          if (varying) worker.set_filter(local[n]);
+          worker.run(cells[n], varying ? local[n] : frame[0]);
+          clipped[cells[n]] = worker.clipped_modes();
+        });
+        done += cells.size();
+        if (options_.progress) options_.progress(done, task.cells.size());
+      }
+    }
+    return varying ? std::accumulate(clipped.begin(), clipped.end(), 0L) : clipped.front();
+  }
+
+  /// How many cells have their kernels evaluated at once: memory is bounded, work stays parallel.
+  std::size_t batch_size(const NoiseModel& noise) const {
+    std::size_t kernels = noise.psf().size();
+    for (const auto& source : noise.sources()) kernels += source.kernels.size();
+    const std::size_t bytes = std::max<std::size_t>(kernels, 1) * noise.largest_kernel().size() * 8;
+    return std::max<std::size_t>(batch_bytes / bytes, 4 * static_cast<std::size_t>(threads_));
+  }
+
+  ImageView<const T> image_;
+  const std::vector<NoiseSource<T>>& sources_;
+  const WhitenOptions& options_;
+  int threads_;
+};
+
+}  // namespace
+
+template <class T>
+Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
+                   const WhitenOptions& options) {
+  check(image, sources, options);
+  return Whitening<T>(image, sources, options).run();
+}
+
+template Whitened<float> whiten(ImageView<const float>, const std::vector<NoiseSource<float>>&,
+                                const WhitenOptions&);
+template Whitened<double> whiten(ImageView<const double>, const std::vector<NoiseSource<double>>&,
+                                 const WhitenOptions&);
+
+std::vector<FilterImage> filter_images(const NoiseModel& noise, const FilterOptions& options,
+                                       const FilterSupport& support, int n_threads) {
+  const NoiseModel::Batch local = noise.batch();
+  std::vector<FilterImage> images(local.size());
+  parallel_for(local.size(), thread_count(n_threads),
+               [&](std::size_t n) { images[n] = filter_image(local[n], options, support); });
+  return images;
+}
+
+std::vector<Image<double>> whitened_psfs(const NoiseModel& noise, const FilterOptions& options,
+                                         const FilterSupport& support, int n_threads) {
+  const NoiseModel::Batch local = noise.batch();
+  std::vector<Image<double>> psfs(local.size());
+  parallel_for(local.size(), thread_count(n_threads),
+               [&](std::size_t n) { psfs[n] = whitened_psf(local[n], options, support); });
+  return psfs;
+}
+
+}  // namespace whitediff

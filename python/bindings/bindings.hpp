@@ -1,0 +1,47 @@
+#pragma once
+
+// pybind11 converts, releases the GIL and calls: one file a concept, no numerics.
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "whitediff/image.hpp"
+
+namespace py = pybind11;
+
+void bind_spatial_function(py::module_& module);
+void bind_kernel(py::module_& module);
+void bind_statistics(py::module_& module);
+void bind_whiten(py::module_& module);
+
+/// A 2-D array whose rows are contiguous, seen in place.
+template <class T>
+whitediff::ImageView<const T> view_of(const py::array_t<T, 0>& array) {
+  if (array.ndim() != 2) {
+    throw py::value_error("expected a 2-D array, got " + std::to_string(array.ndim()) + "-D");
+  }
+  if (array.shape(1) > 1 && array.strides(1) != static_cast<py::ssize_t>(sizeof(T))) {
+    throw py::value_error("expected an array with contiguous rows");
+  }
+  const whitediff::Shape shape{static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1))};
+  return {array.data(), shape, array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};
+}
+
+using MaskArray = std::optional<py::array_t<std::int32_t, 0>>;
+
+inline whitediff::ImageView<const std::int32_t> mask_of(const MaskArray& mask) {
+  return mask ? view_of<std::int32_t>(*mask) : whitediff::ImageView<const std::int32_t>();
+}
+
+/// Hands the memory of an image to numpy.
+template <class T>
+py::array_t<T> to_numpy(whitediff::Image<T> image) {
+  const whitediff::Shape shape = image.shape();
+  T* data = image.release();
+  py::capsule owner(data, [](void* memory) { std::free(memory); });
+  return py::array_t<T>({shape.height, shape.width}, data, owner);
+}

@@ -1,0 +1,52 @@
+"""White noise, right variance and right PSF for astronomical difference images.
+
+``decorrelate`` takes the difference image of two exposures, ``whiten`` any linear combination of
+images. Both work on numpy arrays; ``Exposure`` and ``read_kernel`` bring FITS files to them, and
+``whitediff.tasks`` is the layer for Rubin pipelines.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._core import __version__
+from .cells import Cells, Grid
+from .decorrelate import Whitened, decorrelate, whiten
+from .kernel import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
+from .noise_model import NoiseSource
+from .statistics import clipped_mean
+
+if TYPE_CHECKING:
+    from .exposure import Exposure
+    from .io import read_kernel, write_kernel
+
+__all__ = [
+    "Cells",
+    "Chebyshev2D",
+    "Exposure",
+    "Grid",
+    "Kernel",
+    "NoiseSource",
+    "Polynomial2D",
+    "SpatialKernel",
+    "TabulatedKernel",
+    "Whitened",
+    "__version__",
+    "clipped_mean",
+    "decorrelate",
+    "read_kernel",
+    "whiten",
+    "write_kernel",
+]
+
+# These need astropy, which takes longer to import than the rest altogether.
+_LAZY = {"Exposure": ".exposure", "read_kernel": ".io", "write_kernel": ".io"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,305 @@
+"""Whitening of difference images and of any other linear combination of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .arrays import FloatImage, MaskImage, as_image, as_masks, as_position, as_variance, one_of
+from .cells import Cells, Grid
+from .kernel import as_kernel, as_psf
+from .noise_model import NoiseSource
+
+Mode = Literal["difference", "score"]
+Propagation = Literal["estimate", "full"]
+Progress = Callable[[int, int], object]
+
+# Measured: whitening filters lose less than 1e-5 of the noise at the border; score filters ring
+# where the noise has no power, and reach 2e-4 there.
+_TOLERANCE = {"difference": 1e-5, "score": 2e-4}
+_POWER_FLOOR = 1e-10
+
+
+class Whitened:
+    """A whitened image, and how it was made.
+
+    Attributes
+    ----------
+    image : `numpy.ndarray`, [y, x]
+        Units and dtype of the input image.
+    variance : `numpy.ndarray`, [y, x]
+        Variance of its pixels, in squared units of the image; same dtype.
+    cells : `Cells`
+        The cells, and the noise that was found in each.
+    border : `int`
+        Pixels that a cell reads beyond its box.
+    truncation : `float`
+        Error left by cutting filters off at the border, in units of the noise.
+    n_threads : `int`
+        Threads used.
+    clipped_modes : `int`
+        Fourier modes held at the power floor, over all filters.
+    """
+
+    def __init__(self, core: dict[str, Any], has_psf: bool) -> None:
+        self.image: FloatImage = core["image"]
+        self.variance: FloatImage = core["variance"]
+        self.cells = Cells(
+            boxes=core["boxes"],
+            expanded=core["expanded"],
+            centers=core["centers"],
+            variances=core["variances"],
+        )
+        self.border: int = core["border"]
+        self.truncation: float = core["truncation"]
+        self.n_threads: int = core["n_threads"]
+        self.clipped_modes: int = core["clipped_modes"]
+        self._bank = core["bank"]
+        self._has_psf = has_psf
+
+    @cached_property
+    def filters(self) -> npt.NDArray[np.float64]:
+        """The filters in image space, [m, 2 r + 1, 2 r + 1], one for each of ``cells.centers``."""
+        return self._bank.filters()
+
+    @cached_property
+    def psf(self) -> npt.NDArray[np.float64] | None:
+        """The PSFs of the whitened image, [m, h, w], sum 1, one for each of ``cells.centers``.
+
+        None if the PSF of the input image was not given.
+        """
+        return self._bank.psfs() if self._has_psf else None
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape
+        return (
+            f"Whitened({height} x {width} {self.image.dtype}, {self.cells!r}, "
+            f"border={self.border}, n_threads={self.n_threads})"
+        )
+
+
+def decorrelate(
+    difference: npt.ArrayLike,
+    science_variance: npt.ArrayLike,
+    template_variance: npt.ArrayLike,
+    kernel: Any,
+    *,
+    convolved: Literal["template", "science"] = "template",
+    mode: Mode = "difference",
+    spatially_varying: bool = True,
+    variance: Propagation = "estimate",
+    scale: float | None = None,
+    mask: npt.ArrayLike | None = None,
+    science_mask: npt.ArrayLike | None = None,
+    template_mask: npt.ArrayLike | None = None,
+    ignore_mask: int = 0,
+    psf: Any = None,
+    pre_kernel: Any = None,
+    xy0: tuple[float, float] = (0.0, 0.0),
+    grid: Grid | None = None,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Whitened:
+    """Make the noise of a difference image D = S - K*T white again.
+
+    Parameters
+    ----------
+    difference : array_like, [y, x]
+        Science minus template. Non-finite pixels come out as they went in. float32 is filtered in
+        float32, everything else in float64. The input is not modified.
+    science_variance, template_variance : `float` or array_like, [y, x]
+        Variance of the raw pixels of each input, before any convolution.
+    kernel : array_like [v, u], `Kernel` or object
+        The matching kernel, in the sense of true convolution: what `whitediff.kernel.as_kernel`
+        takes, lsst.afw kernels among it.
+    convolved : {"template", "science"}, optional
+        Which input was convolved: D = scale (S - K*T) or D = scale (K*S - T).
+    mode : {"difference", "score"}, optional
+        "difference" gives a white difference image. "score" takes a likelihood image,
+        D = scale (S correlated with p - K*T), and gives the optimal detection image.
+    spatially_varying : `bool`, optional
+        A filter for every cell of the frame; if False, one with the kernel at the centre of the
+        frame and the clipped mean variances of whole planes.
+    variance : {"estimate", "full"}, optional
+        How the variance plane is propagated: each plane times a mean gain, or convolved with the
+        squared response.
+    scale : `float`, optional
+        What the difference was multiplied by after the subtraction. Default: 1 if the template
+        was convolved, 1 / (sum of the kernel at the centre of the frame) if the science was.
+    mask, science_mask, template_mask : array_like of int or bool, [y, x], optional
+        Masks of each image, for its own clipped statistics.
+    ignore_mask : `int`, optional
+        Bits of the masks that leave a pixel out; boolean masks leave out what is True.
+    psf : array_like [v, u], `Kernel` or object, optional
+        PSF of the difference image (mode "score": of the science image); needed for the PSF of the
+        result.
+    pre_kernel : array_like [v, u], `Kernel` or object, optional
+        Mode "score": p, with which the science image was correlated; default: ``psf``.
+    xy0 : `tuple` [`float`, `float`], optional
+        Position (x, y) of pixel [0, 0] in the coordinates of kernel and PSF.
+    grid : `Grid`, optional
+        Cells chosen by the caller; default: found from the filter and the cost.
+    n_threads : `int`, optional
+        0 for all cores that the process may use. The result does not depend on it.
+    progress : callable, optional
+        Called as ``progress(done, total)`` while cells finish; what it raises ends the computation.
+
+    Returns
+    -------
+    `Whitened`
+        Image, variance, PSF, cells, filters.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind.
+    ValueError
+        If shapes differ, a kernel is larger than the image, not finite or empty, a variance is
+        negative, a plane has no usable pixel, or names are unknown.
+
+    Notes
+    -----
+    Kaiser (2004), Zackay, Ofek & Gal-Yam (2016), DMTN-021 and DMTN-179:
+    psi(k) = sqrt((v_S + v_T K(0)^2) / (v_S + v_T |K(k)|^2)) for a convolved template.
+    """
+    image = as_image(difference, "difference")
+    one_of(convolved, ("template", "science"), "convolved")
+    masks, ignore = as_masks(
+        {"mask": mask, "science_mask": science_mask, "template_mask": template_mask},
+        ignore_mask,
+        image,
+    )
+    options = _options(
+        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads, progress
+    )
+
+    def source(plane: npt.ArrayLike, name: str) -> tuple[Any, ...]:
+        return (as_variance(plane, image, f"{name}_variance"), [], 1.0, masks[f"{name}_mask"])
+
+    core = _core.decorrelate(
+        image,
+        source(science_variance, "science"),
+        source(template_variance, "template"),
+        as_kernel(kernel),
+        None if pre_kernel is None else as_psf(pre_kernel),
+        convolved == "science",
+        None if scale is None else float(scale),
+        options,
+    )
+    return Whitened(core, has_psf=psf is not None or mode == "score")
+
+
+def whiten(
+    image: npt.ArrayLike,
+    sources: Sequence[NoiseSource],
+    *,
+    mode: Mode = "difference",
+    spatially_varying: bool = True,
+    variance: Propagation = "estimate",
+    mask: npt.ArrayLike | None = None,
+    ignore_mask: int = 0,
+    psf: Any = None,
+    xy0: tuple[float, float] = (0.0, 0.0),
+    grid: Grid | None = None,
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Whitened:
+    """Make the noise of any linear combination of images white.
+
+    Parameters
+    ----------
+    image : array_like, [y, x]
+        The combination, for instance the difference of two stacks.
+    sources : sequence of `NoiseSource`
+        Every raw input image: its variance, the kernels that it went through, its weight, its mask.
+    mode : {"difference", "score"}, optional
+        White noise, or the optimal detection image (which needs ``psf``).
+    psf : array_like [v, u], `Kernel` or object, optional
+        PSF of ``image``.
+    spatially_varying, variance, mask, ignore_mask, xy0, grid, n_threads, progress
+        As in `decorrelate`.
+
+    Returns
+    -------
+    `Whitened`
+        Image, variance, PSF, cells, filters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `decorrelate`.
+
+    Notes
+    -----
+    P(k) = sum_i v_i |a_i(k)|^2 with a_i the weight times the product of the kernels' Fourier
+    transforms; psi(k) = sqrt(P(0) / P(k)).
+    """
+    pixels = as_image(image, "image")
+    for source in sources:
+        if not isinstance(source, NoiseSource):
+            raise TypeError(f"sources must hold NoiseSource objects, got {type(source).__name__}")
+    masks, ignore = as_masks(
+        {"mask": mask, **{f"sources[{n}].mask": source.mask for n, source in enumerate(sources)}},
+        ignore_mask,
+        pixels,
+    )
+    options = _options(
+        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads, progress
+    )
+    core = _core.whiten(
+        pixels,
+        [
+            (
+                as_variance(source.variance, pixels, f"sources[{n}].variance"),
+                list(source.kernels),
+                source.weight,
+                masks[f"sources[{n}].mask"],
+            )
+            for n, source in enumerate(sources)
+        ],
+        options,
+    )
+    return Whitened(core, has_psf=psf is not None)
+
+
+def _options(
+    mode: Mode,
+    spatially_varying: bool,
+    variance: Propagation,
+    mask: MaskImage | None,
+    ignore_mask: int,
+    psf: Any,
+    xy0: tuple[float, float],
+    grid: Grid | None,
+    n_threads: int,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Options as the compiled core takes them."""
+    one_of(mode, ("difference", "score"), "mode")
+    one_of(variance, ("estimate", "full"), "variance")
+    if grid is not None and not isinstance(grid, Grid):
+        raise TypeError(f"grid must be a Grid, got {type(grid).__name__}")
+    boxes = np.empty((0, 4), np.int32) if grid is None else grid.boxes
+    expanded = np.zeros_like(boxes) if grid is None or grid.expanded is None else grid.expanded
+    reduction = "crossfade" if grid is None else grid.reduction
+    return {
+        "score": mode == "score",
+        "tolerance": _TOLERANCE[mode],
+        "power_floor": _POWER_FLOOR,
+        "spatially_varying": bool(spatially_varying),
+        "full_variance": variance == "full",
+        "mask": mask,
+        "ignore_mask": ignore_mask,
+        "psf": [] if psf is None else [as_psf(psf)],
+        "xy0": as_position(xy0, "xy0"),
+        "boxes": boxes,
+        "expanded": expanded,
+        "reduction": _core.Reduction.__members__[reduction],
+        "n_threads": int(n_threads),
+        "progress": progress,
+    }
