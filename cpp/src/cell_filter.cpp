@@ -1,5 +1,7 @@
 #include "cell_filter.hpp"
 
+#include <cmath>
+
 #include "multiversion.hpp"
 
 namespace whitediff {
@@ -29,6 +31,29 @@ void multiply_columns(const double* filter, std::size_t stride, int height,
   multiply_real<double, fft::RealTransform<double>::batch>(filter, stride, height, columns);
 }
 
+/// squares = P(0) / P and filter = norm * sqrt(squares).
+template <class T>
+inline void whitening_row(double power_at_zero, double norm, const double* power, int columns,
+                          double* squares, T* filter) {
+  const auto factor = static_cast<T>(norm);
+  for (int x = 0; x < columns; ++x) {
+    squares[x] = power_at_zero / power[x];
+    filter[x] = factor * std::sqrt(static_cast<T>(squares[x]));
+  }
+}
+
+WHITEDIFF_MULTIVERSION
+void write_whitening_row(double power_at_zero, double norm, const double* power, int columns,
+                         double* squares, float* filter) {
+  whitening_row(power_at_zero, norm, power, columns, squares, filter);
+}
+
+WHITEDIFF_MULTIVERSION
+void write_whitening_row(double power_at_zero, double norm, const double* power, int columns,
+                         double* squares, double* filter) {
+  whitening_row(power_at_zero, norm, power, columns, squares, filter);
+}
+
 }  // namespace
 
 template <class T>
@@ -38,17 +63,13 @@ CellFilter<T>::CellFilter(Shape transform, const FilterOptions& options,
       options_(options),
       support_(support),
       variance_(variance),
-      design_(transform, options) {}
+      noise_(transform, options.power_floor),
+      squares_(noise_.stride()) {}
 
 template <class T>
 void CellFilter<T>::set(const LocalNoise& noise) {
   if (options_.mode == Mode::difference) {
-    design_.set(noise);
-    whitening_.resize(transform_->shape().height * transform_->stride());
-    design_.write_whitening(1.0 / static_cast<double>(transform_->shape().size()),
-                            whitening_.data(), transform_->stride());
-    gains_ = design_.gains();
-    clipped_modes_ = design_.clipped_modes();
+    set_whitening(noise);
   } else {
     const FilterImage filter = whitediff::filter_image(noise, options_, support_);
     sample(filter.image, score_);
@@ -59,6 +80,29 @@ void CellFilter<T>::set(const LocalNoise& noise) {
     const auto responses = whitediff::squared_responses(noise, options_, support_);
     squared_responses_.resize(responses.size());
     for (std::size_t i = 0; i < responses.size(); ++i) sample(responses[i], squared_responses_[i]);
+  }
+}
+
+template <class T>
+void CellFilter<T>::set_whitening(const LocalNoise& noise) {
+  noise_.set(noise);
+  const int columns = noise_.columns();
+  const std::size_t stride = transform_->stride();
+  const double norm = 1.0 / static_cast<double>(transform_->shape().size());
+  whitening_.resize(transform_->shape().height * stride);
+  gains_.assign(noise.sources.size(), 0.0);
+  clipped_modes_ = 0;
+  noise_.for_each_row([&](const NoiseSpectrum::Row& row) {
+    write_whitening_row(noise_.power_at_zero(), norm, row.power, columns, squares_.data(),
+                        whitening_.data() + row.y * stride);
+    for (std::size_t i = 0; i < gains_.size(); ++i) {
+      gains_[i] += row.sources[i] ? NoiseSpectrum::mode_sum(squares_.data(), row.sources[i], columns)
+                                  : NoiseSpectrum::mode_sum(squares_.data(), columns);
+    }
+    clipped_modes_ += row.clipped;
+  });
+  for (std::size_t i = 0; i < gains_.size(); ++i) {
+    gains_[i] *= norm * (noise.sources[i].kernels.empty() ? noise_.squared_weights()[i] : 1.0);
   }
 }
 

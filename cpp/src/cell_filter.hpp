@@ -1,10 +1,11 @@
 #pragma once
 
 #include <complex>
+#include <memory>
 #include <vector>
 
 #include "fft.hpp"
-#include "filter_design.hpp"
+#include "noise_spectrum.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
@@ -34,6 +35,7 @@ class CellFilter {
   }
 
  private:
+  void set_whitening(const LocalNoise& noise);
   /// The transform of a small image whose middle pixel stands for no shift.
   void sample(const Image<double>& image, fft::Buffer<Complex>& spectrum) const;
 
@@ -41,7 +43,8 @@ class CellFilter {
   FilterOptions options_;
   FilterSupport support_;
   VariancePropagation variance_;
-  FilterDesign design_;
+  NoiseSpectrum noise_;
+  fft::Buffer<double> squares_;
   fft::Buffer<T> whitening_;
   fft::Buffer<Complex> score_;
   std::vector<fft::Buffer<Complex>> squared_responses_;

@@ -30,15 +30,6 @@ bool all_finite(const T* row, int size) {
   return std::isfinite(finite_probe(row, size));
 }
 
-WHITEDIFF_MULTIVERSION void add_weighted(const float* weights, const float* values, int size,
-                                         float* out) {
-  for (int x = 0; x < size; ++x) out[x] += weights[x] * values[x];
-}
-WHITEDIFF_MULTIVERSION void add_weighted(const double* weights, const double* values, int size,
-                                         double* out) {
-  for (int x = 0; x < size; ++x) out[x] += weights[x] * values[x];
-}
-
 WHITEDIFF_MULTIVERSION void add_scaled(float factor, const float* values, int size, float* out) {
   for (int x = 0; x < size; ++x) out[x] += factor * values[x];
 }
@@ -87,79 +78,82 @@ double mean_of_usable(ImageView<const T> image, const PixelMask& mask, const Box
 
 template <class T>
 void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
-  set_weights(cell);
-  filter_image(task_.cells[cell]);
-  if (task_.variance == VariancePropagation::full) {
-    propagate_variance(task_.cells[cell], noise);
-  } else {
-    estimate_variance(task_.cells[cell]);
-  }
-}
-
-template <class T>
-void CellWorker<T>::set_weights(std::size_t cell) {
   const Box& box = task_.cells[cell].box;
-  box_width_ = box.width();
-  row_weights_.resize(box_width_);
-  weights_.resize(box.shape().size());
-  row_.resize(box_width_);
-  for (int y = box.y0; y < box.y1; ++y) {
-    task_.blend.row(cell, y, row_weights_.data());
-    std::copy(row_weights_.begin(), row_weights_.end(),
-              weights_.begin() + (y - box.y0) * box_width_);
-  }
+  weights_.resize(box.width());
+  row_.resize(box.width());
+  filter_image(cell);
+  if (task_.variance == VariancePropagation::full) propagate_variance(cell, noise);
 }
 
 template <class T>
-void CellWorker<T>::filter_image(const Cell& cell) {
-  const auto& [box, expanded] = cell;
-  const int width = expanded.width();
-  bool gaps = false;
-  for (int y = expanded.y0; y < expanded.y1 && !gaps; ++y) {
-    gaps = !all_finite(task_.image.row(y) + expanded.x0, width);
-  }
-  T filling = 0;
-  if (gaps) filling = static_cast<T>(mean_of_usable(task_.image, task_.mask, expanded));
-  const bool empty = std::isnan(filling);
+void CellWorker<T>::add_row(const Box& box, const Blend::Run& alone, const T* values,
+                            T* out) const {
+  const double* weights = weights_.data() - box.x0;
+  values -= box.x0;
+  for (int x = box.x0; x < alone.begin; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
+  std::copy(values + alone.begin, values + alone.end, out + alone.begin);
+  for (int x = alone.end; x < box.x1; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
+}
 
+template <class T>
+bool CellWorker<T>::load_image(const Box& expanded, std::optional<T> filling) {
+  const int width = expanded.width();
+  bool complete = true;
   transform_.load(expanded.shape(), [&](int y, T* row) {
     std::copy_n(task_.image.row(expanded.y0 + y) + expanded.x0, width, row);
-    if (gaps) fill_gaps(row, width, empty ? T(0) : filling);
+    if (all_finite(row, width)) return;
+    complete = false;
+    if (filling) fill_gaps(row, width, *filling);
   });
+  return complete;
+}
+
+template <class T>
+void CellWorker<T>::filter_image(std::size_t cell) {
+  const Box& box = task_.cells[cell].box;
+  const Box& expanded = task_.cells[cell].expanded;
+  const bool complete = load_image(expanded, std::nullopt);
+  if (!complete) {
+    const double mean = mean_of_usable(task_.image, task_.mask, expanded);
+    load_image(expanded, static_cast<T>(std::isnan(mean) ? 0.0 : mean));
+  }
   transform_.filter_columns(
       [&](int first, auto* columns) { filter_.multiply(first, columns); });
   transform_.read(box.y0 - expanded.y0, box.y1 - expanded.y0, [&](int y_in_cell, const T* row) {
     const int y = expanded.y0 + y_in_cell;
-    T* out = task_.image_out.row(y) + box.x0;
-    add_weighted(weights(y - box.y0), row + (box.x0 - expanded.x0), box.width(), out);
-    if (gaps) restore_gaps(task_.image.row(y) + box.x0, box.width(), out);
+    const Blend::Run alone = task_.blend.row(cell, y, weights_.data());
+    T* out = task_.image_out.row(y);
+    add_row(box, alone, row + (box.x0 - expanded.x0), out);
+    if (!complete) restore_gaps(task_.image.row(y) + box.x0, box.width(), out + box.x0);
+    if (task_.variance == VariancePropagation::estimate) {
+      estimate_variance(box, y);
+      T* variance_out = task_.variance_out.row(y);
+      add_row(box, alone, row_.data(), variance_out);
+      restore_gaps(row_.data(), box.width(), variance_out + box.x0);
+    }
   });
 }
 
 template <class T>
-void CellWorker<T>::estimate_variance(const Cell& cell) {
-  const Box& box = cell.box;
-  for (int y = box.y0; y < box.y1; ++y) {
-    std::fill(row_.begin(), row_.end(), T(0));
-    for (std::size_t i = 0; i < task_.sources.size(); ++i) {
-      const double gain = filter_.gains()[i];
-      const auto& variance = task_.sources[i].variance;
-      if (const auto* plane = std::get_if<ImageView<const T>>(&variance)) {
-        add_scaled(static_cast<T>(gain), plane->row(y) + box.x0, box.width(), row_.data());
-      } else {
-        const auto value = static_cast<T>(gain * std::get<double>(variance));
-        for (T& total : row_) total += value;
-      }
-    }
-    T* out = task_.variance_out.row(y) + box.x0;
-    add_weighted(weights(y - box.y0), row_.data(), box.width(), out);
-    restore_gaps(row_.data(), box.width(), out);
+void CellWorker<T>::estimate_variance(const Box& box, int y) {
+  T constant = 0;
+  for (std::size_t i = 0; i < task_.sources.size(); ++i) {
+    const auto* number = std::get_if<double>(&task_.sources[i].variance);
+    if (number) constant += static_cast<T>(filter_.gains()[i] * *number);
+  }
+  std::fill(row_.begin(), row_.end(), constant);
+  for (std::size_t i = 0; i < task_.sources.size(); ++i) {
+    const auto* plane = std::get_if<ImageView<const T>>(&task_.sources[i].variance);
+    if (!plane) continue;
+    add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box.x0, box.width(),
+               row_.data());
   }
 }
 
 template <class T>
-void CellWorker<T>::propagate_variance(const Cell& cell, const LocalNoise& noise) {
-  const auto& [box, expanded] = cell;
+void CellWorker<T>::propagate_variance(std::size_t cell, const LocalNoise& noise) {
+  const Box& box = task_.cells[cell].box;
+  const Box& expanded = task_.cells[cell].expanded;
   const int width = expanded.width();
   const std::size_t stride = transform_.stride();
   const int height = transform_.shape().height;
@@ -193,15 +187,16 @@ void CellWorker<T>::propagate_variance(const Cell& cell, const LocalNoise& noise
   });
   transform_.read(box.y0 - expanded.y0, box.y1 - expanded.y0, [&](int y_in_cell, const T* row) {
     const int y = expanded.y0 + y_in_cell;
-    T* out = task_.variance_out.row(y) + box.x0;
-    add_weighted(weights(y - box.y0), row + (box.x0 - expanded.x0), box.width(), out);
+    const Blend::Run alone = task_.blend.row(cell, y, weights_.data());
+    T* out = task_.variance_out.row(y);
+    add_row(box, alone, row + (box.x0 - expanded.x0), out);
     std::fill(row_.begin(), row_.end(), T(0));
     for (const auto& source : task_.sources) {
       if (const auto* plane = std::get_if<ImageView<const T>>(&source.variance)) {
         add_scaled(T(1), plane->row(y) + box.x0, box.width(), row_.data());
       }
     }
-    restore_gaps(row_.data(), box.width(), out);
+    restore_gaps(row_.data(), box.width(), out + box.x0);
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "cell_filter.hpp"
@@ -43,20 +44,21 @@ class CellWorker {
   void run(std::size_t cell, const LocalNoise& noise);
 
  private:
-  void filter_image(const Cell& cell);
-  void estimate_variance(const Cell& cell);
-  void propagate_variance(const Cell& cell, const LocalNoise& noise);
-  void set_weights(std::size_t cell);
-  const T* weights(int row_of_box) const { return weights_.data() + row_of_box * box_width_; }
+  /// Loads the image and says whether it has no gaps; they are filled if there is a filling.
+  bool load_image(const Box& expanded, std::optional<T> filling);
+  void filter_image(std::size_t cell);
+  void propagate_variance(std::size_t cell, const LocalNoise& noise);
+  /// The estimated variance of the pixels of a box in row y.
+  void estimate_variance(const Box& box, int y);
+  /// Gives the pixels of a box in row y, times their weights, to an output.
+  void add_row(const Box& box, const Blend::Run& alone, const T* values, T* out) const;
 
   const CellTask<T>& task_;
   CellTransform<T> transform_;
   CellFilter<T> filter_;
   fft::Buffer<std::complex<T>> variance_spectrum_;
-  std::vector<double> row_weights_;
-  std::vector<T> weights_;
+  std::vector<double> weights_;
   std::vector<T> row_;
-  std::ptrdiff_t box_width_ = 0;
 };
 
 }  // namespace whitediff

@@ -41,6 +41,10 @@ std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, in
                                            std::to_string(overlap) + " and " +
                                            std::to_string(border));
   const Box whole{0, 0, frame.width, frame.height};
+  // Larger ones reach no farther than the frame.
+  const int longest = std::max(frame.height, frame.width);
+  border = std::min(border, longest);
+  overlap = std::min(overlap, longest);
   const auto edge = [](int index, int count, int size) {
     return static_cast<int>(static_cast<long long>(size) * index / count);
   };
@@ -94,34 +98,50 @@ Blend::Blend(const std::vector<Cell>& cells, Reduction reduction)
   for (auto& list : neighbours_) std::sort(list.begin(), list.end());
 }
 
-void Blend::row(std::size_t cell, int y, double* weights) const {
+Blend::Run Blend::row(std::size_t cell, int y, double* weights) const {
   const Box& box = cells_[cell].box;
-  const auto share = [this](const Box& of, int x, int row) {
+  const auto others = [&](const auto& visit) {
+    for (const std::size_t other : neighbours_[cell]) {
+      const Box& theirs = cells_[other].box;
+      const bool counts = reduction_ != Reduction::copy || other > cell;
+      if (counts && y >= theirs.y0 && y < theirs.y1) visit(theirs.clipped(box), theirs);
+    }
+  };
+  Run alone{box.x0, box.x1};
+  others([&](const Box& shared, const Box&) {
+    if (shared.x0 == box.x0) {
+      alone.begin = std::max(alone.begin, shared.x1);
+    } else {
+      alone.end = std::min(alone.end, shared.x0);
+    }
+  });
+  alone.end = std::max(alone.begin, alone.end);
+
+  const auto shared_pixels = [&](const auto& visit) {
+    for (int x = box.x0; x < alone.begin; ++x) visit(x, weights[x - box.x0]);
+    for (int x = alone.end; x < box.x1; ++x) visit(x, weights[x - box.x0]);
+  };
+  const auto share = [&](const Box& of, int x) {
     return reduction_ == Reduction::crossfade
-               ? depth(x, of.x0, of.x1) * depth(row, of.y0, of.y1)
+               ? depth(x, of.x0, of.x1) * depth(y, of.y0, of.y1)
                : 1.0;
   };
   // First what the neighbours give, then the own share of the whole.
-  std::fill(weights, weights + box.width(), 0.0);
-  for (const std::size_t other : neighbours_[cell]) {
-    const Box& theirs = cells_[other].box;
-    const bool counts = reduction_ != Reduction::copy || other > cell;
-    if (!counts || y < theirs.y0 || y >= theirs.y1) continue;
-    for (int x = std::max(box.x0, theirs.x0); x < std::min(box.x1, theirs.x1); ++x) {
-      weights[x - box.x0] += share(theirs, x, y);
-    }
-  }
-  for (int x = box.x0; x < box.x1; ++x) {
-    double& weight = weights[x - box.x0];
+  shared_pixels([](int, double& weight) { weight = 0.0; });
+  others([&](const Box& shared, const Box& theirs) {
+    for (int x = shared.x0; x < shared.x1; ++x) weights[x - box.x0] += share(theirs, x);
+  });
+  shared_pixels([&](int x, double& weight) {
     if (weight == 0.0) {
       weight = 1.0;
     } else if (reduction_ == Reduction::copy) {
       weight = 0.0;
     } else {
-      const double own = share(box, x, y);
+      const double own = share(box, x);
       weight = own / (own + weight);
     }
-  }
+  });
+  return alone;
 }
 
 std::vector<std::vector<std::size_t>> Blend::rounds() const {

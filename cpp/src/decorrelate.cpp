@@ -35,16 +35,14 @@ Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& sci
   WhitenOptions whitening = options.whiten;
   sources[science_convolved ? 0 : 1].kernels = {kernel};
   if (score) {
-    KernelPtr pre_kernel = options.pre_kernel;
-    if (!pre_kernel) {
-      require(whitening.psf.size() == 1,
-              "mode score: expected a pre-kernel or the PSF of the science image, got neither");
-      pre_kernel = whitening.psf.front();
-    }
+    require(options.pre_kernel || whitening.psf.size() == 1,
+            "mode score: expected a pre-kernel or the PSF of the science image, got neither");
+    const KernelPtr pre_kernel =
+        options.pre_kernel ? options.pre_kernel : whitening.psf.front();
     const KernelPtr correlated = flipped(pre_kernel);
     sources[0].kernels = {correlated};
-    whitening.psf = {options.whiten.psf.empty() ? pre_kernel : options.whiten.psf.front(),
-                     correlated};
+    if (whitening.psf.empty()) whitening.psf = {pre_kernel};
+    whitening.psf.push_back(correlated);
   }
 
   double scale = options.scale.value_or(1.0);

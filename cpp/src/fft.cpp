@@ -76,6 +76,9 @@ std::size_t round_up(std::size_t size, std::size_t step) { return (size + step -
 template <class T>
 class Cache {
  public:
+  // The mutex must outlive the cache, whose destructor destroys plans.
+  Cache() { planner_mutex(); }
+
   std::shared_ptr<const RealTransform<T>> get(Shape shape) {
     const std::lock_guard lock(mutex_);
     auto& entry = entries_[{shape.height, shape.width}];

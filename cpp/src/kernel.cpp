@@ -59,7 +59,8 @@ struct Interval {
 };
 
 Interval locate(const std::vector<double>& nodes, double position) {
-  if (position <= nodes.front()) return {0, 0, 0.0};
+  // So written that a position that is not a number ends here too.
+  if (!(position > nodes.front())) return {0, 0, 0.0};
   if (position >= nodes.back()) return {nodes.size() - 1, nodes.size() - 1, 0.0};
   const auto upper = static_cast<std::size_t>(
       std::upper_bound(nodes.begin(), nodes.end(), position) - nodes.begin());

@@ -6,10 +6,17 @@
 #include <string>
 
 namespace whitediff {
+namespace {
+
+// More than any machine has; the OpenMP runtime ends the process where it cannot start threads.
+constexpr int most_threads = 4096;
+
+}  // namespace
 
 int thread_count(int requested) {
-  if (requested < 0) {
-    throw std::invalid_argument("n_threads: expected 0 (all cores) or more, got " +
+  if (requested < 0 || requested > most_threads) {
+    throw std::invalid_argument("n_threads: expected 0 (all cores) to " +
+                                std::to_string(most_threads) + ", got " +
                                 std::to_string(requested));
   }
   return requested > 0 ? requested : omp_get_num_procs();

@@ -17,6 +17,8 @@ int thread_index();
 /// exception stops the rest and is thrown again in the calling thread.
 template <class Body>
 void parallel_for(std::size_t count, int threads, const Body& body) {
+  if (static_cast<std::size_t>(threads) > count) threads = static_cast<int>(count);
+  if (count == 0) return;
   std::exception_ptr failure;
   std::atomic<bool> failed = false;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)

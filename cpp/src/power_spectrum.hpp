@@ -1,6 +1,6 @@
 #pragma once
 
-#include <vector>
+#include <array>
 
 #include "fft.hpp"
 #include "whitediff/noise_model.hpp"
@@ -10,18 +10,31 @@ namespace whitediff {
 /// Samples |K(k)|^2 of small kernel images on the half grid ky = 0 .. h - 1, kx = 0 .. w / 2.
 ///
 /// |K|^2 is the Fourier transform of the kernel's autocorrelation, which is even and small: two
-/// real matrix products, separable in the axes, beat a padded FFT. Not thread-safe: it has scratch.
+/// real matrix products, separable in the axes, beat a padded FFT.
 class PowerSpectrum {
  public:
+  /// Rows that come at once: ky, h - ky, h / 2 - ky and h / 2 + ky share their sums.
+  static constexpr int rows_at_once = 4;
+
+  /// A kernel, transformed in x.
+  struct Prepared {
+    int terms = 0;
+    fft::Buffer<double> cosine_rows, sine_rows;
+  };
+
+  /// @param grid  even width, height a multiple of 4.
   explicit PowerSpectrum(Shape grid);
 
+  Shape grid() const { return grid_; }
   int columns() const { return grid_.width / 2 + 1; }
-  /// Doubles between rows of the output, columns() rounded up; the rest of a row is zero.
+  /// Doubles of a row, columns() rounded up to whole vectors; those behind columns() are zero.
   std::size_t stride() const { return stride_; }
-  std::size_t size() const { return static_cast<std::size_t>(grid_.height) * stride_; }
 
-  /// Writes size() values.
-  void operator()(const KernelImage& kernel, double* power);
+  void prepare(const KernelImage& kernel, Prepared& prepared);
+  /// The indices of the rows that come with ky = 0 .. h / 4; some may be equal.
+  std::array<int, rows_at_once> indices(int ky) const;
+  /// Writes those rows, stride() apart.
+  void rows(const Prepared& prepared, int ky, double* power) const;
 
  private:
   void extend_waves(int terms);
@@ -29,9 +42,9 @@ class PowerSpectrum {
   Shape grid_;
   std::size_t stride_;
   // One period of the waves in y; in x a row for every shift, sampled at all kx.
-  std::vector<double> cosine_y_, sine_y_;
+  fft::Buffer<double> cosine_y_, sine_y_;
   fft::Buffer<double> cosine_x_, sine_x_;
-  fft::Buffer<double> pixels_, autocorrelation_, cosine_rows_, sine_rows_;
+  fft::Buffer<double> pixels_, autocorrelation_;
 };
 
 }  // namespace whitediff

@@ -22,6 +22,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // A filter that changes by a relative rate g a pixel biases the noise of a box of side s that it
 // serves by g^2 s^2 / 24, first order cancelling: boxes are kept so small that this stays below.
 constexpr double largest_bias = 1e-3;
+constexpr double least_float32_floor = 1e-7;
 constexpr double derivative_step = 16.0;
 constexpr int sampled_rows = 8;
 constexpr std::size_t batch_bytes = std::size_t{8} << 20;
@@ -74,7 +75,11 @@ const ImageView<const T>* plane_of(const NoiseSource<T>& source) {
 template <class T>
 void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
            const WhitenOptions& options) {
-  require(!image.empty(), "image: expected at least one pixel, got shape " + to_string(image.shape()));
+  require(image.data() && image.height() >= 1 && image.width() >= 1,
+          "image: expected at least one pixel, got shape " + to_string(image.shape()));
+  require(std::isfinite(options.xy0.x) && std::isfinite(options.xy0.y),
+          "xy0: expected finite numbers, got (" + std::to_string(options.xy0.x) + ", " +
+              std::to_string(options.xy0.y) + ")");
   require(!sources.empty(), "sources: expected at least one noise source, got none");
   const auto check_shape = [&](Shape shape, const std::string& what) {
     require(shape == image.shape(), what + ": expected shape " + to_string(image.shape()) +
@@ -191,14 +196,19 @@ class Whitening {
       : image_(image),
         sources_(sources),
         options_(options),
-        threads_(thread_count(options.n_threads)) {}
+        filter_(options.filter),
+        threads_(thread_count(options.n_threads)) {
+    if (std::is_same_v<T, float> && filter_.mode == Mode::difference) {
+      filter_.power_floor = std::max(filter_.power_floor, least_float32_floor);
+    }
+  }
 
   Whitened<T> run() const {
     NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
     const NoiseModel::Batch local = noise.batch();
     std::vector<const LocalNoise*> noises;
     for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
-    const FilterSupport support = filter_support(noises, options_.filter);
+    const FilterSupport support = filter_support(noises, filter_);
     const int border = border_of(noises, support);
 
     const std::vector<Cell> cells =
@@ -211,12 +221,12 @@ class Whitening {
     const Blend blend(cells, options_.reduction);
     const CellTask<T> task{image_,         {options_.mask, options_.ignore_mask},
                            sources_,       cells,
-                           blend,          options_.filter,
+                           blend,          filter_,
                            support,        options_.variance,
                            transform_shape(cells, border),
                            image.view(),   variance.view()};
     const long clipped_modes = filter_cells(task, noise);
-    return {std::move(image), std::move(variance), cells,    std::move(noise), options_.filter,
+    return {std::move(image), std::move(variance), cells,    std::move(noise), filter_,
             support,          border,              threads_, clipped_modes};
   }
 
@@ -282,7 +292,7 @@ class Whitening {
     int border = support.radius;
     if (options_.variance == VariancePropagation::full) {
       for (const LocalNoise* noise : noises) {
-        for (const auto& response : squared_responses(*noise, options_.filter, support)) {
+        for (const auto& response : squared_responses(*noise, filter_, support)) {
           border = std::max(border, response.shape().width / 2);
         }
       }
@@ -296,7 +306,7 @@ class Whitening {
     CellLimits limits{border, infinity, infinity, sizeof(T)};
     if (local.size() == 1) return limits;
     const double longest = derivative_step * std::sqrt(24.0 * largest_bias);
-    FilterChange change(options_.filter, support);
+    FilterChange change(filter_, support);
     for (std::size_t n = 0; n < local.size(); n += points_of_ninth) {
       change.set(local[n]);
       limits.widest = std::min(limits.widest, longest / change.to(local[n + 1]));
@@ -308,7 +318,11 @@ class Whitening {
   std::vector<Cell> given_cells(int border) const {
     std::vector<Cell> cells = options_.cells;
     for (Cell& cell : cells) {
-      if (cell.expanded.empty()) cell.expanded = cell.box.grown(border).clipped(image_.box());
+      if (!cell.expanded.empty()) continue;
+      // A box outside the frame stays as it is, for check_cells to refuse.
+      cell.expanded = image_.box().contains(cell.box)
+                          ? cell.box.grown(border).clipped(image_.box())
+                          : cell.box;
     }
     check_cells(cells, image_.shape());
     return cells;
@@ -359,6 +373,7 @@ class Whitening {
   ImageView<const T> image_;
   const std::vector<NoiseSource<T>>& sources_;
   const WhitenOptions& options_;
+  FilterOptions filter_;
   int threads_;
 };
 

@@ -42,10 +42,7 @@ std::vector<Cell> cells_of(const Boxes& boxes, const Boxes& expanded) {
 /// Options by name, as the package passes them.
 whitediff::WhitenOptions options_of(const py::dict& from) {
   whitediff::WhitenOptions options;
-  options.filter.mode = from["score"].cast<bool>() ? whitediff::Mode::score
-                                                   : whitediff::Mode::difference;
-  options.filter.power_floor = from["power_floor"].cast<double>();
-  options.filter.tolerance = from["tolerance"].cast<double>();
+  if (from["score"].cast<bool>()) options.filter = whitediff::FilterOptions::score();
   options.spatially_varying = from["spatially_varying"].cast<bool>();
   options.variance = from["full_variance"].cast<bool>() ? whitediff::VariancePropagation::full
                                                         : whitediff::VariancePropagation::estimate;

@@ -19,11 +19,6 @@ Mode = Literal["difference", "score"]
 Propagation = Literal["estimate", "full"]
 Progress = Callable[[int, int], object]
 
-# Measured: whitening filters lose less than 1e-5 of the noise at the border; score filters ring
-# where the noise has no power, and reach 2e-4 there.
-_TOLERANCE = {"difference": 1e-5, "score": 2e-4}
-_POWER_FLOOR = 1e-10
-
 
 class Whitened:
     """A whitened image, and how it was made.
@@ -289,8 +284,6 @@ def _options(
     reduction = "crossfade" if grid is None else grid.reduction
     return {
         "score": mode == "score",
-        "tolerance": _TOLERANCE[mode],
-        "power_floor": _POWER_FLOOR,
         "spatially_varying": bool(spatially_varying),
         "full_variance": variance == "full",
         "mask": mask,

@@ -39,9 +39,15 @@ class Blend {
   /// Keeps a reference to the cells.
   Blend(const std::vector<Cell>& cells, Reduction reduction);
 
+  /// A run of pixels of a row, half open.
+  struct Run {
+    int begin, end;
+  };
+
   /// Weights of the pixels box.x0 .. box.x1 - 1 of the cell in row y of the frame.
   /// @param weights  room for as many values as the box is wide.
-  void row(std::size_t cell, int y, double* weights) const;
+  /// @returns a run of pixels that no other cell gives; their weights, all one, are not written.
+  Run row(std::size_t cell, int y, double* weights) const;
 
   /// The cells in groups without overlap inside a group; what a pixel gets is added group by
   /// group, in an order that no scheduling changes.

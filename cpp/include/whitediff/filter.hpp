@@ -18,10 +18,15 @@ struct FilterOptions {
   Mode mode = Mode::difference;
   /// Where P(k) is less than this fraction of its maximum, it is held there. The gain of a
   /// whitening filter is then at most power_floor^-1/2. Only matters where every input went
-  /// through a kernel.
+  /// through a kernel. Whitening of float32 images uses at least 1e-7, so that their rounding stays
+  /// below 1e-4 of the signal.
   double power_floor = 1e-10;
   /// The error, in units of the noise, at which the tail of a filter may be cut off.
   double tolerance = 1e-5;
+
+  /// The defaults for mode score: these filters are bounded where the noise has no power, but ring
+  /// there, and reach 5e-5 within some 60 pixels.
+  static FilterOptions score() { return {Mode::score, 1e-11, 5e-5}; }
 };
 
 /// A filter as a small image in real space, and what it does to the noise.

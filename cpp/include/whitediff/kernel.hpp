@@ -23,7 +23,7 @@ struct KernelCenter {
 /// A kernel image K[v, u] with centre (cy, cx) acts by true convolution:
 /// (K*T)[y, x] = sum over v, u of K[v, u] T[y - (v - cy), x - (u - cx)].
 /// Derive from it for kernels of your own; `evaluate` must give the same answer for the same
-/// position, and is called from one thread at a time.
+/// position. One computation calls it from the thread that started it, never from several at once.
 class Kernel {
  public:
   virtual ~Kernel() = default;

@@ -57,9 +57,12 @@ class NoiseModel {
   /// The greatest height and width among all kernels and PSFs; (1, 1) if there is none.
   Shape largest_kernel() const;
 
-  /// The noise at some of the positions, with the kernel images that it refers to.
+  /// The noise at some of the positions, with the kernel images that it refers to. Move only.
   class Batch {
    public:
+    Batch() = default;
+    Batch(Batch&&) = default;
+    Batch& operator=(Batch&&) = default;
     std::size_t size() const { return local_.size(); }
     const LocalNoise& operator[](std::size_t i) const { return local_[i]; }
 

@@ -1,0 +1,79 @@
+#include "cell_plan.hpp"
+
+#include <limits>
+
+#include "support.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// Whether a filter of a radius reads, for every pixel of the box, the pixel itself that it asks
+/// for or a zero, never one that the transform has wrapped around.
+bool reads_no_stranger(int begin, int box_begin, int box_end, int end, int radius, int length) {
+  for (int pixel = box_begin; pixel < box_end; ++pixel) {
+    for (int shift = -radius; shift <= radius; ++shift) {
+      const int asked = pixel - shift - begin;
+      const int read = ((asked % length) + length) % length;
+      if (read != asked && read < end - begin) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("planned cells cover the frame, with their border") {
+  for (const Shape frame : {Shape{1, 1}, {17, 400}, {300, 31}, {1000, 700}, {2048, 2048}}) {
+    for (const int border : {1, 10, 32, 100}) {
+      CAPTURE(to_string(frame));
+      CAPTURE(border);
+      const auto cells = plan_cells(frame, {border, infinity, infinity, 4});
+      CHECK_NOTHROW(check_cells(cells, frame));
+      const Box whole{0, 0, frame.width, frame.height};
+      for (const Cell& cell : cells) {
+        CHECK(cell.expanded == cell.box.grown(border).clipped(whole));
+      }
+    }
+  }
+}
+
+TEST_CASE("boxes keep to the size over which the filter varies little") {
+  const Shape frame{900, 1100};
+  const auto cells = plan_cells(frame, {20, 90.0, 120.0, 4});
+  for (const Cell& cell : cells) {
+    // Boxes overlap by a few pixels, which the limit does not count.
+    CHECK(cell.box.width() <= 90 + 16);
+    CHECK(cell.box.height() <= 120 + 16);
+  }
+  CHECK(cells.size() > plan_cells(frame, {20, infinity, infinity, 4}).size());
+}
+
+TEST_CASE("a filter that varies within a pixel still gets boxes worth a transform") {
+  const auto cells = plan_cells({500, 500}, {16, 0.0, 0.0, 8});
+  for (const Cell& cell : cells) CHECK(cell.box.width() >= 31);
+}
+
+TEST_CASE("transforms hold every cell without wrapping around") {
+  std::mt19937 generator(5);
+  const auto pick = [&](int lowest, int highest) {
+    return std::uniform_int_distribution(lowest, highest)(generator);
+  };
+  for (int trial = 0; trial < 30; ++trial) {
+    const Shape frame{pick(1, 120), pick(1, 120)};
+    const int radius = pick(0, 60);
+    auto cells = make_cells(frame, pick(1, std::min(4, frame.height)),
+                            pick(1, std::min(4, frame.width)), pick(0, 9), pick(0, 70));
+    const Shape transform = transform_shape(cells, radius);
+    CHECK(transform.width % 2 == 0);
+    CHECK(transform.height % 4 == 0);
+    for (const auto& [box, expanded] : cells) {
+      CHECK(transform.height >= expanded.height());
+      CHECK(transform.width >= expanded.width());
+      CHECK(reads_no_stranger(expanded.x0, box.x0, box.x1, expanded.x1, radius, transform.width));
+      CHECK(reads_no_stranger(expanded.y0, box.y0, box.y1, expanded.y1, radius, transform.height));
+    }
+  }
+}

@@ -1,0 +1,158 @@
+#include "support.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+constexpr Reduction reductions[] = {Reduction::crossfade, Reduction::average, Reduction::copy};
+
+/// The weights of all pixels of a row of a cell, those that it alone gives included.
+std::vector<double> weights_of(const Blend& blend, const Cell& cell, std::size_t index, int y) {
+  std::vector<double> weights(cell.box.width(), -1.0);
+  const Blend::Run alone = blend.row(index, y, weights.data());
+  CHECK(alone.begin >= cell.box.x0);
+  CHECK(alone.begin <= alone.end);
+  CHECK(alone.end <= cell.box.x1);
+  std::fill(weights.begin() + (alone.begin - cell.box.x0),
+            weights.begin() + (alone.end - cell.box.x0), 1.0);
+  return weights;
+}
+
+/// Checks all that holds for every blend of cells that cover a frame.
+void check_blend(const std::vector<Cell>& cells, Shape frame) {
+  for (const Reduction reduction : reductions) {
+    const Blend blend(cells, reduction);
+    Image<double> total(frame);
+    Image<int> given(frame), last(frame);
+    bool in_range = true;
+    for (std::size_t n = 0; n < cells.size(); ++n) {
+      const Box& box = cells[n].box;
+      for (int y = box.y0; y < box.y1; ++y) {
+        const auto weights = weights_of(blend, cells[n], n, y);
+        for (int x = box.x0; x < box.x1; ++x) {
+          const double weight = weights[x - box.x0];
+          in_range = in_range && weight >= 0.0 && weight <= 1.0;
+          total(y, x) += weight;
+          ++given(y, x);
+          if (weight == 1.0) last(y, x) = static_cast<int>(n);
+        }
+      }
+    }
+    CHECK(in_range);
+    double error = 0.0;
+    bool counts_agree = true;
+    for (int y = 0; y < frame.height; ++y) {
+      for (int x = 0; x < frame.width; ++x) {
+        error = std::max(error, std::abs(total(y, x) - 1.0));
+        for (std::size_t n = cells.size(); reduction == Reduction::copy && n-- > 0;) {
+          if (!cells[n].box.contains({x, y, x + 1, y + 1})) continue;
+          counts_agree = counts_agree && last(y, x) == static_cast<int>(n);
+          break;
+        }
+      }
+    }
+    // Shares a / (a + b) of a handful of cells: rounding.
+    CHECK(error < 1e-14);
+    CHECK(counts_agree);
+
+    std::vector<int> visits(cells.size());
+    for (const auto& round : blend.rounds()) {
+      for (std::size_t i = 0; i < round.size(); ++i) {
+        ++visits[round[i]];
+        for (std::size_t j = 0; j < i; ++j) {
+          CHECK_FALSE(cells[round[i]].box.overlaps(cells[round[j]].box));
+        }
+      }
+    }
+    CHECK(std::all_of(visits.begin(), visits.end(), [](int count) { return count == 1; }));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("cells of a grid cover frames of every size") {
+  std::mt19937 generator(21);
+  const auto pick = [&](int lowest, int highest) {
+    return std::uniform_int_distribution(lowest, highest)(generator);
+  };
+  for (int trial = 0; trial < 60; ++trial) {
+    const Shape frame{pick(1, 90), pick(1, 90)};
+    const int rows = pick(1, std::min(7, frame.height)), columns = pick(1, std::min(7, frame.width));
+    const int overlap = pick(0, 25), border = pick(0, 40);
+    CAPTURE(to_string(frame));
+    CAPTURE(rows);
+    CAPTURE(columns);
+    CAPTURE(overlap);
+    const auto cells = make_cells(frame, rows, columns, overlap, border);
+    CHECK(cells.size() == std::size_t(rows) * columns);
+    CHECK_NOTHROW(check_cells(cells, frame));
+    const Box whole{0, 0, frame.width, frame.height};
+    for (const auto& cell : cells) {
+      CHECK(cell.expanded == cell.box.grown(border).clipped(whole));
+    }
+    // Boxes are of equal size to within a pixel, as far as the frame goes.
+    for (const auto& cell : cells) {
+      CHECK(cell.box.width() <= (frame.width + columns - 1) / columns + overlap);
+      CHECK(cell.box.height() <= (frame.height + rows - 1) / rows + overlap);
+    }
+    check_blend(cells, frame);
+  }
+}
+
+TEST_CASE("any boxes that cover a frame blend") {
+  std::mt19937 generator(22);
+  const auto pick = [&](int lowest, int highest) {
+    return std::uniform_int_distribution(lowest, highest)(generator);
+  };
+  for (int trial = 0; trial < 40; ++trial) {
+    const Shape frame{pick(1, 50), pick(1, 50)};
+    const Box whole{0, 0, frame.width, frame.height};
+    // Boxes anywhere, one inside another, and equal ones, over a grid that leaves no gap.
+    auto cells = make_cells(frame, pick(1, std::min(3, frame.height)),
+                            pick(1, std::min(3, frame.width)), pick(0, 5), 0);
+    for (int extra = pick(0, 6); extra > 0; --extra) {
+      const int x = pick(0, frame.width - 1), y = pick(0, frame.height - 1);
+      const Box box{x, y, pick(x + 1, frame.width), pick(y + 1, frame.height)};
+      cells.push_back({box, box});
+    }
+    if (trial % 4 == 0) cells.push_back({whole, whole});
+    std::shuffle(cells.begin(), cells.end(), generator);
+    CHECK_NOTHROW(check_cells(cells, frame));
+    check_blend(cells, frame);
+  }
+}
+
+TEST_CASE("a cross-fade runs evenly from one box to the other") {
+  const std::vector<Cell> cells{{{0, 0, 6, 1}, {0, 0, 6, 1}}, {{2, 0, 8, 1}, {2, 0, 8, 1}}};
+  const Blend blend(cells, Reduction::crossfade);
+  const auto left = weights_of(blend, cells[0], 0, 0);
+  const std::vector<double> expected{1.0, 1.0, 3.5 / 4, 2.5 / 4, 1.5 / 4, 0.5 / 4};
+  // Depths of pixel 2: its distance of 3.5 to the end of the left box, and 0.5 of the right one; but
+  // the left box is six wide, so that its depth grows from its own beginning: min(2, 3) + 1/2.
+  for (int x = 0; x < 6; ++x) {
+    const double own = std::min(x, 5 - x) + 0.5;
+    const double other = x < 2 ? 0.0 : std::min(x - 2, 7 - x) + 0.5;
+    CHECK(left[x] == doctest::Approx(own / (own + other)).epsilon(1e-15));
+  }
+  CHECK(std::is_sorted(left.rbegin(), left.rend()));
+  CHECK(left.front() == expected.front());
+}
+
+TEST_CASE("cells that do not fit the frame are refused") {
+  CHECK_THROWS_AS(make_cells({10, 10}, 0, 1, 0, 0), std::invalid_argument);
+  CHECK_THROWS_AS(make_cells({10, 10}, 1, 11, 0, 0), std::invalid_argument);
+  CHECK_THROWS_AS(make_cells({10, 10}, 2, 2, -1, 0), std::invalid_argument);
+  CHECK_THROWS_AS(make_cells({10, 10}, 2, 2, 0, -1), std::invalid_argument);
+
+  const Shape frame{4, 6};
+  const Box whole{0, 0, 6, 4};
+  CHECK_THROWS_AS(check_cells({}, frame), std::invalid_argument);
+  CHECK_THROWS_AS(check_cells({{{0, 0, 0, 4}, whole}}, frame), std::invalid_argument);
+  CHECK_THROWS_AS(check_cells({{whole, {0, 0, 6, 3}}}, frame), std::invalid_argument);
+  CHECK_THROWS_AS(check_cells({{whole, {0, 0, 7, 4}}}, frame), std::invalid_argument);
+  CHECK_THROWS_AS(check_cells({{whole, {0, -1, 6, 4}}}, frame), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(
+      check_cells({{{0, 0, 6, 3}, whole}, {{0, 3, 5, 4}, whole}}, frame),
+      "cells: expected boxes that cover the frame; pixel (x, y) = (5, 3) is in none",
+      std::invalid_argument);
+}

@@ -1,0 +1,95 @@
+#include "support.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+template <class Change>
+std::string message_of(const Change& change) {
+  const auto image = test::constant<float>({20, 30}, 1.0f);
+  std::vector<NoiseSource<float>> sources{{1.0, {}, 1.0, {}},
+                                          {1.0, {test::gaussian_kernel({5, 5}, 1.0)}, 1.0, {}}};
+  WhitenOptions options;
+  change(sources, options);
+  try {
+    whiten<float>(image.view(), sources, options);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+using Sources = std::vector<NoiseSource<float>>;
+
+}  // namespace
+
+TEST_CASE("an error is a runtime error with a message") {
+  const Error error("no plan");
+  CHECK(std::string(dynamic_cast<const std::runtime_error&>(error).what()) == "no plan");
+}
+
+TEST_CASE("arguments that fit pass") {
+  CHECK(message_of([](Sources&, WhitenOptions&) {}) == "");
+}
+
+TEST_CASE("what does not fit is refused, and the message says what was expected and what came") {
+  const auto wide = test::constant<float>({30, 20}, 1.0f);
+  const Image<std::int32_t> mask({20, 29});
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto expect = [](const std::string& message, const std::string& part) {
+    CHECK_MESSAGE(message.find(part) != std::string::npos, message);
+  };
+  const std::string shape = "expected shape (20, 30), that of the image, got ";
+  expect(message_of([&](Sources& sources, auto&) { sources.clear(); }), "at least one noise source");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].variance = wide.view(); }),
+         "variance: " + shape + "(30, 20)");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].mask = mask.view(); }),
+         "mask: " + shape + "(20, 29)");
+  expect(message_of([&](auto&, WhitenOptions& options) { options.mask = mask.view(); }),
+         "mask: " + shape + "(20, 29)");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].variance = -1.0; }),
+         "expected a finite number >= 0, got -1");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].variance = nan; }),
+         "expected a finite number >= 0, got nan");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].kernels = {nullptr}; }),
+         "expected a kernel, got a null pointer");
+  expect(message_of([&](Sources& sources, auto&) {
+           sources[0].kernels = {test::gaussian_kernel({21, 3}, 1.0)};
+         }),
+         "got (21, 3)");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].weight = 0.0; }), "non-zero weights");
+  expect(message_of([&](Sources& sources, auto&) {
+           sources = {{0.0, {}, 1.0, {}}, {0.0, {}, 1.0, {}}};
+         }),
+         "positive total");
+  expect(message_of([&](auto&, WhitenOptions& options) { options.filter = FilterOptions::score(); }),
+         "psf: expected one in mode score");
+  expect(message_of([&](auto&, WhitenOptions& options) { options.n_threads = -2; }),
+         "n_threads: expected 0 (all cores) or more, got -2");
+  expect(message_of([&](auto&, WhitenOptions& options) {
+           options.cells = {{{0, 0, 30, 19}, {0, 0, 30, 20}}};
+         }),
+         "pixel (x, y) = (0, 19) is in none");
+  const ImageView<const float> empty;
+  CHECK_THROWS_AS(whiten<float>(empty, {{1.0, {}, 1.0, {}}}), std::invalid_argument);
+}
+
+TEST_CASE("variance planes without a usable pixel are refused, and so are negative ones") {
+  auto plane = test::constant<float>({20, 30}, 1.0f);
+  Image<std::int32_t> mask(plane.shape());
+  plane(3, 4) = -0.5f;
+  const auto negative = [&](Sources& sources, auto&) { sources[0].variance = plane.view(); };
+  CHECK(message_of(negative).find("expected values >= 0, got -0.5") != std::string::npos);
+
+  mask(3, 4) = 2;
+  CHECK(message_of([&](Sources& sources, WhitenOptions& options) {
+          negative(sources, options);
+          sources[0].mask = mask.view();
+          options.ignore_mask = 2;
+        }) == "");
+
+  const auto unusable =
+      test::constant<float>({20, 30}, std::numeric_limits<float>::quiet_NaN());
+  CHECK(message_of([&](Sources& sources, auto&) { sources[0].variance = unusable.view(); })
+            .find("expected finite, unmasked pixels") != std::string::npos);
+}

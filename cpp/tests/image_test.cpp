@@ -1,0 +1,76 @@
+#include "support.hpp"
+
+using namespace whitediff;
+
+TEST_CASE("boxes are half open") {
+  const Box box{2, 3, 7, 5};
+  CHECK(box.width() == 5);
+  CHECK(box.height() == 2);
+  CHECK(box.shape() == Shape{2, 5});
+  CHECK(box.shape().size() == 10);
+  CHECK(box.center() == Point{4.0, 3.5});
+  CHECK(box.grown(2) == Box{0, 1, 9, 7});
+  CHECK(box.clipped({3, 0, 4, 9}) == Box{3, 3, 4, 5});
+  CHECK(box.contains(box));
+  CHECK_FALSE(box.contains(box.grown(1)));
+  CHECK(box.overlaps({6, 4, 10, 10}));
+  CHECK_FALSE(box.overlaps({7, 3, 9, 5}));
+  CHECK_FALSE(box.empty());
+  CHECK(Box{3, 3, 3, 9}.empty());
+  CHECK(to_string(box) == "[2:7, 3:5]");
+  CHECK(to_string(Shape{4, 6}) == "(4, 6)");
+}
+
+TEST_CASE("an image starts as zeros and moves without a copy") {
+  Image<float> image({3, 5});
+  CHECK(image.shape() == Shape{3, 5});
+  CHECK(std::all_of(image.data(), image.data() + 15, [](float value) { return value == 0.0f; }));
+  image(2, 4) = 7.0f;
+  CHECK(image.row(2)[4] == 7.0f);
+  const float* memory = image.data();
+  const Image<float> moved = std::move(image);
+  CHECK(moved.data() == memory);
+  CHECK(moved(2, 4) == 7.0f);
+}
+
+TEST_CASE("a large image, in huge pages where there are any, is zero too") {
+  const Image<double> image({1500, 1400});
+  CHECK(test::largest(image) == 0.0);
+}
+
+TEST_CASE("memory can be handed over") {
+  Image<double> image({2, 2});
+  double* memory = image.release();
+  CHECK(image.data() == nullptr);
+  CHECK(image.shape() == Shape{});
+  memory[3] = 1.0;
+  std::free(memory);
+}
+
+TEST_CASE("memory that is not there is an error") {
+  CHECK_THROWS_AS(detail::zeroed_memory(std::size_t{1} << 62), std::bad_alloc);
+}
+
+TEST_CASE("a view sees and writes the pixels of an image") {
+  Image<float> image({4, 6});
+  const ImageView<float> view = image.view();
+  CHECK(view.box() == Box{0, 0, 6, 4});
+  view(1, 2) = 3.0f;
+  CHECK(image(1, 2) == 3.0f);
+  const ImageView<const float> part = ImageView<const float>(view).cut({2, 1, 5, 4});
+  CHECK(part.shape() == Shape{3, 3});
+  CHECK(part.stride() == 6);
+  CHECK(part(0, 0) == 3.0f);
+  CHECK(part.row(1) == image.data() + 2 * 6 + 2);
+  CHECK_FALSE(part.empty());
+  CHECK(ImageView<float>().empty());
+  CHECK(ImageView<float>(image.data(), {0, 6}).empty());
+}
+
+TEST_CASE("a view may run backwards") {
+  Image<int> image({3, 2});
+  std::iota(image.data(), image.data() + 6, 0);
+  const ImageView<const int> upside_down(image.row(2), image.shape(), -2);
+  CHECK(upside_down(0, 0) == 4);
+  CHECK(upside_down(2, 1) == 1);
+}

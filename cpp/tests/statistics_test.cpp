@@ -1,0 +1,102 @@
+#include "support.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+/// The definition, with sorted values and plain loops.
+double clipped_mean_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto quantile = [&](double fraction) {
+    const double rank = fraction * double(values.size() - 1);
+    const auto lower = static_cast<std::size_t>(rank);
+    const auto upper = std::min(lower + 1, values.size() - 1);
+    return std::lerp(values[lower], values[upper], rank - double(lower));
+  };
+  double center = quantile(0.5);
+  double sigma = 0.741 * (quantile(0.75) - quantile(0.25));
+  for (int round = 0; round < 3; ++round) {
+    std::vector<double> kept;
+    for (const double value : values) {
+      if (std::abs(value - center) <= 3.0 * sigma) kept.push_back(value);
+    }
+    if (kept.empty()) break;
+    center = std::accumulate(kept.begin(), kept.end(), 0.0) / double(kept.size());
+    double squares = 0.0;
+    for (const double value : kept) squares += (value - center) * (value - center);
+    sigma = std::sqrt(squares / double(kept.size()));
+  }
+  return center;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("the clipped mean follows its definition", T, float, double) {
+  for (const Shape shape : {Shape{1, 1}, {1, 2}, {3, 5}, {37, 53}}) {
+    auto plane = test::noise<T>(shape, 8);
+    for (std::size_t i = 0; i < shape.size(); i += 17) plane.data()[i] += T(40);
+    const ClippedMean got = clipped_mean<T>(plane.view());
+    const std::vector<double> values(plane.data(), plane.data() + shape.size());
+    // The same sums in another order.
+    CHECK(got.mean == doctest::Approx(clipped_mean_of(values)).epsilon(1e-12));
+    CHECK(got.used == shape.size());
+    CHECK(got.minimum == *std::min_element(values.begin(), values.end()));
+  }
+}
+
+TEST_CASE("outliers do not count") {
+  auto plane = test::noise<double>({64, 65}, 9);
+  const double before = clipped_mean<double>(plane.view()).mean;
+  plane(5, 5) = 1e9;
+  plane(6, 60) = -1e9;
+  // Two of 4160 values of size one are left out.
+  CHECK(std::abs(clipped_mean<double>(plane.view()).mean - before) < 1e-2);
+}
+
+TEST_CASE("a constant plane keeps its value") {
+  const auto plane = test::constant<float>({7, 9}, 0.1f);
+  CHECK(clipped_mean<float>(plane.view()).mean == double(0.1f));
+}
+
+TEST_CASE("masked and non-finite pixels are left out") {
+  auto plane = test::constant<double>({5, 7}, 2.0);
+  Image<std::int32_t> mask(plane.shape());
+  const double infinity = std::numeric_limits<double>::infinity();
+  plane(0, 0) = infinity;
+  plane(0, 1) = -infinity;
+  plane(0, 2) = std::numeric_limits<double>::quiet_NaN();
+  plane(1, 1) = -5.0;
+  mask(1, 1) = 0b101;
+  mask(2, 2) = 0b010;
+  const auto with = [&](std::int32_t ignore) {
+    return clipped_mean<double>(plane.view(), {mask.view(), ignore});
+  };
+  CHECK(with(0b100).used == 31);
+  CHECK(with(0b100).minimum == 2.0);
+  CHECK(with(0b110).used == 30);
+  CHECK(with(0).used == 32);
+  CHECK(with(0).minimum == -5.0);
+  CHECK(with(0b100).mean == 2.0);
+}
+
+TEST_CASE("a plane without a usable pixel has no mean") {
+  const auto plane = test::constant<float>({3, 3}, std::numeric_limits<float>::quiet_NaN());
+  const ClippedMean got = clipped_mean<float>(plane.view());
+  CHECK(std::isnan(got.mean));
+  CHECK(std::isnan(got.minimum));
+  CHECK(got.used == 0);
+}
+
+TEST_CASE("values that leave nothing inside three sigma end at their median") {
+  // Half of the values at either end of a gap: the median lies between them, and sigma is theirs.
+  const double values[] = {0.0, 0.0, 0.0, 0.0, 0.0, 1.0};
+  CHECK(clipped_mean<double>({values, {1, 6}}).mean == 0.0);
+}
+
+TEST_CASE("a mask of another shape is refused") {
+  const auto plane = test::constant<double>({3, 4}, 1.0);
+  const Image<std::int32_t> mask({4, 3});
+  CHECK_THROWS_WITH_AS(clipped_mean<double>(plane.view(), {mask.view(), 1}),
+                       "mask: expected shape (3, 4), that of the plane, got (4, 3)",
+                       std::invalid_argument);
+}
