@@ -9,7 +9,7 @@ namespace {
 
 /// columns[y][j] *= filter[y][j] for `batch` columns side by side; real numbers as pairs.
 template <class T, int batch>
-inline void multiply_real(const T* filter, std::size_t stride, int height, std::complex<T>* columns) {
+WHITEDIFF_ALWAYS_INLINE void multiply_real(const T* filter, std::size_t stride, int height, std::complex<T>* columns) {
   T* parts = reinterpret_cast<T*>(columns);
   for (int y = 0; y < height; ++y, filter += stride, parts += 2 * stride) {
     for (int j = 0; j < batch; ++j) {
@@ -33,7 +33,7 @@ void multiply_columns(const double* filter, std::size_t stride, int height,
 
 /// squares = P(0) / P and filter = norm * sqrt(squares).
 template <class T>
-inline void whitening_row(double power_at_zero, double norm, const double* power, int columns,
+WHITEDIFF_ALWAYS_INLINE void whitening_row(double power_at_zero, double norm, const double* power, int columns,
                           double* squares, T* filter) {
   const auto factor = static_cast<T>(norm);
   for (int x = 0; x < columns; ++x) {

@@ -4,31 +4,11 @@
 #include <cmath>
 #include <variant>
 
+#include "finite.hpp"
 #include "multiversion.hpp"
 
 namespace whitediff {
 namespace {
-
-/// Zero if all values of the row are finite, else NaN.
-template <class T>
-inline T finite_probe_of(const T* row, int size) {
-  T probe = 0;
-#pragma omp simd reduction(+ : probe)
-  for (int x = 0; x < size; ++x) probe += row[x] * T(0);
-  return probe;
-}
-
-WHITEDIFF_MULTIVERSION float finite_probe(const float* row, int size) {
-  return finite_probe_of(row, size);
-}
-WHITEDIFF_MULTIVERSION double finite_probe(const double* row, int size) {
-  return finite_probe_of(row, size);
-}
-
-template <class T>
-bool all_finite(const T* row, int size) {
-  return std::isfinite(finite_probe(row, size));
-}
 
 WHITEDIFF_MULTIVERSION void add_scaled(float factor, const float* values, int size, float* out) {
   for (int x = 0; x < size; ++x) out[x] += factor * values[x];

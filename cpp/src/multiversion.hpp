@@ -9,3 +9,6 @@
 #else
 #define WHITEDIFF_MULTIVERSION
 #endif
+
+// What they call must be compiled with them, or it would stay with the least instruction set.
+#define WHITEDIFF_ALWAYS_INLINE inline __attribute__((always_inline))
