@@ -77,7 +77,7 @@ def as_kernel(kernel: Any) -> Kernel:
     if hasattr(kernel, "computeImage") and hasattr(kernel, "getDimensions"):
         return _AfwKernel(kernel)
     if hasattr(kernel, "compute_kernel_image"):
-        return _SampledKernel(kernel.compute_kernel_image)
+        return _LsstImagesKernel(kernel)
     if hasattr(kernel, "kernel"):
         return as_kernel(kernel.kernel)
     return _from_array(kernel, "kernel")
@@ -102,7 +102,7 @@ def as_psf(psf: Any) -> Kernel:
     if hasattr(psf, "computeKernelImage"):
         return _AfwPsf(psf)
     if hasattr(psf, "compute_kernel_image"):
-        return _Normalized(_SampledKernel(psf.compute_kernel_image))
+        return _Normalized(_LsstImagesPsf(psf))
     return _Normalized(_from_array(psf, "psf"))
 
 
@@ -148,18 +148,38 @@ def _image_for(kernel: Any, width: int, height: int) -> Any:
     return Image(np.zeros((height, width)))
 
 
-class _SampledKernel(Kernel):
-    """A kernel whose images a function of x and y gives, one by one."""
+class _LsstImagesKernel(Kernel):
+    """An lsst-images kernel, flipped since its images come from lsst.afw kernels."""
 
-    def __init__(self, function: Any) -> None:
-        self._function = function
-        super().__init__(shape=self._image(0.0, 0.0).shape)
-
-    def _image(self, x: float, y: float) -> KernelImages:
-        return _pixels(self._function(x=x, y=y))
+    def __init__(self, kernel: Any) -> None:
+        bbox = kernel.kernel_bbox
+        (height, width), y0, x0 = bbox.shape, bbox.y.start, bbox.x.start
+        super().__init__(shape=(height, width), center=(height - 1 + y0, width - 1 + x0))
+        self._kernel = kernel
 
     def evaluate(self, x: Positions, y: Positions) -> KernelImages:
-        return np.stack([self._image(float(u), float(v)) for u, v in zip(x, y, strict=True)])
+        return np.stack(
+            [
+                _pixels(self._kernel.compute_kernel_image(x=float(u), y=float(v)))[::-1, ::-1]
+                for u, v in zip(x, y, strict=True)
+            ]
+        )
+
+
+class _LsstImagesPsf(Kernel):
+    """An lsst-images PSF."""
+
+    def __init__(self, psf: Any) -> None:
+        super().__init__(shape=psf.kernel_bbox.shape)
+        self._psf = psf
+
+    def evaluate(self, x: Positions, y: Positions) -> KernelImages:
+        return np.stack(
+            [
+                _pixels(self._psf.compute_kernel_image(x=float(u), y=float(v)))
+                for u, v in zip(x, y, strict=True)
+            ]
+        )
 
 
 class _AfwPsf(Kernel):

@@ -1,0 +1,96 @@
+"""The compiled core of whitediff; use it through the package."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+__version__: str
+
+FloatImage = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+class Error(RuntimeError): ...
+
+class SpatialFunction:
+    @overload
+    def __call__(self, x: float, y: float) -> float: ...
+    @overload
+    def __call__(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]: ...
+
+class Polynomial2D(SpatialFunction):
+    def __init__(self, coefficients: Sequence[float] | npt.NDArray[np.float64]) -> None: ...
+    @property
+    def coefficients(self) -> npt.NDArray[np.float64]: ...
+
+class Chebyshev2D(SpatialFunction):
+    def __init__(
+        self,
+        coefficients: Sequence[float] | npt.NDArray[np.float64],
+        bbox: tuple[float, float, float, float] | Sequence[float],
+    ) -> None: ...
+    @property
+    def coefficients(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def bbox(self) -> tuple[float, float, float, float]: ...
+
+class Kernel:
+    def __init__(self, *, shape: tuple[int, int], center: tuple[int, int] | None = None) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def center(self) -> tuple[int, int]: ...
+    def evaluate(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]: ...
+
+class SpatialKernel(Kernel):
+    def __init__(
+        self,
+        basis: npt.ArrayLike,
+        functions: Sequence[SpatialFunction],
+        *,
+        center: tuple[int, int] | None = None,
+    ) -> None: ...
+    @property
+    def basis(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def functions(self) -> list[SpatialFunction]: ...
+
+class TabulatedKernel(Kernel):
+    def __init__(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        images: npt.ArrayLike,
+        *,
+        center: tuple[int, int] | None = None,
+    ) -> None: ...
+    @property
+    def x(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def y(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def images(self) -> npt.NDArray[np.float64]: ...
+
+class Reduction:
+    __members__: ClassVar[dict[str, Reduction]]
+
+class FilterBank:
+    def filters(self) -> npt.NDArray[np.float64]: ...
+    def psfs(self) -> npt.NDArray[np.float64]: ...
+
+def clipped_mean(
+    plane: FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
+) -> float: ...
+def whiten(
+    image: FloatImage, sources: Sequence[tuple[Any, ...]], options: dict[str, Any]
+) -> dict[str, Any]: ...
+def decorrelate(
+    difference: FloatImage,
+    science: tuple[Any, ...],
+    template: tuple[Any, ...],
+    kernel: Kernel,
+    pre_kernel: Kernel | None,
+    science_convolved: bool,
+    scale: float | None,
+    options: dict[str, Any],
+) -> dict[str, Any]: ...

@@ -1,0 +1,27 @@
+"""The command ``whitediff``."""
+
+import sys
+
+__all__ = ["main"]
+
+# The extra of this package that brings each package in.
+_EXTRAS = {"click": "cli", "rich": "cli", "astropy": "cli", "matplotlib": "plot"}
+
+
+def main() -> None:
+    """Run the command with the arguments of the process, and leave with its exit status."""
+    try:
+        from .app import run
+
+        status = run(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        extra = _EXTRAS[package]
+        print(
+            f"whitediff: the package {package} is missing: pip install 'whitediff[{extra}]'",
+            file=sys.stderr,
+        )
+        status = 1
+    sys.exit(status)

@@ -1,0 +1,68 @@
+"""The commands, put together; what goes wrong becomes one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from .. import __version__
+from .check import check
+from .decorrelate import decorrelate
+from .failure import Failure, reason
+from .simulate import simulate
+
+__all__ = ["app", "run"]
+
+_FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def app() -> None:
+    """White noise, right variance and right PSF for astronomical difference images.
+
+    Exit status: 0 if all went well, 2 for bad input, 1 for any other failure.
+    """
+
+
+for command in (decorrelate, check, simulate):
+    app.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What stands behind ``whitediff`` on the command line.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    try:
+        app.main(list(arguments), prog_name="whitediff", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted, nothing was written", _INTERRUPTED)
+    except click.ClickException as error:
+        return _complain(error.format_message(), _BAD_INPUT)
+    except Failure as error:
+        return _complain(str(error), _FAILED)
+    except ModuleNotFoundError:
+        raise
+    except (OSError, TypeError, ValueError) as error:
+        return _complain(reason(error), _BAD_INPUT)
+    except MemoryError:
+        return _complain("not enough memory", _FAILED)
+    except Exception as error:
+        return _complain(f"{type(error).__name__}: {error}", _FAILED)
+    return 0
+
+
+def _complain(message: str, status: int) -> int:
+    print("whitediff:", " ".join(message.split()), file=sys.stderr)
+    return status

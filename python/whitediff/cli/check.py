@@ -1,0 +1,4 @@
+"""The command ``whitediff check``."""
+import click
+@click.command()
+def check(): pass

@@ -1,0 +1,209 @@
+"""The command ``whitediff decorrelate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from .failure import writing
+from .figure import check_figure, write_figure
+from .files import INPUT, OUTPUT, check_outputs
+from .masks import check_planes, ignore_plane_option, left_out
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from .. import Whitened
+    from ..exposure import Exposure
+    from .noise import InputNoise
+    from .subtraction import Subtraction
+
+
+@click.command()
+@click.option("--science", type=INPUT, required=True, help="Science image S.")
+@click.option("--template", type=INPUT, required=True, help="Template image T, before matching.")
+@click.option("--difference", type=INPUT, required=True, help="Difference image, S minus T.")
+@click.option(
+    "--kernel",
+    type=INPUT,
+    required=True,
+    help="Matching kernel: of HOTPANTS (-oki, -hki), SFFT, lsst.afw or whitediff, or an image.",
+)
+@click.option("-o", "--output", type=OUTPUT, required=True, help="Whitened image to write.")
+@click.option(
+    "--convolved",
+    type=click.Choice(["template", "science"]),
+    help="Image that was convolved with the kernel.  [default: as the files say, or template]",
+)
+@click.option(
+    "--scale",
+    type=float,
+    metavar="NUMBER",
+    help="Factor by which the difference was multiplied after the subtraction.  [default: as the "
+    "kernel file says; or 1 if the template was convolved, 1 / kernel sum if the science image]",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["difference", "score"]),
+    default="difference",
+    show_default=True,
+    help="'score': the difference is S correlated with its PSF, minus T matched to that; it "
+    "becomes the optimal detection image.",
+)
+@click.option("--constant", is_flag=True, help="One filter for the whole frame.")
+@click.option(
+    "--variance",
+    type=click.Choice(["estimate", "full"]),
+    default="estimate",
+    show_default=True,
+    help="How variance planes are propagated: scaled, or convolved with the squared filter.",
+)
+@click.option(
+    "--science-variance",
+    metavar="NUMBER|FILE",
+    help="Variance of the raw science pixels, in squared image units.  [default: the variance "
+    "plane of the image, or else measured in its sky]",
+)
+@click.option("--template-variance", metavar="NUMBER|FILE", help="The same of the template.")
+@click.option(
+    "--psf",
+    type=INPUT,
+    help="PSF of the difference (mode score: of the science image), as an image or a spatial "
+    "kernel.  [default: the PSF that an image file holds, if any]",
+)
+@ignore_plane_option
+@click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Number of threads.  [default: all cores]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--plot", type=OUTPUT, help="Figure of before and after to write (png, pdf, svg).")
+def decorrelate(
+    science: Path,
+    template: Path,
+    difference: Path,
+    kernel: Path,
+    output: Path,
+    convolved: Literal["template", "science"] | None,
+    scale: float | None,
+    mode: Literal["difference", "score"],
+    constant: bool,
+    variance: Literal["estimate", "full"],
+    science_variance: str | None,
+    template_variance: str | None,
+    psf: Path | None,
+    ignore_planes: tuple[str, ...],
+    threads: int,
+    overwrite: bool,
+    plot: Path | None,
+) -> None:
+    """Make the noise of a difference image white again.
+
+    The images are FITS files on one pixel grid. The result has an image, the mask of the
+    difference, the variance of each pixel, the PSF if it is known, and keywords WD... that say
+    how it was made.
+    """
+    files = {"science": science, "template": template, "difference": difference, "kernel": kernel}
+    outputs = [output] if plot is None else [output, plot]
+    check_outputs(outputs, files.values(), overwrite=overwrite)
+
+    import whitediff
+
+    from .noise import input_noise
+    from .provenance import whitened_header
+    from .subtraction import read_subtraction
+
+    if plot is not None:
+        check_figure(plot)
+    subtraction = read_subtraction(**files, convolved=convolved, scale=scale)
+    exposures = (subtraction.science, subtraction.template, subtraction.difference)
+    planes = check_planes(ignore_planes, exposures)
+    masks = [left_out(exposure, planes) for exposure in exposures]
+    noise = {
+        "science": input_noise(science_variance, subtraction.science, science, masks[0]),
+        "template": input_noise(template_variance, subtraction.template, template, masks[1]),
+    }
+    with progress_bar("whitening") as progress:
+        result = whitediff.decorrelate(
+            subtraction.difference.image.array,
+            noise["science"].variance,
+            noise["template"].variance,
+            subtraction.kernel,
+            convolved=subtraction.convolved,
+            mode=mode,
+            spatially_varying=not constant,
+            variance=variance,
+            scale=subtraction.scale,
+            science_mask=masks[0],
+            template_mask=masks[1],
+            mask=masks[2],
+            psf=_psf(psf, subtraction, mode),
+            xy0=tuple(subtraction.difference.getXY0()),
+            n_threads=threads,
+            progress=progress,
+        )
+    header = whitened_header(subtraction, result, noise, files, mode=mode, propagation=variance)
+    whitened = _exposure(subtraction.difference, result, header)
+    with writing(output):
+        whitened.write(output, overwrite=overwrite)
+    if plot is not None:
+        write_figure(
+            plot,
+            {"before": subtraction.difference, "after": whitened},
+            planes,
+            overwrite=overwrite,
+            whitened=result,
+        )
+    _report(output, result, noise)
+
+
+def _psf(path: Path | None, subtraction: Subtraction, mode: str) -> Any:
+    """PSF of the difference, or of the science image in mode "score"; None if not known."""
+    if path is not None:
+        from ..io import read_kernel
+
+        return read_kernel(path).kernel
+    science, template = subtraction.science.psf, subtraction.template.psf
+    if mode == "score":
+        if science is None:
+            raise ValueError("mode score needs the PSF of the science image: give --psf FILE")
+        return science
+    unconvolved = science if subtraction.convolved == "template" else template
+    return subtraction.difference.psf or unconvolved
+
+
+def _exposure(difference: Exposure, result: Whitened, header: Any) -> Exposure:
+    """The whitened exposure, placed as the difference is."""
+    from ..exposure import Exposure
+    from ..psf import CellPsf, KernelPsf
+
+    x0, y0 = difference.getXY0()
+    psf: Any = None
+    if result.psf is not None:
+        centers = result.cells.centers
+        if len(centers) == 1:
+            psf = KernelPsf(result.psf[0], centers[0])
+        else:
+            psf = CellPsf(result.psf, result.cells.boxes + (x0, y0, x0, y0), centers)
+    return Exposure(
+        image=result.image,
+        mask=difference.mask,
+        variance=result.variance,
+        psf=psf,
+        wcs=difference.wcs,
+        xy0=(x0, y0),
+        metadata=header,
+    )
+
+
+def _report(output: Path, result: Whitened, noise: dict[str, InputNoise]) -> None:
+    variances = result.cells.variances.mean(axis=0)
+    for (name, source), variance in zip(noise.items(), variances, strict=True):
+        click.echo(f"{name} variance {variance:.6g}: {source.origin}")
+    click.echo(
+        f"{output}: whitened in {len(result.cells)} cells with a border of {result.border} pixels"
+    )

@@ -1,0 +1,85 @@
+"""Figures on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .failure import writing
+from .masks import left_out
+
+if TYPE_CHECKING:
+    from .. import Whitened
+    from ..exposure import Exposure
+
+__all__ = ["check_figure", "write_figure"]
+
+_FORMATS = ("png", "pdf", "svg")
+_DOTS_PER_INCH = 110
+
+
+def check_figure(path: Path) -> None:
+    """Find out early whether a figure can be drawn.
+
+    Raises
+    ------
+    click.BadParameter
+        If its name does not end with a known format.
+    ModuleNotFoundError
+        If matplotlib is missing.
+    """
+    if _format(path) not in _FORMATS:
+        raise click.BadParameter(f"expected a figure named *.{', *.'.join(_FORMATS)}, got '{path}'")
+    from .. import report  # noqa: F401
+
+
+def write_figure(
+    path: Path,
+    exposures: Mapping[str, Exposure],
+    planes: Sequence[str],
+    *,
+    overwrite: bool,
+    whitened: Whitened | None = None,
+) -> None:
+    """Draw a `whitediff.report.whiteness_figure` and write it, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        Name of the file.
+    exposures : mapping of str to Exposure
+        What to show, by title.
+    planes : sequence of str
+        Mask planes that statistics leave out.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    whitened : Whitened, optional
+        Result of which to show the filters.
+
+    Raises
+    ------
+    Failure
+        If the file cannot be written.
+    """
+    from ..io import replace_file
+    from ..report import Picture, whiteness_figure
+
+    pictures = [
+        Picture(title, exposure.image.array, _variance(exposure), left_out(exposure, planes))
+        for title, exposure in exposures.items()
+    ]
+    units = {str(exposure.metadata.get("BUNIT", "adu")) for exposure in exposures.values()}
+    figure = whiteness_figure(pictures, unit=" / ".join(sorted(units)), whitened=whitened)
+    with writing(path), replace_file(path, overwrite=overwrite) as file:
+        figure.savefig(file, format=_format(path), dpi=_DOTS_PER_INCH)
+
+
+def _format(path: Path) -> str:
+    return path.suffix.removeprefix(".").lower()
+
+
+def _variance(exposure: Exposure) -> Any:
+    return None if exposure.variance is None else exposure.variance.array

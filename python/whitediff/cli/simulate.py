@@ -1,0 +1,124 @@
+"""The command ``whitediff simulate``."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .failure import writing
+from .files import check_outputs
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
+    from ..psf import CellPsf
+    from ..simulate import Simulation
+
+_FILES = ("science.fits", "template.fits", "difference.fits", "kernel.fits", "truth.ecsv")
+_MIN_SIDE = 64
+# PSFs are written for the cells of a grid of this many rows and columns.
+_PSF_GRID = 4
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--shape",
+    type=click.IntRange(min=_MIN_SIDE),
+    nargs=2,
+    default=(1024, 1024),
+    show_default=True,
+    metavar="HEIGHT WIDTH",
+    help="Size of the images in pixels.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of the random numbers.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool) -> None:
+    """Write a set of input files with known truth to DIRECTORY.
+
+    science.fits and template.fits have stars, true variance planes, masks and PSFs; kernel.fits
+    is a matching kernel that varies over the frame; difference.fits is made with it from the
+    template, and has transients. truth.ecsv lists all sources.
+    """
+    if not directory.parent.is_dir():
+        raise click.BadParameter(f"directory '{directory.parent}' does not exist")
+    outputs = [directory / name for name in _FILES]
+    if directory.exists():
+        check_outputs(outputs, (), overwrite=overwrite)
+
+    from ..simulate import simulate
+
+    simulation = simulate(shape, seed=seed)
+    with writing(directory):
+        directory.mkdir(exist_ok=True)
+        # All files are complete before the first one takes its name.
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".simulate-") as temporary:
+            _write(simulation, Path(temporary))
+            for output in outputs:
+                os.replace(Path(temporary) / output.name, output)
+    n_transients = int(simulation.sources["transient"].sum())
+    click.echo(
+        f"{directory}: {', '.join(_FILES)} with {len(simulation.sources)} sources, "
+        f"{n_transients} of them transients"
+    )
+
+
+def _write(simulation: Simulation, directory: Path) -> None:
+    from ..exposure import Exposure, Mask
+    from ..io import MatchingKernel, replace_file, write_kernel
+    from ..simulate import MASK_PLANES
+
+    for name in ("science", "template", "difference"):
+        image = getattr(simulation, name)
+        Exposure(
+            image=image,
+            mask=Mask(getattr(simulation, f"{name}_mask"), planes=MASK_PLANES),
+            variance=getattr(simulation, f"{name}_variance", None),
+            psf=_cell_psf(getattr(simulation, f"{name}_psf"), image.shape),
+            metadata={"BUNIT": "electron", "SEED": simulation.seed},
+        ).write(directory / f"{name}.fits")
+    kernel = MatchingKernel(simulation.kernel, simulation.convolved, scale=1.0)
+    write_kernel(kernel, directory / "kernel.fits")
+    with replace_file(directory / "truth.ecsv") as file:
+        file.write(_source_table(simulation).encode())
+
+
+def _cell_psf(psf: Kernel, shape: tuple[int, int]) -> CellPsf:
+    """PSF at the centres of a grid of boxes."""
+    import numpy as np
+
+    from ..psf import CellPsf
+
+    y_edges, x_edges = (np.linspace(0, size, _PSF_GRID + 1).astype(int) for size in shape)
+    boxes = np.array(
+        [
+            (x0, y0, x1, y1)
+            for y0, y1 in zip(y_edges, y_edges[1:], strict=False)
+            for x0, x1 in zip(x_edges, x_edges[1:], strict=False)
+        ]
+    )
+    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
+    return CellPsf(psf.evaluate(*centers.T), boxes, centers)
+
+
+def _source_table(simulation: Simulation) -> str:
+    """The sources in the ECSV format of astropy."""
+    from astropy.table import Table
+
+    table = Table(simulation.sources, meta={"seed": simulation.seed})
+    for name, unit in (("x", "pix"), ("y", "pix"), ("flux", "electron")):
+        table[name].unit = unit
+    text = StringIO()
+    table.write(text, format="ascii.ecsv")
+    return text.getvalue()

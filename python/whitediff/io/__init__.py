@@ -1,0 +1,67 @@
+"""Files: exposures and kernels, one module a format."""
+
+from __future__ import annotations
+
+import os
+
+from .afw_fits import has_archive, read_afw_kernel
+from .atomic import replace_file
+from .exposure_fits import read_exposure, write_exposure
+from .fits_file import open_fits
+from .hotpants import TABLE_NAME, read_hotpants
+from .kernel_fits import (
+    KERNEL_NAME,
+    read_kernel_image,
+    read_spatial_kernel,
+    write_kernel,
+)
+from .lsst_images import is_json, read_lsst_fits, read_lsst_json
+from .matching_kernel import MatchingKernel
+from .sfft import is_sfft, read_sfft
+
+__all__ = [
+    "MatchingKernel",
+    "read_exposure",
+    "read_kernel",
+    "replace_file",
+    "write_exposure",
+    "write_kernel",
+]
+
+
+def read_kernel(path: str | os.PathLike[str]) -> MatchingKernel:
+    """Read a matching kernel; the format is told from the content of the file.
+
+    Parameters
+    ----------
+    path : path-like
+        Kernel file of whitediff, HOTPANTS (a file of -oki, or a difference image with -hki), SFFT
+        (FITS_Solution), lsst-images (JSON or FITS) or lsst.afw (FITS); or a FITS image of a kernel
+        that is the same everywhere.
+
+    Returns
+    -------
+    MatchingKernel
+        The kernel, and what the file says about the subtraction.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, truncated, or neither FITS nor JSON.
+    ValueError
+        If it holds no kernel, or an inconsistent one.
+    """
+    if is_json(path):
+        return read_lsst_json(path)
+    with open_fits(path) as hdus:
+        if KERNEL_NAME in hdus and "KERNTYPE" in hdus[KERNEL_NAME].header:
+            return read_spatial_kernel(hdus)
+        if TABLE_NAME in hdus:
+            return read_hotpants(hdus)
+        if is_sfft(hdus[0].header):
+            return read_sfft(hdus)
+        if "JSON" in hdus:
+            return read_lsst_fits(hdus)
+        if has_archive(hdus):
+            return read_afw_kernel(hdus)
+        return read_kernel_image(hdus)

@@ -1,0 +1,96 @@
+"""Opening FITS files, with one clear error for whatever is wrong with them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits.verify import VerifyError
+from astropy.utils.exceptions import AstropyUserWarning
+from numpy.typing import NDArray
+
+from .atomic import replace_file
+
+__all__ = ["find_image", "is_image", "native", "open_fits", "write_fits"]
+
+_IMAGES = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
+
+
+@contextmanager
+def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
+    """Open a FITS file for reading: headers are checked, data stay on the disk until asked for.
+
+    What goes wrong inside of the block because of the content of the file is raised as a
+    ValueError that names the file.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, is no FITS file, or is truncated.
+    ValueError
+        If its content is not as the block expects.
+    """
+    name = os.fspath(path)
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        # Astropy carries on after these two and fails later, or not at all.
+        for message in ("File may have been truncated", "Error validating header"):
+            warnings.filterwarnings("error", message, AstropyUserWarning)
+        try:
+            hdus = fits.open(file, lazy_load_hdus=False)
+        except AstropyUserWarning as error:
+            raise OSError(f"{name} is truncated or damaged") from error
+        except Exception as error:  # whatever the parser trips over in a damaged header
+            raise OSError(f"{name} is not a FITS file, or is damaged") from error
+        with hdus:
+            try:
+                yield hdus
+            except KeyError as error:
+                raise ValueError(f"{name} is incomplete: it has no {error}") from error
+            except (IndexError, TypeError, ValueError, VerifyError) as error:
+                raise ValueError(f"{name}: {error}") from error
+
+
+def write_fits(
+    hdus: fits.HDUList, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Write a FITS file, atomically.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    OSError
+        If the file cannot be written.
+    """
+    with replace_file(path, overwrite=overwrite) as file:
+        try:
+            hdus.writeto(file)
+        except AttributeError as error:
+            # Astropy looks for the free space of files that it has opened itself only, and fails.
+            if not isinstance(error.__context__, OSError):
+                raise
+            number = error.__context__.errno or errno.ENOSPC
+            raise OSError(number, os.strerror(number), os.fspath(path)) from error
+
+
+def is_image(hdu: Any) -> bool:
+    """Whether an HDU holds two-dimensional data."""
+    return isinstance(hdu, _IMAGES) and hdu.header["NAXIS"] == 2 and 0 not in hdu.shape
+
+
+def find_image(hdus: fits.HDUList) -> Any:
+    """First HDU with two-dimensional data, or None."""
+    return next((hdu for hdu in hdus if is_image(hdu)), None)
+
+
+def native(data: Any, dtype: Any = None) -> NDArray[Any]:
+    """Copy of FITS data in memory, in the byte order of the machine."""
+    array = np.asarray(data)
+    return array.astype(np.dtype(dtype or array.dtype).newbyteorder("="))

@@ -1,0 +1,217 @@
+"""Kernel tables of HOTPANTS (Becker 2015, ASCL 1504.004).
+
+The kernel is a sum of Gaussians times polynomials in the kernel pixel (Alard & Lupton 1998, ApJ
+503, 325), each times a polynomial in the position.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from ..kernel import Chebyshev2D, SpatialKernel
+from .fits_file import find_image
+from .matching_kernel import MatchingKernel
+from .polynomials import chebyshev_matrix, pack
+from .regions import RegionFunction, RegionKernel
+
+__all__ = ["TABLE_NAME", "read_hotpants"]
+
+TABLE_NAME = "Convolution Kernel Information"
+
+_CONVOLVED: dict[str, Literal["template", "science"]] = {"TEMPLATE": "template", "IMAGE": "science"}
+# What PHOTNORM is where the difference was brought to the scale of the image that was convolved.
+_SCALED = {"template": "t", "science": "i"}
+
+
+def read_hotpants(hdus: fits.HDUList) -> MatchingKernel:
+    """Read the kernel that HOTPANTS wrote with -oki (its own file) or -hki (difference image).
+
+    Positions are array pixels of the images, counted from 0. With several regions the kernel is
+    a `RegionKernel`, and `scale` is their mean, weighted by area.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        Open file with the kernel table.
+
+    Returns
+    -------
+    MatchingKernel
+        With background, direction and scale.
+
+    Raises
+    ------
+    ValueError
+        If the table is empty or inconsistent, if the regions convolve different images, or if a
+        keyword is missing.
+    """
+    table = hdus[TABLE_NAME]
+    if not isinstance(table, fits.BinTableHDU):
+        raise ValueError(f"{TABLE_NAME} must be a binary table, got {type(table).__name__}")
+    header = _collected_header(hdus)
+    n_regions = len(table.columns)
+    boxes = np.array([_region_box(_keyword(header, f"REGION{n:02d}")) for n in range(n_regions)])
+    frames = _buffered(boxes, header, hdus)
+    basis = _basis(header)
+    kernels, backgrounds, sums = [], [], []
+    for n in range(n_regions):
+        coefficients = np.asarray(table.data.field(n), dtype=np.float64)
+        kernel, background = _region(coefficients, basis, header, frames[n])
+        kernels.append(kernel)
+        backgrounds.append(background)
+        sums.append(coefficients[1])
+    directions = {_keyword(header, f"CONVOL{n:02d}").strip() for n in range(n_regions)}
+    if len(directions) > 1 or not directions <= set(_CONVOLVED):
+        raise ValueError(
+            f"CONVOL must be TEMPLATE or IMAGE, the same in all regions, got {sorted(directions)}"
+        )
+    convolved = _CONVOLVED[directions.pop()]
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    scaled = _keyword(header, "PHOTNORM").strip() == _SCALED[convolved]
+    scale = float(np.average(1 / np.array(sums), weights=areas)) if scaled else 1.0
+    if n_regions == 1:
+        return MatchingKernel(kernels[0], convolved, scale, backgrounds[0], origin="array")
+    return MatchingKernel(
+        RegionKernel(kernels, boxes),
+        convolved,
+        scale,
+        RegionFunction(backgrounds, boxes),
+        origin="array",
+    )
+
+
+def _collected_header(hdus: fits.HDUList) -> fits.Header:
+    """Header of the table, with the keywords that other HDUs add to it.
+
+    Which HDU holds which keyword depends on the options of the run.
+    """
+    header = hdus[TABLE_NAME].header.copy()
+    for hdu in hdus:
+        header.extend(hdu.header, unique=True)
+    return header
+
+
+def _keyword(header: fits.Header, name: str) -> Any:
+    if name not in header:
+        raise ValueError(f"the HOTPANTS kernel table needs the keyword {name}, which is missing")
+    return header[name]
+
+
+def _region_box(region: str) -> tuple[int, int, int, int]:
+    """Half-open box (x0, y0, x1, y1), counted from 0, of '[x0:x1,y0:y1]', counted from 1."""
+    match = re.fullmatch(r"\s*\[(\d+):(\d+),(\d+):(\d+)\]\s*", region)
+    if match is None:
+        raise ValueError(f"a HOTPANTS region must read '[x0:x1,y0:y1]', got {region!r}")
+    x0, x1, y0, y1 = map(int, match.groups())
+    return x0 - 1, y0 - 1, x1, y1
+
+
+def _buffered(
+    boxes: NDArray[np.int64], header: fits.Header, hdus: fits.HDUList
+) -> NDArray[np.int64]:
+    """Boxes that the position polynomials are scaled to: the regions grown, within the image."""
+    image = find_image(hdus)
+    size = np.array(image.shape[::-1] if image is not None else boxes[:, 2:].max(axis=0))
+    if len(boxes) == 1:
+        if image is None and boxes[0, :2].any():
+            raise ValueError(
+                "the kernel table is for a part of the image whose size its file does not tell: "
+                "read the difference image written with -hki"
+            )
+        buffer = _keyword(header, "FWKERN") // 2
+    else:
+        buffer = _stamp_width(header, size) // 2
+    return np.hstack(
+        [np.maximum(boxes[:, :2] - buffer, 0), np.minimum(boxes[:, 2:] + buffer, size)]
+    )
+
+
+def _stamp_width(header: fits.Header, size: NDArray[np.int64]) -> int:
+    if "DIFFCMD" not in header:
+        raise ValueError(
+            "the kernel table has several regions, and how far they overlap stands only in the "
+            "keyword DIFFCMD, which is missing: read the difference image written with -hki"
+        )
+    words = header["DIFFCMD"].split()
+
+    def option(name: str, default: int) -> int:
+        return int(words[words.index(name) + 1]) if name in words else default
+
+    full_width = _keyword(header, "FWKERN")
+    n_regions = np.array([option("-nrx", 1), option("-nry", 1)])
+    n_stamps = np.array([option("-nsx", 10), option("-nsy", 10)])
+    substamp = 2 * option("-rss", 15) + 1
+    width = _odd(int((size // n_regions // n_stamps).min()) - full_width)
+    return width if width >= substamp else _odd(substamp + full_width)
+
+
+def _odd(width: int) -> int:
+    return width - 1 if width % 2 == 0 else width
+
+
+def _basis(header: fits.Header) -> NDArray[np.float64]:
+    """Basis images [n, v, u]; all but the first sum to zero."""
+    half = _keyword(header, "FWKERN") // 2
+    u = np.arange(-half, half + 1, dtype=np.float64)
+    images: list[NDArray[np.float64]] = []
+    for gaussian in range(1, _keyword(header, "NGAUSS") + 1):
+        degree = _keyword(header, f"DGAUSS{gaussian}")
+        sigma = _keyword(header, f"SGAUSS{gaussian}")
+        profiles = [u**power * np.exp(-(u**2) / (2 * sigma**2)) for power in range(degree + 1)]
+        for a in range(degree + 1):
+            for b in range(degree - a + 1):
+                image = np.outer(profiles[b], profiles[a])
+                if a % 2 == 0 and b % 2 == 0:
+                    image /= profiles[a].sum() * profiles[b].sum()
+                    if images:
+                        image -= images[0]
+                images.append(image)
+    return np.array(images)
+
+
+def _region(
+    coefficients: NDArray[np.float64],
+    basis: NDArray[np.float64],
+    header: fits.Header,
+    frame: NDArray[np.int64],
+) -> tuple[SpatialKernel, Chebyshev2D]:
+    """Kernel and background of one region."""
+    order, background_order = _keyword(header, "CKORDER"), _keyword(header, "BGORDER")
+    n_terms = (order + 1) * (order + 2) // 2
+    n_background = (background_order + 1) * (background_order + 2) // 2
+    start = 2 + (len(basis) - 1) * n_terms
+    if len(coefficients) < start + n_background:
+        raise ValueError(
+            f"the kernel table must have at least {start + n_background} rows for "
+            f"{len(basis)} basis functions, got {len(coefficients)}"
+        )
+    if not np.isfinite(coefficients).all() or coefficients[1] == 0:
+        raise ValueError(
+            "the kernel table must hold finite values and a kernel sum that is not zero; tables "
+            "of zeros come from HOTPANTS runs with both -hki and -oki: read the file of -oki"
+        )
+    x0, y0, x1, y1 = (int(edge) for edge in frame)
+    bbox = (x0, x1, y0, y1)
+    functions = [Chebyshev2D([coefficients[1]], bbox)]
+    functions += [
+        Chebyshev2D(_chebyshev(terms, order), bbox)
+        for terms in coefficients[2:start].reshape(-1, n_terms)
+    ]
+    background = coefficients[start : start + n_background]
+    return SpatialKernel(basis, functions), Chebyshev2D(
+        _chebyshev(background, background_order), bbox
+    )
+
+
+def _chebyshev(terms: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+    """Chebyshev coefficients of a polynomial in X and Y, given for p = 0.., then q = 0.."""
+    table = np.zeros((order + 1, order + 1))
+    table[[p for p in range(order + 1) for _ in range(order - p + 1)],
+          [q for p in range(order + 1) for q in range(order - p + 1)]] = terms  # fmt: skip
+    matrix = chebyshev_matrix(order, 0.0, 1.0)
+    return pack(matrix @ table @ matrix.T)

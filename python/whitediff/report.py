@@ -1,0 +1,198 @@
+"""Figures that show how white images are, and the filters that made them so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import SymLogNorm
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from .decorrelate import Whitened
+from .whiteness import autocorrelation, power_spectrum, whiteness
+
+__all__ = ["Picture", "whiteness_figure"]
+
+_CUTOUT_SIDE = 100
+_MAX_LAG = 8
+_CORRELATION_RANGE = 0.3
+_FILTER_GRID = (1 / 6, 1 / 2, 5 / 6)
+_FILTER_RADIUS = 10
+# Filters are shown in logarithmic colours down to this part of the central pixel.
+_FILTER_FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of which a figure shows how white it is.
+
+    Attributes
+    ----------
+    title : str
+        What the figure calls it.
+    image : array_like
+        Pixels [y, x].
+    variance : array_like, optional
+        Variance plane [y, x].
+    ignored : array_like of bool, optional
+        Pixels [y, x] that all statistics leave out.
+    """
+
+    title: str
+    image: ArrayLike
+    variance: ArrayLike | None = None
+    ignored: ArrayLike | None = None
+
+
+def whiteness_figure(
+    pictures: Sequence[Picture], *, unit: str = "adu", whitened: Whitened | None = None
+) -> Figure:
+    """Show images with their autocorrelation and their noise power spectrum.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        The images, for instance before and after whitening.
+    unit : str, optional
+        Unit of their pixels.
+    whitened : Whitened, optional
+        Result of which to show the filters at nine positions.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One row a picture: the middle of the image, its two-dimensional autocorrelation; beside
+        them the power spectra of all, and the filters.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, or a picture has no usable pixel.
+    """
+    if not pictures:
+        raise ValueError("expected at least one picture, got none")
+    n_rows = len(pictures)
+    figure = Figure(figsize=(12.5, 4.2 * max(n_rows, 1 + (whitened is not None))), layout="constrained")
+    rows, side = figure.subfigures(1, 2, width_ratios=(8, 5))
+    for axes, picture in zip(rows.subplots(n_rows, 2, squeeze=False), pictures, strict=True):
+        _show_cutout(axes[0], picture, unit)
+        _show_autocorrelation(axes[1], picture)
+    if whitened is None:
+        _show_power(side.subplots(), pictures, unit)
+    else:
+        top, bottom = side.subfigures(2, 1)
+        _show_power(top.subplots(), pictures, unit)
+        _show_filters(bottom, whitened)
+    return figure
+
+
+def _show_cutout(axes: Axes, picture: Picture, unit: str) -> None:
+    """The middle of the image, in units of its own noise."""
+    image = np.asarray(picture.image)
+    sigma = np.sqrt(whiteness(image, mask=picture.ignored).variance)
+    rows, columns = (_middle(size) for size in image.shape)
+    cutout = image[rows, columns]
+    shown = axes.imshow(
+        (cutout - np.nanmedian(cutout)) / sigma,
+        origin="lower",
+        cmap="gray",
+        vmin=-4,
+        vmax=4,
+        interpolation="nearest",
+        extent=(columns.start - 0.5, columns.stop - 0.5, rows.start - 0.5, rows.stop - 0.5),
+    )
+    axes.set(
+        title=f"{picture.title}: σ = {sigma:.4g} {unit}", xlabel="x (pixel)", ylabel="y (pixel)"
+    )
+    axes.figure.colorbar(shown, ax=axes, label="pixel value (σ)", shrink=0.8)
+
+
+def _middle(size: int) -> slice:
+    start = max(0, (size - _CUTOUT_SIDE) // 2)
+    return slice(start, min(size, start + _CUTOUT_SIDE))
+
+
+def _show_autocorrelation(axes: Axes, picture: Picture) -> None:
+    correlation = autocorrelation(picture.image, mask=picture.ignored, max_lag=_MAX_LAG)
+    # The middle is one by definition, and would outshine the rest.
+    correlation[_MAX_LAG, _MAX_LAG] = np.nan
+    edge = _MAX_LAG + 0.5
+    shown = axes.imshow(
+        correlation,
+        origin="lower",
+        cmap="RdBu_r",
+        vmin=-_CORRELATION_RANGE,
+        vmax=_CORRELATION_RANGE,
+        interpolation="nearest",
+        extent=(-edge, edge, -edge, edge),
+    )
+    axes.set_facecolor("0.5")
+    axes.set(title="autocorrelation", xlabel="lag in x (pixel)", ylabel="lag in y (pixel)")
+    axes.figure.colorbar(shown, ax=axes, label="correlation", shrink=0.8, extend="both")
+
+
+def _show_power(axes: Axes, pictures: Sequence[Picture], unit: str) -> None:
+    for number, picture in enumerate(pictures):
+        frequency, power = power_spectrum(picture.image, mask=picture.ignored)
+        axes.plot(frequency, power, color=f"C{number}", label=picture.title)
+        if picture.variance is not None:
+            level = np.nanmedian(np.asarray(picture.variance, dtype=np.float64))
+            axes.axhline(level, color=f"C{number}", ls="--", lw=1, label="its variance plane")
+    axes.set(
+        title="noise power spectrum",
+        xlabel="spatial frequency (cycles/pixel)",
+        ylabel=f"power per mode ({unit}²)",
+        xlim=(0, 0.5),
+    )
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize="small")
+
+
+def _show_filters(figure: Any, whitened: Whitened) -> None:
+    """The filters nearest to nine positions, or the one that there is."""
+    indices = _nine_filters(whitened) if len(whitened.filters) > 1 else np.array([[0]])
+    side = len(indices)
+    grid = figure.subplots(side, side, squeeze=False, sharex=True, sharey=True)
+    figure.suptitle("whitening filter at each position (x, y), central pixel = 1", fontsize="medium")
+    # The frame's first row is at the bottom, as in the cut-outs.
+    for axes, index in zip(grid[::-1].flat, indices.flat, strict=True):
+        x, y = whitened.cells.centers[index]
+        shown = _show_filter(axes, whitened.filters[index])
+        axes.set_title(f"({x:.0f}, {y:.0f})", fontsize="small", pad=2)
+        axes.tick_params(labelsize="x-small")
+    figure.supxlabel("offset in x (pixel)", fontsize="small")
+    figure.supylabel("offset in y (pixel)", fontsize="small")
+    bar = figure.colorbar(shown, ax=grid, label="filter (logarithmic)")
+    bar.set_ticks([-1, -0.1, -0.01, 0, 0.01, 0.1, 1])
+
+
+def _show_filter(axes: Axes, kernel: NDArray[np.float64]) -> Any:
+    center = len(kernel) // 2
+    radius = min(center, _FILTER_RADIUS)
+    part = slice(center - radius, center + radius + 1)
+    edge = radius + 0.5
+    return axes.imshow(
+        kernel[part, part] / kernel[center, center],
+        origin="lower",
+        cmap="PuOr",
+        norm=SymLogNorm(_FILTER_FLOOR, vmin=-1, vmax=1),
+        interpolation="nearest",
+        extent=(-edge, edge, -edge, edge),
+    )
+
+
+def _nine_filters(whitened: Whitened) -> NDArray[np.int64]:
+    """Indices [row, column] of the filters whose positions are nearest to those of a 3 x 3 grid."""
+    height, width = whitened.image.shape
+    boxes = whitened.cells.boxes
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.array(
+        [
+            [np.argmin(np.hypot(*(middles - (x * width, y * height)).T)) for x in _FILTER_GRID]
+            for y in _FILTER_GRID
+        ]
+    )

@@ -1,0 +1,278 @@
+"""Kernel tables of HOTPANTS."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from whitediff.io import read_kernel
+from whitediff.io.regions import RegionKernel
+
+NAME = "Convolution Kernel Information"
+DEGREES, SIGMAS, HALF = (2, 1), (0.8, 2.0), 4
+ORDER, BACKGROUND_ORDER = 2, 1
+N_BASIS, N_TERMS, N_BACKGROUND = 6 + 3, 6, 3
+
+
+def naive_basis():
+    """Basis functions by the rules of the format, pixel by pixel."""
+    result = []
+    for degree, sigma in zip(DEGREES, SIGMAS, strict=True):
+        for a in range(degree + 1):
+            for b in range(degree + 1 - a):
+                image = np.zeros((2 * HALF + 1, 2 * HALF + 1))
+                for v in range(-HALF, HALF + 1):
+                    for u in range(-HALF, HALF + 1):
+                        image[v + HALF, u + HALF] = (
+                            u**a * v**b * np.exp(-(u**2 + v**2) / (2 * sigma**2))
+                        )
+                if a % 2 == 0 and b % 2 == 0:
+                    image /= image.sum()
+                    if result:
+                        image -= result[0]
+                result.append(image)
+    return result
+
+
+def naive_polynomial(coefficients, order, x, y):
+    total, k = 0.0, 0
+    for p in range(order + 1):
+        for q in range(order - p + 1):
+            total += coefficients[k] * x**p * y**q
+            k += 1
+    return total
+
+
+def naive_kernel(column, frame, x, y):
+    """Kernel and background of one region at a position; frame = (x0, y0, x1, y1), half-open."""
+    half_width, half_height = (frame[2] - frame[0]) / 2, (frame[3] - frame[1]) / 2
+    x, y = (x - frame[0] - half_width) / half_width, (y - frame[1] - half_height) / half_height
+    images = naive_basis()
+    kernel = column[1] * images[0]
+    for i in range(1, N_BASIS):
+        terms = column[2 + (i - 1) * N_TERMS :]
+        kernel = kernel + naive_polynomial(terms, ORDER, x, y) * images[i]
+    terms = column[2 + (N_BASIS - 1) * N_TERMS :]
+    return kernel, naive_polynomial(terms, BACKGROUND_ORDER, x, y)
+
+
+def columns(n_regions):
+    n_rows = 2 + (N_BASIS - 1) * N_TERMS + N_BACKGROUND + 3
+    values = np.random.default_rng(4).normal(size=(n_regions, n_rows))
+    values[:, 0], values[:, -3:] = 0.0, 0.0
+    values[:, 1] = 0.8 + 0.1 * np.arange(n_regions)
+    return values
+
+
+def kernel_keywords():
+    keywords = {"NGAUSS": 2, "FWKERN": 2 * HALF + 1, "CKORDER": ORDER, "BGORDER": BACKGROUND_ORDER}
+    for n, (degree, sigma) in enumerate(zip(DEGREES, SIGMAS, strict=True), start=1):
+        keywords |= {f"DGAUSS{n}": degree, f"SGAUSS{n}": sigma}
+    return keywords
+
+
+def write_table(path, values, regions, *, photnorm="t", convolved="TEMPLATE", image=None, **extra):
+    """A file as of -oki, or as of -hki if there is an image."""
+    primary = fits.PrimaryHDU(image)
+    for n, region in enumerate(regions):
+        primary.header[f"REGION{n:02d}"] = region
+        primary.header[f"CONVOL{n:02d}"] = convolved if isinstance(convolved, str) else convolved[n]
+        primary.header[f"KSUM{n:02d}"] = "0.1234"
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column(f"Region{n}", "D", array=column) for n, column in enumerate(values)]
+    )
+    table.header["EXTNAME"] = NAME
+    table.header.update(kernel_keywords())
+    (table if image is None else primary).header["PHOTNORM"] = photnorm
+    primary.header.update(extra)
+    fits.HDUList([primary, table]).writeto(path)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "kernel.fits"
+
+
+def check_region(matching, column, frame, positions):
+    for x, y in positions:
+        kernel, background = naive_kernel(column, frame, x, y)
+        (image,) = matching.kernel.evaluate(np.array([float(x)]), np.array([float(y)]))
+        # The same few dozen products of numbers of order one, summed in another order.
+        np.testing.assert_allclose(image, kernel, atol=1e-12)
+        assert float(matching.background(x, y)) == pytest.approx(background, abs=1e-12)
+
+
+@pytest.mark.parametrize("with_image", [False, True])
+def test_one_region(path, with_image):
+    image = np.zeros((90, 120), np.float32) if with_image else None
+    (column,) = columns(1)
+    write_table(path, [column], ["[1:120,1:90]"], image=image)
+    matching = read_kernel(path)
+    assert matching.kernel.shape == (9, 9) and tuple(matching.kernel.center) == (4, 4)
+    check_region(matching, column, (0, 0, 120, 90), [(0, 0), (119, 89), (60, 45), (33.25, 7.5)])
+
+
+def test_one_region_that_is_a_part_of_the_image(path):
+    (column,) = columns(1)
+    image = np.zeros((90, 120), np.float32)
+    write_table(path, [column], ["[11:100,3:88]"], image=image)
+    frame = (10 - HALF, 0, 100 + HALF, 90)
+    check_region(read_kernel(path), column, frame, [(10, 2), (99, 87)])
+
+
+def test_a_part_of_an_image_of_unknown_size(path):
+    write_table(path, columns(1), ["[11:100,3:88]"])
+    with pytest.raises(ValueError, match="-hki"):
+        read_kernel(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "stamp"),
+    [
+        # min(200 // 2 // 3, 150 // 1 // 3) - 9 = 24, one less as it is even.
+        ("-nsx 3 -nsy 3 -rss 5", 23),
+        # 200 // 2 // 10 - 9 = 1 is less than a substamp of 31, so that it is 31 + 9 - 1.
+        ("", 39),
+    ],
+)
+def test_several_regions(path, options, stamp):
+    values = columns(2)
+    command = f"hotpants -inim a -tmplim b -outim c -nrx 2 -nry 1 {options} -r 4"
+    write_table(
+        path, values, ["[1:100,1:150]", "[101:200,1:150]"],
+        image=np.zeros((150, 200), np.float32), DIFFCMD=command,
+    )  # fmt: skip
+    matching = read_kernel(path)
+    assert isinstance(matching.kernel, RegionKernel)
+    np.testing.assert_array_equal(matching.kernel.boxes, [(0, 0, 100, 150), (100, 0, 200, 150)])
+    buffer = stamp // 2
+    check_region(matching, values[0], (0, 0, 100 + buffer, 150), [(0, 0), (99, 149), (50, 60)])
+    check_region(matching, values[1], (100 - buffer, 0, 200, 150), [(100, 0), (199, 149)])
+    # Regions of equal area count the same.
+    assert matching.scale == pytest.approx((1 / 0.8 + 1 / 0.9) / 2, rel=1e-12)
+
+
+def test_several_regions_without_the_command(path):
+    write_table(path, columns(2), ["[1:100,1:150]", "[101:200,1:150]"])
+    with pytest.raises(ValueError, match="DIFFCMD"):
+        read_kernel(path)
+
+
+@pytest.mark.parametrize(
+    ("convolved", "photnorm", "expected"),
+    [
+        ("TEMPLATE", "t", ("template", 1 / 0.8)), ("TEMPLATE", "i", ("template", 1.0)),
+        ("IMAGE", "i", ("science", 1 / 0.8)), ("IMAGE", "t", ("science", 1.0)),
+    ],
+)  # fmt: skip
+def test_direction_and_scale(path, convolved, photnorm, expected):
+    write_table(path, columns(1), ["[1:120,1:90]"], convolved=convolved, photnorm=photnorm)
+    matching = read_kernel(path)
+    # The sum of the table is taken, not the four digits of KSUM.
+    assert (matching.convolved, matching.scale) == expected
+
+
+def test_regions_that_convolve_different_images(path):
+    write_table(
+        path, columns(2), ["[1:100,1:150]", "[101:200,1:150]"], convolved=["TEMPLATE", "IMAGE"],
+        image=np.zeros((150, 200), np.float32), DIFFCMD="hotpants -nrx 2",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="the same in all regions"):
+        read_kernel(path)
+
+
+def test_a_table_of_zeros(path):
+    write_table(path, columns(1) * 0, ["[1:120,1:90]"])
+    with pytest.raises(ValueError, match="zeros come from HOTPANTS runs with both -hki and -oki"):
+        read_kernel(path)
+
+
+def test_a_table_that_is_not_finite(path):
+    values = columns(1)
+    values[0, 5] = np.nan
+    write_table(path, values, ["[1:120,1:90]"])
+    with pytest.raises(ValueError, match="finite"):
+        read_kernel(path)
+
+
+def test_a_table_that_is_too_short(path):
+    write_table(path, columns(1)[:, :40], ["[1:120,1:90]"])
+    with pytest.raises(ValueError, match="at least 53 rows for 9 basis functions, got 40"):
+        read_kernel(path)
+
+
+@pytest.mark.parametrize("name", ["NGAUSS", "SGAUSS2", "CKORDER", "PHOTNORM", "REGION00"])
+def test_a_missing_keyword(path, name):
+    write_table(path, columns(1), ["[1:120,1:90]"])
+    with fits.open(path, mode="update") as hdus:
+        for hdu in hdus:
+            hdu.header.remove(name, ignore_missing=True)
+    with pytest.raises(ValueError, match=f"keyword {name}"):
+        read_kernel(path)
+
+
+def test_an_unreadable_region(path):
+    write_table(path, columns(1), ["all of it"])
+    with pytest.raises(ValueError, match="must read"):
+        read_kernel(path)
+
+
+def test_an_image_with_the_name_of_the_table(path):
+    image = fits.ImageHDU(np.ones((3, 3)), name=NAME)
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+    with pytest.raises(ValueError, match="must be a binary table, got ImageHDU"):
+        read_kernel(path)
+
+
+def convolve_in_blocks(image, kernel, half, block):
+    """HOTPANTS' convolution of all but a border: each block has the kernel of its start + half.
+
+    The second result is the sum of the absolute values of all terms.
+    """
+    height, width = (size - 2 * half for size in image.shape)
+    y, x = np.meshgrid(
+        2.0 * half + np.arange(0, height, block), 2.0 * half + np.arange(0, width, block),
+        indexing="ij",
+    )  # fmt: skip
+    stamps = kernel.evaluate(x.ravel(), y.ravel()).reshape(*x.shape, *kernel.shape)
+    result, terms = np.zeros((height, width)), np.zeros((height, width))
+    for v, u in np.ndindex(kernel.shape):
+        weights = stamps[:, :, v, u].repeat(block, 0).repeat(block, 1)[:height, :width]
+        dy, dx = 2 * half - v, 2 * half - u
+        term = weights * image[dy : dy + height, dx : dx + width]
+        result += term
+        terms += np.abs(term)
+    return result, terms
+
+
+def test_kernel_of_a_real_run_makes_its_convolved_image(data_path):
+    goto = data_path("goto")
+    matching = read_kernel(goto / "kernel.fits")
+    assert matching.convolved == "template"
+    # KSUM00 = 0.9989, and -n t divides by it.
+    assert matching.scale == pytest.approx(1 / 0.9989, rel=1e-4)
+    template = fits.getdata(goto / "template.fits").astype(float)
+    science = fits.getdata(goto / "science.fits").astype(float)
+    difference = fits.getdata(goto / "difference.fits", 0).astype(float)
+    convolved = fits.getdata(goto / "difference.fits", 1).astype(float)
+    matched, terms = convolve_in_blocks(template, matching.kernel, half=10, block=21)
+    y, x = np.indices(matched.shape)
+    matched += matching.background(x + 10, y + 10)
+    inner = np.s_[10:-10, 10:-10]
+    convolved, difference = convolved[inner], difference[inner]
+    # The image is stored in float32 and summed from the terms |K| * |T| in that precision.
+    error = np.abs(matched * matching.scale - convolved)
+    assert (error <= 1e-6 * terms).all()
+    # Relative to the image itself, but for the troughs beside bright stars.
+    bright = np.abs(convolved) > 300
+    assert bright.mean() > 0.9
+    assert (error[bright] <= 1e-5 * np.abs(convolved[bright])).all()
+    # And so the difference image, where it is valid: the rounding of sums of some 6e4.
+    valid = difference != np.float32(1e-30)
+    rebuilt = (science[inner] - matched) * matching.scale
+    assert np.abs(rebuilt - difference)[valid].max() < 0.02
+
+
+def test_real_table_of_zeros(data_path):
+    """HOTPANTS fills the table of -hki with zeros if -oki is given too."""
+    with pytest.raises(ValueError, match=r"difference\.fits: .*zeros"):
+        read_kernel(data_path("goto/difference.fits"))

@@ -1,0 +1,102 @@
+"""The answers of Rubin's own decorrelation, and those of the plain equations."""
+
+import numpy as np
+import pytest
+import reference
+
+import whitediff
+
+CASES = (
+    "nonfinite_full",
+    "science_matched_full",
+    "template_matched_estimate",
+    "template_matched_full",
+    "score_estimate",
+    "score_full",
+)
+# BAD, SAT, INTRP, CR, EDGE, DETECTED, NO_DATA: what Rubin leaves out of the mean variance.
+IGNORE_MASK = 0b100111111
+RUBIN_PADDING = 24
+
+
+def decorrelated(case):
+    template_matched, score = bool(case["template_matched"]), bool(case["score"])
+    return whitediff.decorrelate(
+        case["difference"],
+        case["science_variance"],
+        case["template_variance"],
+        case["kernel"],
+        convolved="template" if template_matched else "science",
+        mode="score" if score else "difference",
+        spatially_varying=False,
+        variance="full" if case["full_variance"] else "estimate",
+        science_mask=case["mask"],
+        ignore_mask=IGNORE_MASK,
+        psf=case["science_psf"] if template_matched else case["template_psf"],
+    )
+
+
+def sources_of(case, v_science, v_template):
+    if case["score"]:
+        psf = case["science_psf"] / case["science_psf"].sum()
+        return reference.score_sources(v_science, v_template, case["kernel"], psf)
+    convolved = "template" if case["template_matched"] else "science"
+    return reference.difference_sources(v_science, v_template, case["kernel"], convolved)
+
+
+def filter_of(case, sources, shape, floor):
+    if case["score"]:
+        return reference.score_filter(sources, case["science_psf"], shape, floor)
+    return reference.whitening_filter(sources, shape)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reference_gives_the_answers_of_rubin(name, data_path):
+    case = np.load(data_path(f"parity/{name}.npz"))
+    sources = sources_of(case, case["mean_science_variance"], case["mean_template_variance"])
+    shape = reference.padded_shape(case["difference"].shape, RUBIN_PADDING)
+    # Rubin divides without a floor.
+    spectrum = filter_of(case, sources, shape, floor=0.0)
+    image = reference.filtered(case["difference"], spectrum, shape)
+    expected = case["corrected_image"]
+    # The same equations in the same precision: rounding alone, lifted where score power is dead.
+    scale = np.nanmax(abs(np.where(np.isfinite(expected), expected, np.nan)))
+    np.testing.assert_allclose(image, expected, rtol=0, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_image_is_that_of_rubin(name, data_path):
+    case = np.load(data_path(f"parity/{name}.npz"))
+    image, expected = decorrelated(case).image, case["corrected_image"]
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(np.isfinite(image), finite)
+    # Whitening filters are cut off at 1e-5 of the noise. Rubin's score filter wraps around its
+    # frame, padded by 24 pixels, by 1.3e-3 of the largest value.
+    tolerance = 3e-3 if case["score"] else 1e-5
+    assert abs(image - expected)[finite].max() < tolerance * abs(expected[finite]).max()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_variance_is_that_of_rubin(name, data_path):
+    case = np.load(data_path(f"parity/{name}.npz"))
+    variance, expected = decorrelated(case).variance, case["corrected_variance"]
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(np.isfinite(variance), finite)
+    # Rubin's variance planes are float32 and its kernels are cut to their box.
+    tolerance = 3e-3 if case["score"] else 1e-4
+    np.testing.assert_allclose(variance[finite], expected[finite], rtol=tolerance)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_mean_variances_are_those_of_rubin(name, data_path):
+    case = np.load(data_path(f"parity/{name}.npz"))
+    science = whitediff.clipped_mean(
+        case["science_variance"], mask=case["mask"], ignore_mask=IGNORE_MASK
+    )
+    template = whitediff.clipped_mean(case["template_variance"])
+    # Sums of some 3e4 float32 values, in double precision and in other orders.
+    assert science == pytest.approx(case["mean_science_variance"], rel=1e-12)
+    assert template == pytest.approx(case["mean_template_variance"], rel=1e-12)
+    np.testing.assert_allclose(
+        decorrelated(case).cells.variances, [[science, template]], rtol=1e-12
+    )

@@ -1,0 +1,145 @@
+"""PSF images, shapes and their choice by position."""
+
+import numpy as np
+import pytest
+
+from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
+from whitediff.psf import CellPsf, KernelPsf, Quadrupole
+
+
+def gaussian(shape, ixx, iyy=None, ixy=0.0, offset=(0.0, 0.0)):
+    """Normalised Gaussian around the centre pixel, moved by an offset (x, y)."""
+    height, width = shape
+    y, x = np.indices(shape, dtype=float)
+    r = np.stack([x - (width - 1) // 2 - offset[0], y - (height - 1) // 2 - offset[1]])
+    covariance = np.array([[ixx, ixy], [ixy, ixx if iyy is None else iyy]])
+    image = np.exp(-0.5 * np.einsum("iyx,ij,jyx->yx", r, np.linalg.inv(covariance), r))
+    return image / image.sum()
+
+
+def test_kernel_image_is_centred_on_zero():
+    image = gaussian((11, 17), 4.0)
+    psf = KernelPsf(image, Point2D(30.0, 40.5))
+    kernel_image = psf.computeKernelImage(Point2D(7, 9))
+    assert np.array_equal(kernel_image.array, image)
+    assert kernel_image.array.dtype == np.float64
+    assert kernel_image.getXY0() == Point2I(-8, -5)
+    assert psf.getAveragePosition() == Point2D(30.0, 40.5)
+
+
+def test_a_computed_image_belongs_to_the_caller():
+    psf = KernelPsf(gaussian((7, 7), 2.0))
+    psf.computeKernelImage().array[...] = 0.0
+    psf.computeImage(Point2D(2, 3)).array[...] = 0.0
+    assert psf.computeKernelImage().array.max() > 0
+
+
+def test_image_at_a_whole_pixel_is_the_kernel_image_moved():
+    image = gaussian((9, 13), 3.0)
+    result = KernelPsf(image).computeImage(Point2D(100, -20))
+    assert np.array_equal(result.array, image)
+    assert result.getBBox() == Box2I(Point2I(94, -24), Extent2I(13, 9))
+
+
+def test_image_at_a_fraction_of_a_pixel_is_shifted_by_it():
+    psf = KernelPsf(gaussian((41, 43), 6.0))
+    x, y = 12.3, 55.8
+    result = psf.computeImage(Point2D(x, y))
+    assert result.getXY0() == Point2I(12 - 21, 56 - 20)
+    expected = gaussian((41, 43), 6.0, offset=(x - 12, y - 56))
+    # The window makes a Lanczos shift of order 5 wrong by up to 0.01 pixel, and the steepest slope
+    # of a Gaussian of sigma 2.45 pixels is a quarter of its peak a pixel.
+    np.testing.assert_allclose(result.array, expected, atol=2.5e-3 * expected.max())
+    # The weights sum to one; what is lost is the light shifted out of the frame.
+    assert result.array.sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_average_position_stands_in_for_a_missing_one():
+    psf = KernelPsf(gaussian((9, 9), 2.0), (10.25, 20.0))
+    assert psf.computeImage().getXY0() == Point2I(6, 16)
+    np.testing.assert_array_equal(
+        psf.computeImage().array, psf.computeImage(Point2D(10.25, 20)).array
+    )
+
+
+@pytest.mark.parametrize("moments", [(4.0, 4.0, 0.0), (5.0, 3.0, 1.0), (2.0, 6.0, -1.5)])
+def test_shape_of_a_gaussian_is_its_covariance(moments):
+    shape = KernelPsf(gaussian((51, 53), *moments, offset=(0.2, -0.3))).computeShape()
+    # Sampling of a Gaussian of these widths changes its moments by less than exp(-2 pi^2 * 2).
+    np.testing.assert_allclose((shape.ixx, shape.iyy, shape.ixy), moments, atol=1e-6)
+    ixx, iyy, ixy = moments
+    assert shape.getDeterminantRadius() == pytest.approx((ixx * iyy - ixy**2) ** 0.25, rel=1e-6)
+    assert shape.getTraceRadius() == pytest.approx(((ixx + iyy) / 2) ** 0.5, rel=1e-6)
+
+
+def test_shape_survives_the_negative_wings_of_a_whitened_psf():
+    core, wings = gaussian((61, 61), 3.0), gaussian((61, 61), 12.0)
+    radius = KernelPsf(1.3 * core - 0.3 * wings).computeShape().getDeterminantRadius()
+    # Narrower than the core alone, whose sigma is 1.73 pixels, but of its order.
+    assert 1.3 < radius < 3.0**0.5
+
+
+@pytest.mark.parametrize("image", [np.full((9, 9), np.nan), np.zeros((9, 9)), -np.ones((9, 9))])
+def test_an_image_without_a_peak_has_no_shape(image):
+    with pytest.raises(ValueError, match="peak"):
+        KernelPsf(image).computeShape()
+
+
+def test_quadrupole_tells_its_moments():
+    quadrupole = Quadrupole(2.0, 3.0, 0.5)
+    assert (quadrupole.getIxx(), quadrupole.getIyy(), quadrupole.getIxy()) == (2.0, 3.0, 0.5)
+
+
+@pytest.mark.parametrize("image", [np.ones(5), np.ones((2, 3, 3)), np.ones((0, 3))])
+def test_a_psf_is_one_image(image):
+    with pytest.raises(ValueError, match="2-D"):
+        KernelPsf(image)
+
+
+@pytest.fixture
+def cells():
+    """Three cells of 10 x 8 pixels in a row, the last two overlapping by 4."""
+    images = np.stack([gaussian((9, 11), ixx) for ixx in (2.0, 3.0, 4.0)])
+    boxes = [(100, 50, 110, 58), (110, 50, 120, 58), (116, 50, 126, 58)]
+    return CellPsf(images, boxes)
+
+
+def test_cell_psf_is_that_of_the_cell(cells):
+    assert cells.getComponentCount() == 3
+    for position, index in ((Point2D(100, 50), 0), (Point2D(109.4, 57), 0), (Point2D(110, 57), 1)):
+        image = cells.computeKernelImage(position)
+        assert np.array_equal(image.array, cells.images[index])
+        assert image.getXY0() == Point2I(-5, -4)
+
+
+def test_cell_psf_is_the_mean_where_cells_overlap(cells):
+    mean = (cells.images[1] + cells.images[2]) / 2
+    np.testing.assert_array_equal(cells.computeKernelImage(Point2D(117, 52)).array, mean)
+
+
+def test_cell_psf_is_that_of_the_nearest_cell_outside(cells):
+    assert np.array_equal(cells.computeKernelImage(Point2D(0, 0)).array, cells.images[0])
+    assert np.array_equal(cells.computeKernelImage(Point2D(500, 60)).array, cells.images[2])
+
+
+def test_cell_psf_tells_its_cells(cells):
+    np.testing.assert_array_equal(cells.positions, [(104.5, 53.5), (114.5, 53.5), (120.5, 53.5)])
+    assert tuple(cells.getAveragePosition()) == pytest.approx((339.5 / 3, 53.5))
+    assert cells.getBBox(1) == Box2I(Point2I(110, 50), Extent2I(10, 8))
+    assert np.array_equal(cells.getPsf(2).image, cells.images[2])
+    assert cells.getPsf(2).getAveragePosition() == Point2D(120.5, 53.5)
+
+
+def test_cell_psf_takes_its_positions(cells):
+    positions = [(1.0, 2.0), (3.0, 4.0), (5.0, 9.0)]
+    psf = CellPsf(cells.images, cells.boxes, positions)
+    assert psf.getAveragePosition() == Point2D(3.0, 5.0)
+    with pytest.raises(ValueError, match=r"positions must have shape \(3, 2\), got \(2, 2\)"):
+        CellPsf(cells.images, cells.boxes, positions[:2])
+
+
+def test_cell_psf_needs_one_box_for_each_image(cells):
+    with pytest.raises(ValueError, match=r"boxes must have shape \(3, 4\), got \(2, 4\)"):
+        CellPsf(cells.images, cells.boxes[:2])
+    with pytest.raises(ValueError, match="3-D"):
+        CellPsf(cells.images[0], cells.boxes)
