@@ -17,19 +17,6 @@ void require(bool condition, const std::string& message) {
   if (!condition) throw std::invalid_argument(message);
 }
 
-/// The first pixel of the frame in no box, as y * width + x; the frame's size if there is none.
-std::size_t first_uncovered(const std::vector<Cell>& cells, Shape frame) {
-  std::vector<bool> covered(frame.size());
-  for (const Cell& cell : cells) {
-    for (int y = cell.box.y0; y < cell.box.y1; ++y) {
-      const auto row = covered.begin() + static_cast<std::ptrdiff_t>(y) * frame.width;
-      std::fill(row + cell.box.x0, row + cell.box.x1, true);
-    }
-  }
-  return static_cast<std::size_t>(std::find(covered.begin(), covered.end(), false) -
-                                  covered.begin());
-}
-
 }  // namespace
 
 std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, int border) {
@@ -75,10 +62,17 @@ void check_cells(const std::vector<Cell>& cells, Shape frame) {
                                                to_string(whole) + ", got " +
                                                to_string(cell.expanded));
   }
-  const std::size_t gap = first_uncovered(cells, frame);
-  require(gap == frame.size(), "cells: expected boxes that cover the frame; pixel (x, y) = (" +
-                                   std::to_string(gap % frame.width) + ", " +
-                                   std::to_string(gap / frame.width) + ") is in none");
+}
+
+std::vector<bool> coverage(const std::vector<Cell>& cells, Shape frame) {
+  std::vector<bool> covered(frame.size());
+  for (const Cell& cell : cells) {
+    for (int y = cell.box.y0; y < cell.box.y1; ++y) {
+      const auto row = covered.begin() + static_cast<std::ptrdiff_t>(y) * frame.width;
+      std::fill(row + cell.box.x0, row + cell.box.x1, true);
+    }
+  }
+  return covered;
 }
 
 Blend::Blend(const std::vector<Cell>& cells, Reduction reduction)

@@ -1,6 +1,7 @@
 #include "whitediff/whiten.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -21,7 +22,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // A filter that changes by a relative rate g a pixel biases the noise of a box of side s that it
 // serves by g^2 s^2 / 24, first order cancelling: boxes are kept so small that this stays below.
-constexpr double largest_bias = 1e-3;
+constexpr double largest_bias = 5e-4;
 constexpr double least_float32_floor = 1e-7;
 constexpr double derivative_step = 16.0;
 constexpr int sampled_rows = 8;
@@ -102,18 +103,25 @@ void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
       require(std::isfinite(value) && value >= 0.0,
               "variance: expected a finite number >= 0, got " + std::to_string(value));
     }
+    if (source.mean_variance) {
+      require(std::isfinite(*source.mean_variance) && *source.mean_variance >= 0.0,
+              "mean variance: expected a finite number >= 0, got " +
+                  std::to_string(*source.mean_variance));
+    }
     if (!source.mask.empty()) check_shape(source.mask.shape(), "mask");
     check_kernels(source.kernels, "kernel");
   }
   if (!options.mask.empty()) check_shape(options.mask.shape(), "mask");
-  check_kernels(options.psf, "psf");
-  require(options.filter.mode == Mode::difference || !options.psf.empty(),
-          "psf: expected one in mode score, got none");
+  if (options.filter.mode == Mode::score) {
+    check_kernels(options.psf, "psf");
+    require(!options.psf.empty(), "psf: expected one in mode score, got none");
+  }
 }
 
 /// The clipped mean variance of a source in a box; NaN if it has no usable pixel there.
 template <class T>
 double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box) {
+  if (source.mean_variance) return *source.mean_variance;
   const auto* plane = plane_of(source);
   if (!plane) return std::get<double>(source.variance);
   const ClippedMean mean = clipped_mean(plane->cut(box), PixelMask{source.mask, ignore}.cut(box));
@@ -125,6 +133,7 @@ double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Bo
 /// The same from a few rows, for planning.
 template <class T>
 double sampled_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box) {
+  if (source.mean_variance) return *source.mean_variance;
   const auto* plane = plane_of(source);
   if (!plane) return std::get<double>(source.variance);
   const int step = std::max(1, box.height() / sampled_rows);
@@ -188,6 +197,16 @@ std::vector<Box> ninths(Shape frame) {
 /// in x and in y.
 constexpr std::size_t points_of_ninth = 3;
 
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 template <class T>
 class Whitening {
  public:
@@ -204,18 +223,24 @@ class Whitening {
   }
 
   Whitened<T> run() const {
+    const Stopwatch plan_watch;
     NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
     const NoiseModel::Batch local = noise.batch();
     std::vector<const LocalNoise*> noises;
     for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
     const FilterSupport support = filter_support(noises, filter_);
     const int border = border_of(noises, support);
-
     const std::vector<Cell> cells =
         options_.cells.empty() ? plan_cells(image_.shape(), limits(local, support, border))
                                : given_cells(border);
-    if (options_.spatially_varying) noise = cell_model(cells);
+    Timings seconds;
+    seconds.plan = plan_watch.seconds();
 
+    const Stopwatch statistics_watch;
+    if (options_.spatially_varying) noise = cell_model(cells);
+    seconds.statistics = statistics_watch.seconds();
+
+    const Stopwatch filter_watch;
     Image<T> image(image_.shape());
     Image<T> variance(image_.shape());
     const Blend blend(cells, options_.reduction);
@@ -226,8 +251,13 @@ class Whitening {
                            transform_shape(cells, border),
                            image.view(),   variance.view()};
     const long clipped_modes = filter_cells(task, noise);
-    return {std::move(image), std::move(variance), cells,    std::move(noise), filter_,
-            support,          border,              threads_, clipped_modes};
+    if (!options_.cells.empty()) {
+      clear_uncovered(cells, image);
+      clear_uncovered(cells, variance);
+    }
+    seconds.filter = filter_watch.seconds();
+    return {std::move(image), std::move(variance), cells,    with_psf(noise), filter_, support,
+            border,           threads_,            clipped_modes, seconds};
   }
 
  private:
@@ -240,7 +270,21 @@ class Whitening {
             "variance: expected finite, unmasked pixels in every plane and a positive total, got none");
     std::vector<NoiseModel::Source> sources;
     for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});
-    return NoiseModel(std::move(sources), options_.psf, std::move(positions), std::move(variances));
+    // Whitening itself needs no PSF, which may be slow to evaluate.
+    return NoiseModel(std::move(sources),
+                      filter_.mode == Mode::score ? options_.psf : std::vector<KernelPtr>{},
+                      std::move(positions), std::move(variances));
+  }
+
+  NoiseModel with_psf(const NoiseModel& noise) const {
+    return NoiseModel(noise.sources(), options_.psf, noise.positions(), noise.variances());
+  }
+
+  static void clear_uncovered(const std::vector<Cell>& cells, Image<T>& image) {
+    const std::vector<bool> covered = coverage(cells, image.shape());
+    for (std::size_t i = 0; i < covered.size(); ++i) {
+      if (!covered[i]) image.data()[i] = std::numeric_limits<T>::quiet_NaN();
+    }
   }
 
   std::vector<double> mean_variances(const std::vector<Box>& boxes) const {

@@ -13,7 +13,7 @@ using Boxes = py::array_t<std::int32_t, py::array::c_style | py::array::forcecas
 
 std::vector<KernelPtr> pointers(const Kernels& kernels) { return {kernels.begin(), kernels.end()}; }
 
-/// (variance, kernels, weight, mask), as the package passes a noise source.
+/// (variance, kernels, weight, mask, mean variance), as the package passes a noise source.
 template <class T>
 whitediff::NoiseSource<T> source_of(const py::tuple& source) {
   whitediff::NoiseSource<T> result;
@@ -25,6 +25,7 @@ whitediff::NoiseSource<T> source_of(const py::tuple& source) {
   result.kernels = pointers(source[1].cast<Kernels>());
   result.weight = source[2].cast<double>();
   result.mask = mask_of(source[3].cast<MaskArray>());
+  result.mean_variance = source[4].cast<std::optional<double>>();
   return result;
 }
 
@@ -134,6 +135,11 @@ py::dict to_python(whitediff::Whitened<T> result) {
   python["truncation"] = result.support.error;
   python["n_threads"] = result.n_threads;
   python["clipped_modes"] = result.clipped_modes;
+  py::dict seconds;
+  seconds["plan"] = result.seconds.plan;
+  seconds["statistics"] = result.seconds.statistics;
+  seconds["filter"] = result.seconds.filter;
+  python["seconds"] = seconds;
   python["bank"] = std::make_unique<FilterBank>(
       FilterBank{std::move(result.noise), result.filter, result.support, result.n_threads});
   return python;

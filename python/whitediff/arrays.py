@@ -29,15 +29,15 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
     ValueError
         If the array is not two-dimensional or has no pixel.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        value = value.astype(np.result_type(value.dtype, np.float32)).filled(np.nan)
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must be a 2-D array of at least one pixel, got shape {array.shape}")
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
-    return _with_contiguous_rows(array.astype(dtype, copy=False))
+    image: FloatImage = _with_contiguous_rows(array.astype(dtype, copy=False))
+    hidden = np.ma.getmask(value)
+    return image if hidden is np.ma.nomask else np.where(hidden, image.dtype.type(np.nan), image)
 
 
 def as_variance(value: npt.ArrayLike, image: FloatImage, name: str) -> float | FloatImage:
@@ -55,9 +55,9 @@ def as_variance(value: npt.ArrayLike, image: FloatImage, name: str) -> float | F
         if not (np.isfinite(number) and number >= 0):
             raise ValueError(f"{name} must be finite and >= 0, got {number}")
         return number
-    plane = as_image(value, name)
+    plane: Any = as_image(value, name)
     _require_shape(plane, image, name)
-    return plane.astype(image.dtype, copy=False)
+    return plane.astype(image.dtype, copy=False)  # type: ignore[no-any-return]
 
 
 def as_masks(
@@ -124,7 +124,8 @@ def _ignored(mask: npt.NDArray[Any], ignore_mask: int) -> npt.NDArray[np.bool_]:
     if mask.dtype == np.bool_:
         return mask
     bits = np.array(ignore_mask & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64)
-    return (mask.astype(np.uint64) & bits) != 0
+    ignored: npt.NDArray[np.bool_] = (mask.astype(np.uint64) & bits) != 0
+    return ignored
 
 
 def _require_shape(array: npt.NDArray[Any], image: FloatImage, name: str) -> None:

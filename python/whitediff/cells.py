@@ -21,7 +21,7 @@ class Grid:
     ----------
     boxes : array_like of int, [n, 4]
         The pixels that every cell gives to the result: ``x0, y0, x1, y1``, half open, counted from
-        the corner of the array. Together they must cover the frame.
+        the corner of the array. Pixels in no box come out as NaN.
     expanded : array_like of int, [n, 4], optional
         The pixels that every cell reads; by default its box and the border that the filter needs.
     reduction : {"crossfade", "average", "copy"}, optional

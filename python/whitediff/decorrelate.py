@@ -39,6 +39,11 @@ class Whitened:
         Threads used.
     clipped_modes : `int`
         Fourier modes held at the power floor, over all filters.
+    seconds : `dict` [`str`, `float`]
+        What the stages took: "plan", "statistics", "filter".
+    bank : object
+        Makes filters and PSFs, with its methods ``filters()`` and ``psfs()``; to be kept by those
+        who want a PSF later, but neither image nor variance.
     """
 
     def __init__(self, core: dict[str, Any], has_psf: bool) -> None:
@@ -54,13 +59,14 @@ class Whitened:
         self.truncation: float = core["truncation"]
         self.n_threads: int = core["n_threads"]
         self.clipped_modes: int = core["clipped_modes"]
-        self._bank = core["bank"]
+        self.seconds: dict[str, float] = core["seconds"]
+        self.bank: _core.FilterBank = core["bank"]
         self._has_psf = has_psf
 
     @cached_property
     def filters(self) -> npt.NDArray[np.float64]:
         """The filters in image space, [m, 2 r + 1, 2 r + 1], one for each of ``cells.centers``."""
-        return self._bank.filters()
+        return self.bank.filters()
 
     @cached_property
     def psf(self) -> npt.NDArray[np.float64] | None:
@@ -68,7 +74,7 @@ class Whitened:
 
         None if the PSF of the input image was not given.
         """
-        return self._bank.psfs() if self._has_psf else None
+        return self.bank.psfs() if self._has_psf else None
 
     def __repr__(self) -> str:
         height, width = self.image.shape
@@ -93,6 +99,7 @@ def decorrelate(
     science_mask: npt.ArrayLike | None = None,
     template_mask: npt.ArrayLike | None = None,
     ignore_mask: int = 0,
+    mean_variances: tuple[float | None, float | None] = (None, None),
     psf: Any = None,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
@@ -130,6 +137,9 @@ def decorrelate(
         Masks of each image, for its own clipped statistics.
     ignore_mask : `int`, optional
         Bits of the masks that leave a pixel out; boolean masks leave out what is True.
+    mean_variances : `tuple` [`float` or None, `float` or None], optional
+        What filters are made with instead of clipped means of the variances of science and
+        template; None keeps the clipped means.
     psf : array_like [v, u], `Kernel` or object, optional
         PSF of the difference image (mode "score": of the science image); needed for the PSF of the
         result.
@@ -173,13 +183,16 @@ def decorrelate(
         mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads, progress
     )
 
-    def source(plane: npt.ArrayLike, name: str) -> tuple[Any, ...]:
-        return (as_variance(plane, image, f"{name}_variance"), [], 1.0, masks[f"{name}_mask"])
+    science_mean, template_mean = mean_variances
+
+    def source(plane: npt.ArrayLike, name: str, mean: float | None) -> tuple[Any, ...]:
+        checked = as_variance(plane, image, f"{name}_variance")
+        return checked, [], 1.0, masks[f"{name}_mask"], mean
 
     core = _core.decorrelate(
         image,
-        source(science_variance, "science"),
-        source(template_variance, "template"),
+        source(science_variance, "science", science_mean),
+        source(template_variance, "template", template_mean),
         as_kernel(kernel),
         None if pre_kernel is None else as_psf(pre_kernel),
         convolved == "science",
@@ -254,6 +267,7 @@ def whiten(
                 list(source.kernels),
                 source.weight,
                 masks[f"sources[{n}].mask"],
+                source.mean_variance,
             )
             for n, source in enumerate(sources)
         ],

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ._core import Chebyshev2D, Kernel, Polynomial2D, SpatialFunction, SpatialKernel, TabulatedKernel
+from ._core import (
+    Chebyshev2D,
+    Kernel,
+    Polynomial2D,
+    SpatialFunction,
+    SpatialKernel,
+    TabulatedKernel,
+)
 
 __all__ = [
     "Chebyshev2D",
@@ -140,9 +148,7 @@ class _AfwKernel(Kernel):
 def _image_for(kernel: Any, width: int, height: int) -> Any:
     """An image that the kernel's computeImage can fill."""
     if type(kernel).__module__.startswith("lsst.afw"):
-        from lsst.afw.image import ImageD
-
-        return ImageD(width, height)
+        return import_module("lsst.afw.image").ImageD(width, height)
     from .exposure import Image
 
     return Image(np.zeros((height, width)))
@@ -223,7 +229,8 @@ def _unit_sum(image: KernelImages) -> KernelImages:
     total = image.sum()
     if not (np.isfinite(total) and total > 0):
         raise ValueError(f"psf must have a finite, positive sum, got {total}")
-    return image / total
+    scaled: KernelImages = image / total
+    return scaled
 
 
 def _fitted(image: KernelImages, shape: tuple[int, int]) -> KernelImages:

@@ -27,6 +27,8 @@ class NoiseSource:
         What it was multiplied by.
     mask : array_like of int or bool, [y, x], optional
         Its mask, for the clipped mean of the variance.
+    mean_variance : `float`, optional
+        What filters are made with instead of clipped means of the variance.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class NoiseSource:
         kernels: Sequence[Any] = (),
         weight: float = 1.0,
         mask: npt.ArrayLike | None = None,
+        mean_variance: float | None = None,
     ) -> None:
         self.variance = variance
         self.kernels: tuple[Kernel, ...] = tuple(as_kernel(kernel) for kernel in kernels)
         self.weight = float(weight)
         self.mask = mask
+        self.mean_variance = None if mean_variance is None else float(mean_variance)
 
     def __repr__(self) -> str:
         return f"NoiseSource({len(self.kernels)} kernels, weight={self.weight})"

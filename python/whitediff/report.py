@@ -10,16 +10,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from .decorrelate import Whitened
-from .whiteness import autocorrelation, power_spectrum, whiteness
+from .whiteness import Whiteness, whiteness
 
 __all__ = ["Picture", "whiteness_figure"]
 
 _CUTOUT_SIDE = 100
-_MAX_LAG = 8
-_CORRELATION_RANGE = 0.3
+# The power spectrum has a resolution of one over the largest lag.
+_MAX_LAG = 16
+_SHOWN_LAG = 8
+# The colours of the autocorrelation span at least this.
+_MIN_CORRELATION = 0.05
 _FILTER_GRID = (1 / 6, 1 / 2, 5 / 6)
 _FILTER_RADIUS = 10
 # Filters are shown in logarithmic colours down to this part of the central pixel.
@@ -76,26 +80,35 @@ def whiteness_figure(
     if not pictures:
         raise ValueError("expected at least one picture, got none")
     n_rows = len(pictures)
-    figure = Figure(figsize=(12.5, 4.2 * max(n_rows, 1 + (whitened is not None))), layout="constrained")
+    figure = Figure(figsize=(12.5, 3.6 * n_rows), layout="constrained")
     rows, side = figure.subfigures(1, 2, width_ratios=(8, 5))
-    for axes, picture in zip(rows.subplots(n_rows, 2, squeeze=False), pictures, strict=True):
-        _show_cutout(axes[0], picture, unit)
-        _show_autocorrelation(axes[1], picture)
+    noises = [_whiteness(picture) for picture in pictures]
+    grid = rows.subplots(n_rows, 2, squeeze=False)
+    correlations = [_shown_autocorrelation(noise) for noise in noises]
+    limit = max(_MIN_CORRELATION, *(np.nanmax(abs(shown)) for shown in correlations))
+    for axes, picture, noise, shown in zip(grid, pictures, noises, correlations, strict=True):
+        _show_cutout(axes[0], picture, noise, unit)
+        _show_autocorrelation(axes[1], shown, limit)
     if whitened is None:
-        _show_power(side.subplots(), pictures, unit)
+        _show_power(side.subplots(), pictures, noises, unit)
     else:
         top, bottom = side.subfigures(2, 1)
-        _show_power(top.subplots(), pictures, unit)
+        _show_power(top.subplots(), pictures, noises, unit)
         _show_filters(bottom, whitened)
     return figure
 
 
-def _show_cutout(axes: Axes, picture: Picture, unit: str) -> None:
+def _whiteness(picture: Picture) -> Whiteness:
+    max_lag = min(_MAX_LAG, min(np.shape(picture.image)) - 1)
+    return whiteness(picture.image, mask=picture.ignored, max_lag=max_lag)
+
+
+def _show_cutout(axes: Axes, picture: Picture, noise: Whiteness, unit: str) -> None:
     """The middle of the image, in units of its own noise."""
     image = np.asarray(picture.image)
-    sigma = np.sqrt(whiteness(image, mask=picture.ignored).variance)
     rows, columns = (_middle(size) for size in image.shape)
     cutout = image[rows, columns]
+    sigma = np.sqrt(noise.variance)
     shown = axes.imshow(
         (cutout - np.nanmedian(cutout)) / sigma,
         origin="lower",
@@ -106,7 +119,7 @@ def _show_cutout(axes: Axes, picture: Picture, unit: str) -> None:
         extent=(columns.start - 0.5, columns.stop - 0.5, rows.start - 0.5, rows.stop - 0.5),
     )
     axes.set(
-        title=f"{picture.title}: σ = {sigma:.4g} {unit}", xlabel="x (pixel)", ylabel="y (pixel)"
+        title=f"{picture.title}, σ = {sigma:.4g} {unit}", xlabel="x (pixel)", ylabel="y (pixel)"
     )
     axes.figure.colorbar(shown, ax=axes, label="pixel value (σ)", shrink=0.8)
 
@@ -116,32 +129,46 @@ def _middle(size: int) -> slice:
     return slice(start, min(size, start + _CUTOUT_SIDE))
 
 
-def _show_autocorrelation(axes: Axes, picture: Picture) -> None:
-    correlation = autocorrelation(picture.image, mask=picture.ignored, max_lag=_MAX_LAG)
-    # The middle is one by definition, and would outshine the rest.
-    correlation[_MAX_LAG, _MAX_LAG] = np.nan
-    edge = _MAX_LAG + 0.5
+def _shown_autocorrelation(noise: Whiteness) -> NDArray[np.float64]:
+    """The inner part of the autocorrelation, without its middle, which is one by definition."""
+    radius = min(noise.max_lag, _SHOWN_LAG)
+    part = slice(noise.max_lag - radius, noise.max_lag + radius + 1)
+    shown = noise.autocorrelation[part, part].copy()
+    shown[radius, radius] = np.nan
+    return shown
+
+
+def _show_autocorrelation(axes: Axes, correlation: NDArray[np.float64], limit: float) -> None:
+    edge = len(correlation) / 2
     shown = axes.imshow(
         correlation,
         origin="lower",
         cmap="RdBu_r",
-        vmin=-_CORRELATION_RANGE,
-        vmax=_CORRELATION_RANGE,
+        vmin=-limit,
+        vmax=limit,
         interpolation="nearest",
         extent=(-edge, edge, -edge, edge),
     )
     axes.set_facecolor("0.5")
     axes.set(title="autocorrelation", xlabel="lag in x (pixel)", ylabel="lag in y (pixel)")
-    axes.figure.colorbar(shown, ax=axes, label="correlation", shrink=0.8, extend="both")
+    _count_in_pixels(axes)
+    axes.figure.colorbar(shown, ax=axes, label="correlation coefficient", shrink=0.8)
 
 
-def _show_power(axes: Axes, pictures: Sequence[Picture], unit: str) -> None:
-    for number, picture in enumerate(pictures):
-        frequency, power = power_spectrum(picture.image, mask=picture.ignored)
-        axes.plot(frequency, power, color=f"C{number}", label=picture.title)
+def _count_in_pixels(axes: Axes) -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _show_power(
+    axes: Axes, pictures: Sequence[Picture], noises: Sequence[Whiteness], unit: str
+) -> None:
+    for number, (picture, noise) in enumerate(zip(pictures, noises, strict=True)):
+        frequency, power = noise.radial_power_spectrum()
+        axes.plot(frequency, noise.variance * power, color=f"C{number}", label=picture.title)
         if picture.variance is not None:
             level = np.nanmedian(np.asarray(picture.variance, dtype=np.float64))
-            axes.axhline(level, color=f"C{number}", ls="--", lw=1, label="its variance plane")
+            axes.axhline(level, color=f"C{number}", ls="--", lw=1, label="median variance plane")
     axes.set(
         title="noise power spectrum",
         xlabel="spatial frequency (cycles/pixel)",
@@ -157,13 +184,14 @@ def _show_filters(figure: Any, whitened: Whitened) -> None:
     indices = _nine_filters(whitened) if len(whitened.filters) > 1 else np.array([[0]])
     side = len(indices)
     grid = figure.subplots(side, side, squeeze=False, sharex=True, sharey=True)
-    figure.suptitle("whitening filter at each position (x, y), central pixel = 1", fontsize="medium")
+    figure.suptitle("filter for each position (x, y), central pixel = 1", fontsize="medium")
     # The frame's first row is at the bottom, as in the cut-outs.
     for axes, index in zip(grid[::-1].flat, indices.flat, strict=True):
         x, y = whitened.cells.centers[index]
         shown = _show_filter(axes, whitened.filters[index])
         axes.set_title(f"({x:.0f}, {y:.0f})", fontsize="small", pad=2)
         axes.tick_params(labelsize="x-small")
+        _count_in_pixels(axes)
     figure.supxlabel("offset in x (pixel)", fontsize="small")
     figure.supylabel("offset in y (pixel)", fontsize="small")
     bar = figure.colorbar(shown, ax=grid, label="filter (logarithmic)")

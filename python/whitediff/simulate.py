@@ -26,7 +26,7 @@ _PIXELS_A_STAR = 2500
 _PIXELS_A_TRANSIENT = 20000
 _SMALLEST_SIDE = 64
 
-# PSF of the sharper image, and the parts of the kernel that makes the wider one: (sigma_y, sigma_x).
+# PSF of the sharper image, and the parts of the kernel that makes the wider one: sigmas in y and x.
 _PSF_SIGMA = 1.3
 _KERNEL_SIGMAS = ((0.9, 0.9), (2.2, 1.7))
 _PSF_RADIUS, _KERNEL_RADIUS, _STAR_RADIUS = 8, 12, 10
@@ -322,15 +322,19 @@ def _stars(
     image = np.zeros(shape)
     for source in sources:
         x, y = source["x"] - origin[0], source["y"] - origin[1]
-        rows = np.arange(max(0, round(y) - _STAR_RADIUS), min(shape[0], round(y) + _STAR_RADIUS + 1))
-        columns = np.arange(
-            max(0, round(x) - _STAR_RADIUS), min(shape[1], round(x) + _STAR_RADIUS + 1)
-        )
-        in_y = np.exp(-0.5 * ((rows - y) / _PSF_SIGMA) ** 2)
-        in_x = np.exp(-0.5 * ((columns - x) / _PSF_SIGMA) ** 2)
-        peak = source["flux"] / (2.0 * np.pi * _PSF_SIGMA**2)
-        image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] += peak * np.outer(in_y, in_x)
+        rows, in_y = _profile(y, shape[0])
+        columns, in_x = _profile(x, shape[1])
+        image[rows, columns] += source["flux"] * np.outer(in_y, in_x)
     return image
+
+
+def _profile(center: float, size: int) -> tuple[slice, npt.NDArray[np.float64]]:
+    """The sharper PSF along an axis of so many pixels, and the pixels that it reaches."""
+    nearest = round(center)
+    begin, end = max(0, nearest - _STAR_RADIUS), min(size, nearest + _STAR_RADIUS + 1)
+    offset = (np.arange(begin, end) - center) / _PSF_SIGMA
+    norm = np.sqrt(2.0 * np.pi) * _PSF_SIGMA
+    return slice(begin, end), np.exp(-0.5 * offset**2) / norm
 
 
 def _transform_size(size: int) -> int:

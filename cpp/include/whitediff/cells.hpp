@@ -30,8 +30,11 @@ std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, in
 
 /// Checks cells that a caller gives.
 /// @throws std::invalid_argument if there is none, a box is empty or not inside its expanded box,
-///         an expanded box is not inside the frame, or a pixel of the frame is in no box.
+///         or an expanded box is not inside the frame.
 void check_cells(const std::vector<Cell>& cells, Shape frame);
+
+/// Which pixels of a frame lie in the box of a cell, row by row.
+std::vector<bool> coverage(const std::vector<Cell>& cells, Shape frame);
 
 /// The weights with which cells make the result, pixel by pixel; those of one pixel sum to one.
 class Blend {

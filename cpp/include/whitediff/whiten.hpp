@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct NoiseSource {
   std::vector<KernelPtr> kernels;      ///< What the image went through.
   double weight = 1.0;                 ///< What it was multiplied by.
   ImageView<const std::int32_t> mask;  ///< For the clipped mean of the variance; may be empty.
+  /// What filters are made with instead of clipped means of the variance; finite and >= 0.
+  std::optional<double> mean_variance = {};
 };
 
 /// Called in the calling thread as cells are done; what it throws ends the computation.
@@ -37,16 +40,24 @@ struct WhitenOptions {
   /// variances of whole planes.
   bool spatially_varying = true;
   VariancePropagation variance = VariancePropagation::estimate;
-  /// Kernels whose product is the PSF of the image; mode score needs it.
+  /// Kernels whose product is the PSF of the image; mode score needs it, others pass it on.
   std::vector<KernelPtr> psf;
   Point xy0;  ///< Position of pixel [0, 0], for kernels and PSF.
   ImageView<const std::int32_t> mask;  ///< Of the image; may be empty.
   std::int32_t ignore_mask = 0;        ///< Pixels with one of these bits are left out of statistics.
   /// Empty: found from the filter and the cost. Where an expanded box is empty, the border is found.
+  /// Pixels that no box covers come out as NaN.
   std::vector<Cell> cells;
   Reduction reduction = Reduction::crossfade;
   int n_threads = 0;  ///< 0: all cores that the process may use. Never changes the result.
   Progress progress;
+};
+
+/// Seconds that the stages of a computation took.
+struct Timings {
+  double plan = 0.0;        ///< Support of the filters, border, cells.
+  double statistics = 0.0;  ///< Clipped means in all cells.
+  double filter = 0.0;      ///< Filters made and applied, variances propagated.
 };
 
 /// An image of white noise, and how it was made.
@@ -61,6 +72,7 @@ struct Whitened {
   int border = 0;         ///< Of automatic cells; that the filter asks for, where cells were given.
   int n_threads = 0;
   long clipped_modes = 0; ///< Modes held at the power floor, over all filters.
+  Timings seconds;
 };
 
 /// Makes the noise of an image white: any linear combination of raw images with independent pixels.
@@ -72,8 +84,7 @@ struct Whitened {
 /// @param sources  at least one.
 /// @throws std::invalid_argument for shapes that differ, a kernel larger than the image, a
 ///         negative variance, a variance plane without a usable pixel, no total variance, cells
-///         that do not cover the frame, mode score without a PSF, a kernel that gives non-finite
-///         values.
+///         outside the frame, mode score without a PSF, a kernel that gives non-finite values.
 /// @throws Error if FFTW makes no plan.
 template <class T>
 Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,

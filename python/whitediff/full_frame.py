@@ -1,0 +1,294 @@
+"""The equations of decorrelation on the Fourier grid of a whole frame: one filter for all of it.
+
+This is the textbook form of the method, in double precision, for those who want the parts; images
+are whitened cell by cell in the compiled core. Arrays in Fourier space hold all modes [h, w], as
+`numpy.fft.fft2` gives them. Kernels and PSFs are centred on pixel ``(h // 2, w // 2)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Correction",
+    "centered",
+    "common_shape",
+    "corner_origin",
+    "difference_correction",
+    "estimated_variance",
+    "filtered_image",
+    "filtered_psf",
+    "propagated_variance",
+    "score_correction",
+]
+
+Shape = tuple[int, int]
+Plane = npt.NDArray[np.floating[Any]]
+Spectrum = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A filter and what the two inputs went through in all, in Fourier space."""
+
+    filter: npt.NDArray[np.float64]
+    """The filter F(k), float64 [h, w]."""
+    unconvolved: Spectrum
+    """F times the transfer function of the input that was not convolved."""
+    convolved: Spectrum
+    """F times that of the input that was convolved with the matching kernel."""
+
+
+def common_shape(*shapes: Shape) -> Shape:
+    """Give the least even shape on which arrays convolve with no wrap-around.
+
+    Parameters
+    ----------
+    *shapes : tuple of int
+        Shapes of the arrays, one or more.
+
+    Returns
+    -------
+    shape : tuple of int
+        Along each axis the sum of the two largest sizes less one, or the only size, made even.
+
+    Raises
+    ------
+    ValueError
+        If there is no shape, or the numbers of axes differ.
+    """
+    if len({len(shape) for shape in shapes}) != 1:
+        raise ValueError(f"shapes must be one or more, with the same number of axes, got {shapes}")
+    largest = np.sort(np.array(shapes, dtype=int), axis=0)[-2:]
+    sizes = largest.sum(axis=0) - (len(largest) - 1)
+    return tuple(int(size) + int(size) % 2 for size in sizes)  # type: ignore[return-value]
+
+
+def corner_origin(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
+    """Pad an array with zeros and move its centre to pixel [0, 0].
+
+    Parameters
+    ----------
+    array : numpy.ndarray [y, x]
+        What to pad; its centre is pixel ``(h // 2, w // 2)``.
+    shape : tuple of int
+        The shape to give it.
+
+    Returns
+    -------
+    padded : numpy.ndarray
+        A new array of that shape and the same dtype.
+
+    Raises
+    ------
+    ValueError
+        If the array is larger than the shape.
+    """
+    if array.ndim != 2 or any(size > new for size, new in zip(array.shape, shape, strict=True)):
+        raise ValueError(f"the array must fit into shape {tuple(shape)}, got {array.shape}")
+    padded = np.zeros(shape, dtype=array.dtype)
+    padded[: array.shape[0], : array.shape[1]] = array
+    return np.roll(padded, (-(array.shape[0] // 2), -(array.shape[1] // 2)), (0, 1))
+
+
+def centered(padded: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
+    """Undo `corner_origin`.
+
+    Parameters
+    ----------
+    padded : numpy.ndarray [y, x]
+        An array with its centre at pixel [0, 0].
+    shape : tuple of int
+        The shape to cut it to.
+
+    Returns
+    -------
+    array : numpy.ndarray
+        A new array with its centre at pixel ``(h // 2, w // 2)``.
+
+    Raises
+    ------
+    ValueError
+        If the array is smaller than the shape.
+    """
+    if padded.ndim != 2 or any(size < new for size, new in zip(padded.shape, shape, strict=True)):
+        raise ValueError(f"the array must contain shape {tuple(shape)}, got {padded.shape}")
+    rolled = np.roll(padded, (shape[0] // 2, shape[1] // 2), (0, 1))
+    return rolled[: shape[0], : shape[1]].copy()
+
+
+def difference_correction(
+    kernel: Plane, v_unconvolved: float, v_convolved: float, shape: Shape
+) -> Correction:
+    """Give the filter that whitens a difference image.
+
+    Parameters
+    ----------
+    kernel : numpy.ndarray [v, u]
+        The matching kernel.
+    v_unconvolved, v_convolved : float
+        Mean variances of the two inputs before any convolution.
+    shape : tuple of int
+        The Fourier grid.
+
+    Returns
+    -------
+    correction : Correction
+        psi = sqrt(P(0) / P) with P = v_1 + v_2 |K|^2 (DMTN-021, Eq. 1), and the responses psi and
+        psi K.
+
+    Raises
+    ------
+    ValueError
+        If the variances are negative, not finite, or leave no noise at some k.
+    """
+    transfer = np.fft.fft2(corner_origin(np.asarray(kernel, dtype=float), shape))
+    power = _noise_power(v_unconvolved, 1.0, v_convolved, abs(transfer) ** 2)
+    psi = np.sqrt(power[0, 0] / power)
+    return Correction(psi, psi, psi * transfer)
+
+
+def score_correction(
+    kernel: Plane, v_science: float, v_template: float, pre_kernel: Plane, shape: Shape
+) -> Correction:
+    """Give the filter that makes the optimal detection image of a likelihood image.
+
+    Parameters
+    ----------
+    kernel : numpy.ndarray [v, u]
+        The matching kernel.
+    v_science, v_template : float
+        Mean variances of the inputs before any convolution.
+    pre_kernel : numpy.ndarray [v, u]
+        p, what the science image was correlated with; its sum is one.
+    shape : tuple of int
+        The Fourier grid.
+
+    Returns
+    -------
+    correction : Correction
+        F = (v_S + v_T K(0)^2) |p|^2 / (v_S |p|^2 + v_T |K|^2) (DMTN-179), and the responses
+        F conj(p) and F K.
+
+    Raises
+    ------
+    ValueError
+        If the variances are negative, not finite, or leave no noise at some k.
+    """
+    transfer = np.fft.fft2(corner_origin(np.asarray(kernel, dtype=float), shape))
+    detection = np.fft.fft2(corner_origin(np.asarray(pre_kernel, dtype=float), shape))
+    power = _noise_power(v_science, abs(detection) ** 2, v_template, abs(transfer) ** 2)
+    score = power[0, 0] * abs(detection) ** 2 / power
+    return Correction(score, score * detection.conj(), score * transfer)
+
+
+def _noise_power(v_1: float, gain_1: Any, v_2: float, gain_2: Plane) -> npt.NDArray[np.float64]:
+    """P(k) = v_1 |a_1|^2 + v_2 |a_2|^2."""
+    if not (np.isfinite([v_1, v_2]).all() and min(v_1, v_2) >= 0):
+        raise ValueError(f"variances must be finite and >= 0, got {v_1} and {v_2}")
+    power = np.asarray(v_1 * gain_1 + v_2 * gain_2)
+    if not (power > 0).all():
+        raise ValueError(f"variances must give noise at all k, got {v_1} and {v_2}")
+    return power
+
+
+def estimated_variance(
+    plane_1: Plane, plane_2: Plane, response_1: Spectrum, response_2: Spectrum
+) -> Plane:
+    """Propagate variance planes that vary little over the reach of the filter.
+
+    Parameters
+    ----------
+    plane_1, plane_2 : numpy.ndarray [y, x]
+        Variances of the inputs before any convolution.
+    response_1, response_2 : numpy.ndarray [h, w]
+        What they went through in all, in Fourier space.
+
+    Returns
+    -------
+    plane : numpy.ndarray [y, x]
+        v_1 <|c_1|^2> + v_2 <|c_2|^2>, means over k, which are the sums of the squared responses in
+        image space (Parseval).
+    """
+    return plane_1 * _mean_power(response_1) + plane_2 * _mean_power(response_2)
+
+
+def _mean_power(response: Spectrum) -> float:
+    return float(np.mean(abs(response) ** 2))
+
+
+def propagated_variance(plane: Plane, mean: float, response: Spectrum) -> npt.NDArray[np.float64]:
+    """Propagate a variance plane in full.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray [y, x]
+        Variance of an input before any convolution.
+    mean : float
+        What stands for values that are not finite; they come out as they went in.
+    response : numpy.ndarray [h, w]
+        What the input went through in all, in Fourier space.
+
+    Returns
+    -------
+    plane : numpy.ndarray [y, x]
+        The plane convolved with the square of the response in image space.
+    """
+    squared = np.fft.ifft2(response).real ** 2
+    return _convolved(plane, mean, np.fft.fft2(squared))
+
+
+def filtered_image(image: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
+    """Filter an image.
+
+    Parameters
+    ----------
+    image : numpy.ndarray [y, x]
+        The image. Values that are not finite count as the mean of the others and come out as they
+        went in.
+    filter_ : numpy.ndarray [h, w]
+        The filter in Fourier space.
+
+    Returns
+    -------
+    image : numpy.ndarray [y, x]
+        The filtered image, float64.
+    """
+    finite = np.isfinite(image)
+    mean = float(np.mean(image[finite], dtype=float)) if finite.any() else 0.0
+    return _convolved(image, mean, filter_)
+
+
+def filtered_psf(psf: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
+    """Filter a PSF.
+
+    Parameters
+    ----------
+    psf : numpy.ndarray [y, x]
+        The PSF of the image before the filter.
+    filter_ : numpy.ndarray [h, w]
+        The filter in Fourier space.
+
+    Returns
+    -------
+    psf : numpy.ndarray [y, x]
+        phi' = F phi, of the same shape and a sum of one.
+    """
+    filtered = _convolved(psf, 0.0, filter_)
+    return filtered / filtered.sum()
+
+
+def _convolved(plane: Plane, filling: float, spectrum: Spectrum) -> npt.NDArray[np.float64]:
+    finite = np.isfinite(plane)
+    filled = np.where(finite, plane, filling).astype(np.float64, copy=False)
+    spectrum = np.fft.fft2(corner_origin(filled, _shape_of(spectrum))) * spectrum
+    return np.where(finite, centered(np.fft.ifft2(spectrum).real, _shape_of(plane)), plane)
+
+
+def _shape_of(array: npt.NDArray[Any]) -> Shape:
+    height, width = array.shape
+    return height, width

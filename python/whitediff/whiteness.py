@@ -1,0 +1,326 @@
+"""How white the noise of an image is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import FloatImage, as_image, as_masks, as_variance
+
+__all__ = ["Whiteness", "whiteness"]
+
+Floats = npt.NDArray[np.float64]
+
+_CLIP_SIGMAS = 4.0
+# Sources are sought in the image as it is and smoothed by boxes of three pixels, each of variance
+# 2/3 pixel squared: to a sigma of 1.6 pixels, about that of a star. They grow by so many pixels.
+_SOURCE_SIGMAS = 4.5
+_SMOOTHING_PASSES = 4
+_GROWTH = 4
+# The first round's sigma still has the sources in it.
+_ROUNDS = 2
+_SIGMA_OF_IQR = 0.741
+# Quantiles are taken of at most this many pixels.
+_SAMPLE = 1 << 20
+# Of a Fourier transform over which products are summed: short enough for the cache.
+_FRAME_SIDE = 288
+
+
+@dataclass(frozen=True, repr=False)
+class Whiteness:
+    """Noise properties of an image, sources and masked pixels left out.
+
+    Attributes
+    ----------
+    variance : `float`
+        Clipped variance of the pixels over their variance plane: 1 if the plane is right. Without
+        a plane, in squared units of the image.
+    variance_error : `float`
+        Sampling error of ``variance``, for white noise.
+    autocorrelation : `numpy.ndarray` of float64, [2 max_lag + 1, 2 max_lag + 1]
+        Correlation coefficient of pixels that lie (y, x) apart; no shift, and the value 1, in the
+        middle.
+    n_pairs : `numpy.ndarray` of int64, same shape
+        Number of pixel pairs behind each; the one in the middle is the number of pixels.
+    """
+
+    variance: float
+    variance_error: float
+    autocorrelation: Floats
+    n_pairs: npt.NDArray[np.int64]
+
+    @property
+    def max_lag(self) -> int:
+        return len(self.autocorrelation) // 2
+
+    @property
+    def n_pixels(self) -> int:
+        return int(self.n_pairs[self.max_lag, self.max_lag])
+
+    @property
+    def in_x(self) -> Floats:
+        """Autocorrelation at lags 1..max_lag in x."""
+        return self.autocorrelation[self.max_lag, self.max_lag + 1 :]
+
+    @property
+    def in_y(self) -> Floats:
+        """Autocorrelation at lags 1..max_lag in y."""
+        return self.autocorrelation[self.max_lag + 1 :, self.max_lag]
+
+    @property
+    def error(self) -> Floats:
+        """Sampling error of ``autocorrelation`` for white noise: n_pairs^-1/2."""
+        with np.errstate(divide="ignore"):
+            error: Floats = 1.0 / np.sqrt(self.n_pairs)
+        return error
+
+    @property
+    def error_in_x(self) -> Floats:
+        """Sampling error of ``in_x``."""
+        return self.error[self.max_lag, self.max_lag + 1 :]
+
+    @property
+    def error_in_y(self) -> Floats:
+        """Sampling error of ``in_y``."""
+        return self.error[self.max_lag + 1 :, self.max_lag]
+
+    def power_spectrum(self, size: int = 64) -> Floats:
+        """Noise power spectrum over its mean: 1 everywhere for white noise.
+
+        The Fourier transform of the autocorrelation under a Hann window (Blackman & Tukey 1958), so
+        that gaps do no harm; structure finer than 1 / max_lag cycles a pixel is smoothed out.
+
+        Parameters
+        ----------
+        size : `int`, optional
+            Frequencies an axis: those of ``numpy.fft.fftshift(numpy.fft.fftfreq(size))``, in
+            cycles a pixel.
+
+        Returns
+        -------
+        `numpy.ndarray` of float64, [size, size]
+        """
+        lags = np.arange(-self.max_lag, self.max_lag + 1)
+        window = np.cos(0.5 * np.pi * lags / (self.max_lag + 1)) ** 2
+        frequencies = np.fft.fftshift(np.fft.fftfreq(size))
+        waves = window * np.exp(-2j * np.pi * np.outer(frequencies, lags))
+        power: Floats = (waves @ self.autocorrelation @ waves.T).real
+        return power
+
+    def radial_power_spectrum(self, size: int = 64) -> tuple[Floats, Floats]:
+        """Mean of the power spectrum over rings.
+
+        Returns
+        -------
+        frequencies : `numpy.ndarray` of float64, [size // 2]
+            Mean frequency of each ring in cycles a pixel, up to 1/2.
+        power : `numpy.ndarray` of float64, [size // 2]
+            Noise power over its mean.
+        """
+        axis = np.fft.fftshift(np.fft.fftfreq(size))
+        frequency = np.hypot(axis[:, np.newaxis], axis[np.newaxis, :])
+        ring = np.floor(frequency * size + 0.5).astype(int).ravel()
+        n_rings = size // 2
+        inside = ring < n_rings
+        counts = np.bincount(ring[inside], minlength=n_rings)
+        sums = (
+            np.bincount(ring[inside], weights=values.ravel()[inside], minlength=n_rings)
+            for values in (frequency, self.power_spectrum(size))
+        )
+        frequencies, power = (total / counts for total in sums)
+        return frequencies, power
+
+    def __repr__(self) -> str:
+        return (
+            f"Whiteness(variance={self.variance:.4f} +- {self.variance_error:.4f}, lag 1 in x "
+            f"{self.in_x[0]:+.4f}, in y {self.in_y[0]:+.4f}, {self.n_pixels} pixels)"
+        )
+
+
+def whiteness(
+    image: npt.ArrayLike,
+    variance: npt.ArrayLike | None = None,
+    *,
+    mask: npt.ArrayLike | None = None,
+    ignore_mask: int = 0,
+    max_lag: int = 5,
+) -> Whiteness:
+    """Measure how white the noise of an image is.
+
+    Pixels more than 4.5 sigma from the median, in the image or in the image smoothed to the size of a
+    star, are taken for sources and left out with their surroundings. Of the rest, pixels within 4
+    sigma are used, and the variance is corrected for what a normal distribution loses there.
+
+    Parameters
+    ----------
+    image : array_like, [y, x]
+        Sky-subtracted; non-finite pixels are left out.
+    variance : `float` or array_like, [y, x], optional
+        Variance of its pixels.
+    mask : array_like of int or bool, [y, x], optional
+        Pixels with one of the bits of ``ignore_mask`` are left out; of a boolean mask, those that
+        are True.
+    ignore_mask : `int`, optional
+        The bits to leave out.
+    max_lag : `int`, optional
+        Largest shift, in pixels, of the autocorrelation; at least 1.
+
+    Raises
+    ------
+    TypeError
+        If the image or the variance holds no real numbers, or the mask neither integers nor
+        booleans.
+    ValueError
+        If shapes differ, ``max_lag`` is less than 1 or not less than the sides of the image, no
+        usable pixel is left, or all are equal.
+    """
+    pixels = as_image(image, "image")
+    if not 1 <= max_lag < min(pixels.shape):
+        raise ValueError(
+            f"max_lag must be at least 1 and less than the sides of the image, {pixels.shape}, "
+            f"got {max_lag}"
+        )
+    masks, ignore = as_masks({"mask": mask}, ignore_mask, pixels)
+    plane = 1.0 if variance is None else as_variance(variance, pixels, "variance")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        noise: FloatImage = np.divide(pixels, np.sqrt(plane), dtype=pixels.dtype)
+    usable = np.isfinite(noise)
+    bits = masks["mask"]
+    if bits is not None:
+        usable &= (bits & ignore) == 0
+    usable, center, sigma = _without_sources(noise, usable)
+    noise = np.where(usable, noise - noise.dtype.type(center), 0)
+    usable &= np.abs(noise) <= _CLIP_SIGMAS * sigma
+    noise[~usable] = 0
+
+    products, n_pairs = _products(noise, usable, max_lag)
+    n_pixels = n_pairs[max_lag, max_lag]
+    clipped_variance = products[max_lag, max_lag] / n_pixels
+    if not clipped_variance > 0:
+        raise ValueError(f"image must have noise, got {n_pixels} equal pixels")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        autocorrelation = products / n_pairs / clipped_variance
+    return Whiteness(
+        variance=float(clipped_variance / _VARIANCE_KEPT),
+        variance_error=float(clipped_variance / _VARIANCE_KEPT * np.sqrt(2.0 / n_pixels)),
+        autocorrelation=autocorrelation,
+        n_pairs=n_pairs,
+    )
+
+
+def _variance_kept(sigmas: float) -> float:
+    """Variance of a standard normal distribution cut off on both sides."""
+    offset = np.linspace(-sigmas, sigmas, 20001)
+    density = np.exp(-0.5 * offset**2)
+    return float((offset**2 * density).sum() / density.sum())
+
+
+_VARIANCE_KEPT = _variance_kept(_CLIP_SIGMAS)
+
+
+def _without_sources(
+    noise: FloatImage, usable: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.bool_], float, float]:
+    """Usable pixels away from sources; centre and sigma of the noise."""
+    kept = usable
+    # Masked sources count as sources too: their wings may be outside of the mask.
+    finite = np.isfinite(noise)
+    for _ in range(_ROUNDS):
+        if not kept.any():
+            raise ValueError(
+                f"image must have finite, unmasked pixels that are no sources, got none among "
+                f"{noise.size}"
+            )
+        center, sigma = _center_and_sigma(noise, kept)
+        flat = np.where(finite, noise - noise.dtype.type(center), 0)
+        smooth = _smoothed(flat)
+        smooth_center, smooth_sigma = _center_and_sigma(smooth, kept)
+        source = np.abs(flat) > _SOURCE_SIGMAS * sigma
+        source |= np.abs(smooth - noise.dtype.type(smooth_center)) > _SOURCE_SIGMAS * smooth_sigma
+        kept = usable & ~_grown(source)
+    return kept, center, sigma
+
+
+def _center_and_sigma(image: FloatImage, kept: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    values = image[kept]
+    lower, center, upper = np.percentile(values[:: 1 + values.size // _SAMPLE], (25, 50, 75))
+    return float(center), float(_SIGMA_OF_IQR * (upper - lower))
+
+
+def _smoothed(image: FloatImage) -> FloatImage:
+    """The image through boxes of three by three pixels, again and again; zero beyond the frame."""
+    for _ in range(_SMOOTHING_PASSES):
+        for axis in (0, 1):
+            image = _sum_of_three(image, axis)
+    return image
+
+
+def _sum_of_three(image: FloatImage, axis: int) -> FloatImage:
+    view = image.swapaxes(0, axis)
+    total = view / 3
+    total[1:] += view[:-1] / 3
+    total[:-1] += view[1:] / 3
+    return total.swapaxes(0, axis)
+
+
+def _grown(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    for axis in (0, 1):
+        view = found.swapaxes(0, axis)
+        total = view.copy()
+        for shift in range(1, min(_GROWTH + 1, len(view))):
+            total[shift:] |= view[:-shift]
+            total[:-shift] |= view[shift:]
+        found = total.swapaxes(0, axis)
+    return found
+
+
+def _products(
+    noise: FloatImage, usable: npt.NDArray[np.bool_], max_lag: int
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Sums of products of pixels, and numbers of usable pairs, for every shift up to a lag.
+
+    Tile by tile in Fourier space: memory is bounded, and every pair is counted once.
+    """
+    side = max(_FRAME_SIDE, 4 * max_lag)
+    frame = (side, side)
+    products = np.zeros((side, side // 2 + 1), complex)
+    pairs = np.zeros_like(products)
+    for inner, outer in _tiles(noise.shape, side, max_lag):
+        for image, total in ((noise, products), (usable, pairs)):
+            # No shift comes out at pixel [max_lag, max_lag]: so deep in its surroundings is a tile.
+            tile = np.fft.rfft2(np.asarray(image[inner], np.float64), s=frame)
+            total += tile.conj() * np.fft.rfft2(_padded(image, outer), s=frame)
+    inside = slice(0, 2 * max_lag + 1)
+    sums, counts = (np.fft.irfft2(total, s=frame)[inside, inside] for total in (products, pairs))
+    return sums, np.rint(counts).astype(np.int64)
+
+
+def _tiles(
+    shape: tuple[int, ...], side: int, border: int
+) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Tiles of the frame, and the windows around them, which may reach beyond the frame."""
+    tile = side - 2 * border
+    for y in range(0, shape[0], tile):
+        for x in range(0, shape[1], tile):
+            yield (
+                (slice(y, y + tile), slice(x, x + tile)),
+                (slice(y - border, y + tile + border), slice(x - border, x + tile + border)),
+            )
+
+
+def _padded(image: FloatImage | npt.NDArray[np.bool_], window: tuple[slice, slice]) -> Floats:
+    """Pixels of a window; zero where it lies beyond the frame."""
+    result = np.zeros([part.stop - part.start for part in window])
+    inside = [
+        slice(max(0, part.start), min(size, part.stop))
+        for part, size in zip(window, image.shape, strict=True)
+    ]
+    target = [
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(inside, window, strict=True)
+    ]
+    result[tuple(target)] = image[tuple(inside)]
+    return result
