@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "transfer.hpp"
+
 namespace whitediff {
 
 FilterDesign::FilterDesign(Shape grid, const FilterOptions& options)
@@ -54,7 +56,7 @@ void FilterDesign::write_spectrum(std::complex<double>* filter) const {
 void FilterDesign::write_filtered(const std::vector<KernelImage>& kernels, double* image) const {
   fft::Buffer<std::complex<double>> response(transform_->spectrum_size());
   write_spectrum(response.data());
-  for (const KernelImage& kernel : kernels) multiply_transfer(kernel, response.data());
+  for (const KernelImage& kernel : kernels) multiply_transfer(kernel, *transform_, response.data());
   transform_->inverse(response.data(), image);
   const double norm = 1.0 / static_cast<double>(grid().size());
   for (std::size_t i = 0; i < grid().size(); ++i) image[i] *= norm;
@@ -65,27 +67,7 @@ void FilterDesign::set_psf(const std::vector<KernelImage>& psf) {
     throw std::invalid_argument("mode score: expected the PSF of the image, got none");
   }
   psf_.assign(transform_->spectrum_size(), 1.0);
-  for (const KernelImage& kernel : psf) multiply_transfer(kernel, psf_.data());
-}
-
-void FilterDesign::multiply_transfer(const KernelImage& kernel,
-                                     std::complex<double>* spectrum) const {
-  const Shape shape = grid();
-  fft::Buffer<double> image(shape.size());
-  fft::Buffer<std::complex<double>> transfer(transform_->spectrum_size());
-  const auto wrapped = [](int shift, int size) { return ((shift % size) + size) % size; };
-  for (int v = 0; v < kernel.pixels.height(); ++v) {
-    const int y = wrapped(v - kernel.center.y, shape.height);
-    for (int u = 0; u < kernel.pixels.width(); ++u) {
-      const int x = wrapped(u - kernel.center.x, shape.width);
-      image[static_cast<std::size_t>(y) * shape.width + x] += kernel.pixels(v, u);
-    }
-  }
-  transform_->forward(image.data(), transfer.data());
-  for (int y = 0; y < shape.height; ++y) {
-    const std::size_t row = y * transform_->stride();
-    for (int x = 0; x < noise_.columns(); ++x) spectrum[row + x] *= transfer[row + x];
-  }
+  for (const KernelImage& kernel : psf) multiply_transfer(kernel, *transform_, psf_.data());
 }
 
 }  // namespace whitediff

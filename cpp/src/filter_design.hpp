@@ -39,7 +39,6 @@ class FilterDesign {
 
  private:
   void set_psf(const std::vector<KernelImage>& psf);
-  void multiply_transfer(const KernelImage& kernel, std::complex<double>* spectrum) const;
 
   FilterOptions options_;
   NoiseSpectrum noise_;

@@ -2,6 +2,7 @@
 
 // pybind11 converts, releases the GIL and calls: one file a concept, no numerics.
 
+#include <pybind11/complex.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -14,6 +15,7 @@
 namespace py = pybind11;
 
 void bind_spatial_function(py::module_& module);
+void bind_full_frame(py::module_& module);
 void bind_kernel(py::module_& module);
 void bind_statistics(py::module_& module);
 void bind_whiten(py::module_& module);

@@ -83,6 +83,18 @@ class FilterBank:
 def clipped_mean(
     plane: FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
 ) -> float: ...
+def full_frame_filter(
+    sources: Sequence[tuple[float, Sequence[tuple[npt.ArrayLike, tuple[int, int]]]]],
+    psf: Sequence[tuple[npt.ArrayLike, tuple[int, int]]],
+    score: bool,
+    shape: tuple[int, int],
+) -> tuple[npt.NDArray[np.complex128], list[npt.NDArray[np.complex128]]]: ...
+def full_frame_convolve(
+    image: npt.ArrayLike, filter: npt.ArrayLike, filling: float
+) -> npt.NDArray[np.float64]: ...
+def full_frame_propagate(
+    variance: npt.ArrayLike, response: npt.ArrayLike, filling: float
+) -> npt.NDArray[np.float64]: ...
 def whiten(
     image: FloatImage, sources: Sequence[tuple[Any, ...]], options: dict[str, Any]
 ) -> dict[str, Any]: ...

@@ -53,7 +53,7 @@ void* zeroed_memory(std::size_t bytes);
 /// A rectangle of pixels with its own contiguous memory, zero to begin with. Move only.
 template <class T>
 class Image {
-  static_assert(std::is_trivial_v<T>, "pixels are plain numbers");
+  static_assert(std::is_trivially_copyable_v<T>, "pixels are plain numbers");
 
  public:
   Image() = default;
