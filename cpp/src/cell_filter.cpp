@@ -1,5 +1,6 @@
 #include "cell_filter.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "multiversion.hpp"
@@ -7,28 +8,23 @@
 namespace whitediff {
 namespace {
 
-/// columns[y][j] *= filter[y][j] for `batch` columns side by side; real numbers as pairs.
-template <class T, int batch>
-WHITEDIFF_ALWAYS_INLINE void multiply_real(const T* filter, std::size_t stride, int height, std::complex<T>* columns) {
-  T* parts = reinterpret_cast<T*>(columns);
-  for (int y = 0; y < height; ++y, filter += stride, parts += 2 * stride) {
-    for (int j = 0; j < batch; ++j) {
-      parts[2 * j] *= filter[j];
-      parts[2 * j + 1] *= filter[j];
-    }
+/// lines *= filter; complex numbers as pairs.
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void multiply_pairs(const T* filter, std::size_t size, T* pairs) {
+  for (std::size_t i = 0; i < size; ++i) {
+    pairs[2 * i] *= filter[i];
+    pairs[2 * i + 1] *= filter[i];
   }
 }
 
 WHITEDIFF_MULTIVERSION
-void multiply_columns(const float* filter, std::size_t stride, int height,
-                      std::complex<float>* columns) {
-  multiply_real<float, fft::RealTransform<float>::batch>(filter, stride, height, columns);
+void multiply_lines(const float* filter, std::size_t size, std::complex<float>* lines) {
+  multiply_pairs(filter, size, reinterpret_cast<float*>(lines));
 }
 
 WHITEDIFF_MULTIVERSION
-void multiply_columns(const double* filter, std::size_t stride, int height,
-                      std::complex<double>* columns) {
-  multiply_real<double, fft::RealTransform<double>::batch>(filter, stride, height, columns);
+void multiply_lines(const double* filter, std::size_t size, std::complex<double>* lines) {
+  multiply_pairs(filter, size, reinterpret_cast<double*>(lines));
 }
 
 /// squares = P(0) / P and filter = norm * sqrt(squares).
@@ -43,61 +39,93 @@ WHITEDIFF_ALWAYS_INLINE void whitening_row(double power_at_zero, double norm, co
 }
 
 WHITEDIFF_MULTIVERSION
-void write_whitening_row(double power_at_zero, double norm, const double* power, int columns,
+void write_whitening(double power_at_zero, double norm, const double* power, int columns,
                          double* squares, float* filter) {
   whitening_row(power_at_zero, norm, power, columns, squares, filter);
 }
 
 WHITEDIFF_MULTIVERSION
-void write_whitening_row(double power_at_zero, double norm, const double* power, int columns,
+void write_whitening(double power_at_zero, double norm, const double* power, int columns,
                          double* squares, double* filter) {
   whitening_row(power_at_zero, norm, power, columns, squares, filter);
 }
+
+/// The noise of the image with x and y exchanged. Keeps the kernel images.
+class Transposed {
+ public:
+  explicit Transposed(const LocalNoise& noise) {
+    for (const LocalSource& source : noise.sources) {
+      LocalSource& turned = noise_.sources.emplace_back(source);
+      for (KernelImage& kernel : turned.kernels) kernel = transposed(kernel);
+    }
+  }
+
+  const LocalNoise& noise() const { return noise_; }
+
+ private:
+  KernelImage transposed(const KernelImage& kernel) {
+    const auto [height, width] = kernel.pixels.shape();
+    Image<double>& image = images_.emplace_back(Shape{width, height});
+    for (int v = 0; v < height; ++v) {
+      for (int u = 0; u < width; ++u) image(u, v) = kernel.pixels(v, u);
+    }
+    return {image.view(), {kernel.center.x, kernel.center.y}};
+  }
+
+  std::vector<Image<double>> images_;
+  LocalNoise noise_;
+};
 
 }  // namespace
 
 template <class T>
 CellFilter<T>::CellFilter(Shape transform, const FilterOptions& options,
                           const FilterSupport& support, VariancePropagation variance)
-    : transform_(fft::RealTransform<T>::get(transform)),
+    : shape_(transform),
+      pitch_(fft::LineTransform<T>::get(transform.height)->pitch()),
       options_(options),
       support_(support),
       variance_(variance),
-      noise_(transform, options.power_floor),
+      noise_({transform.width, transform.height}, options.power_floor),
       squares_(noise_.stride()) {}
 
 template <class T>
-void CellFilter<T>::set(const LocalNoise& noise) {
+void CellFilter<T>::set(const LocalNoise& noise, CellTransform<T>& transform) {
   if (options_.mode == Mode::difference) {
     set_whitening(noise);
   } else {
-    const FilterImage filter = whitediff::filter_image(noise, options_, support_);
-    sample(filter.image, score_);
+    const FilterImage filter = filter_image(noise, options_, support_);
+    sample(filter.image, transform, score_);
     gains_ = filter.gains;
     clipped_modes_ = filter.clipped_modes;
   }
   if (variance_ == VariancePropagation::full) {
-    const auto responses = whitediff::squared_responses(noise, options_, support_);
+    const auto responses = squared_responses(noise, options_, support_);
     squared_responses_.resize(responses.size());
-    for (std::size_t i = 0; i < responses.size(); ++i) sample(responses[i], squared_responses_[i]);
+    for (std::size_t i = 0; i < responses.size(); ++i) {
+      sample(responses[i], transform, squared_responses_[i]);
+    }
   }
 }
 
 template <class T>
 void CellFilter<T>::set_whitening(const LocalNoise& noise) {
-  noise_.set(noise);
-  const int columns = noise_.columns();
-  const std::size_t stride = transform_->stride();
-  const double norm = 1.0 / static_cast<double>(transform_->shape().size());
-  whitening_.resize(transform_->shape().height * stride);
+  const Transposed transposed(noise);
+  noise_.set(transposed.noise());
+  const int half = noise_.columns();
+  const double norm = 1.0 / static_cast<double>(shape_.size());
+  whitening_.resize(shape_.width * pitch_);
   gains_.assign(noise.sources.size(), 0.0);
   clipped_modes_ = 0;
   noise_.for_each_row([&](const NoiseSpectrum::Row& row) {
-    write_whitening_row(noise_.power_at_zero(), norm, row.power, columns, squares_.data(),
-                        whitening_.data() + row.y * stride);
+    T* line = whitening_.data() + row.y * pitch_;
+    write_whitening(noise_.power_at_zero(), norm, row.power, half, squares_.data(), line);
+    // F(-k) = F(k): the other half of the line at -kx.
+    T* mirrored = whitening_.data() + (shape_.width - row.y) % shape_.width * pitch_;
+    std::reverse_copy(line + 1, line + half - 1, mirrored + half);
     for (std::size_t i = 0; i < gains_.size(); ++i) {
-      gains_[i] += row.sources[i] ? NoiseSpectrum::mode_sum(squares_.data(), row.sources[i], columns)
-                                  : NoiseSpectrum::mode_sum(squares_.data(), columns);
+      gains_[i] += row.sources[i] ? NoiseSpectrum::mode_sum(squares_.data(), row.sources[i], half)
+                                  : NoiseSpectrum::mode_sum(squares_.data(), half);
     }
     clipped_modes_ += row.clipped;
   });
@@ -107,36 +135,39 @@ void CellFilter<T>::set_whitening(const LocalNoise& noise) {
 }
 
 template <class T>
-void CellFilter<T>::multiply(int first, Complex* columns) const {
-  const int height = transform_->shape().height;
-  const std::size_t stride = transform_->stride();
+void CellFilter<T>::multiply(int first, Complex* lines) const {
+  constexpr int batch = fft::LineTransform<T>::batch;
   if (options_.mode == Mode::difference) {
-    multiply_columns(whitening_.data() + first, stride, height, columns);
-    return;
-  }
-  for (int y = 0; y < height; ++y) {
-    for (int j = 0; j < fft::RealTransform<T>::batch; ++j) {
-      columns[y * stride + j] *= score_[y * stride + first + j];
-    }
+    multiply_lines(whitening_.data() + first * pitch_, batch * pitch_, lines);
+  } else {
+    const Complex* filter = score_.data() + first * pitch_;
+    for (std::size_t i = 0; i < batch * pitch_; ++i) lines[i] *= filter[i];
   }
 }
 
 template <class T>
-void CellFilter<T>::sample(const Image<double>& image, fft::Buffer<Complex>& spectrum) const {
-  const Shape grid = transform_->shape();
-  const double norm = 1.0 / static_cast<double>(grid.size());
-  fft::Buffer<T> wrapped(grid.size());
+void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transform,
+                           fft::Buffer<Complex>& lines) const {
+  const double norm = 1.0 / static_cast<double>(shape_.size());
+  fft::Buffer<T> wrapped(shape_.size());
   const auto index = [](int shift, int size) { return ((shift % size) + size) % size; };
-  const Shape shape = image.shape();
-  for (int v = 0; v < shape.height; ++v) {
+  const auto [height, width] = image.shape();
+  for (int v = 0; v < height; ++v) {
     T* row = wrapped.data() +
-             static_cast<std::ptrdiff_t>(index(v - shape.height / 2, grid.height)) * grid.width;
-    for (int u = 0; u < shape.width; ++u) {
-      row[index(u - shape.width / 2, grid.width)] += static_cast<T>(norm * image(v, u));
+             static_cast<std::ptrdiff_t>(index(v - height / 2, shape_.height)) * shape_.width;
+    for (int u = 0; u < width; ++u) {
+      row[index(u - width / 2, shape_.width)] += static_cast<T>(norm * image(v, u));
     }
   }
-  spectrum.resize(transform_->spectrum_size());
-  transform_->forward(wrapped.data(), spectrum.data());
+  transform.load(shape_.height, [&](int tile, int y, T* row) {
+    if (tile > 0) return;
+    const T* pixels = wrapped.data() + static_cast<std::ptrdiff_t>(y) * shape_.width;
+    std::copy_n(pixels, shape_.width, row);
+  });
+  lines.resize(shape_.width * pitch_);
+  transform.transform_columns([&](int first, const Complex* columns) {
+    std::copy_n(columns, transform.batch * pitch_, lines.data() + first * pitch_);
+  });
 }
 
 template class CellFilter<float>;

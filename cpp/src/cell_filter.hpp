@@ -1,17 +1,17 @@
 #pragma once
 
 #include <complex>
-#include <memory>
 #include <vector>
 
-#include "fft.hpp"
+#include "cell_transform.hpp"
 #include "noise_spectrum.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
 
 /// The filter of one position, sampled for the transform of a cell and divided by its size, so
-/// that forward transform, filter and inverse transform need no further factor.
+/// that forward transform, filter and inverse transform need no further factor. Values lie as the
+/// columns of a CellTransform do: line kx holds all ky.
 template <class T>
 class CellFilter {
  public:
@@ -21,14 +21,15 @@ class CellFilter {
              VariancePropagation variance);
 
   /// Makes the filter for the noise at one position.
-  void set(const LocalNoise& noise);
+  /// @param transform  is overwritten.
+  void set(const LocalNoise& noise, CellTransform<T>& transform);
 
   /// mean over k of |c_i|^2 of every source.
   const std::vector<double>& gains() const { return gains_; }
   long clipped_modes() const { return clipped_modes_; }
 
-  /// Multiplies a batch of columns of a spectrum, rows of `spectrum` stride() apart.
-  void multiply(int first, Complex* columns) const;
+  /// Filters the columns from `first` on.
+  void multiply(int first, Complex* lines) const;
   /// The transform of the squared response of a source, if variances are propagated in full.
   const fft::Buffer<Complex>& squared_response(std::size_t source) const {
     return squared_responses_[source];
@@ -37,13 +38,15 @@ class CellFilter {
  private:
   void set_whitening(const LocalNoise& noise);
   /// The transform of a small image whose middle pixel stands for no shift.
-  void sample(const Image<double>& image, fft::Buffer<Complex>& spectrum) const;
+  void sample(const Image<double>& image, CellTransform<T>& transform,
+              fft::Buffer<Complex>& lines) const;
 
-  std::shared_ptr<const fft::RealTransform<T>> transform_;
+  Shape shape_;
+  std::size_t pitch_;
   FilterOptions options_;
   FilterSupport support_;
   VariancePropagation variance_;
-  NoiseSpectrum noise_;
+  NoiseSpectrum noise_;  // of the transposed kernels: a row is a line
   fft::Buffer<double> squares_;
   fft::Buffer<T> whitening_;
   fft::Buffer<Complex> score_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -18,8 +19,13 @@ struct CellLimits {
 /// The cells that cover a frame at the least cost.
 std::vector<Cell> plan_cells(Shape frame, const CellLimits& limits);
 
-/// The shape of the transform that filters each of the cells without wrapping around: a filter
-/// of this radius finds zeros where it reaches out of the expanded box.
+/// The two halves of a cell, upper and lower, that one complex transform filters; the lower one
+/// is empty if the box is one pixel high.
+/// @param radius  of the filter: what a half reads of the other.
+std::array<Cell, 2> tiles_of(const Cell& cell, int radius);
+
+/// The shape of the transform that filters the tiles of each cell without wrapping around: a
+/// filter of this radius finds zeros where it reaches out of what a tile reads.
 Shape transform_shape(const std::vector<Cell>& cells, int radius);
 
 }  // namespace whitediff

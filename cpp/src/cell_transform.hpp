@@ -5,84 +5,109 @@
 #include <memory>
 
 #include "fft.hpp"
+#include "transpose.hpp"
 
 namespace whitediff {
 
-/// The Fourier transform of one cell: loaded row by row, filtered column by column, read row by
-/// row, so that rows without data cost nothing and columns are multiplied in the nearest cache.
+/// The Fourier transform of the two tiles of a cell, one the real and one the imaginary part of a
+/// complex image: a filter that is real in image space leaves them apart.
+///
+/// Loaded row by row, filtered column by column, read row by row, so that rows without data cost
+/// nothing and columns are filtered in the nearest cache. Columns come as lines: `batch` of them,
+/// pitch() apart, line j holding all ky of column kx = first + j.
 template <class T>
 class CellTransform {
  public:
   using Complex = std::complex<T>;
-  static constexpr int batch = fft::RealTransform<T>::batch;
+  static constexpr int batch = fft::LineTransform<T>::batch;
 
+  /// @param shape  multiples of `batch`.
   explicit CellTransform(Shape shape)
-      : transform_(fft::RealTransform<T>::get(shape)),
-        scratch_(transform_->scratch_size()),
-        spectrum_(transform_->spectrum_size()) {}
+      : shape_(shape),
+        rows_(fft::LineTransform<T>::get(shape.width)),
+        columns_(fft::LineTransform<T>::get(shape.height)),
+        spectrum_((shape.height + batch) * rows_->pitch()),
+        scratch_(batch * rows_->pitch()),
+        lines_(batch * columns_->pitch()),
+        filtered_lines_(batch * columns_->pitch()),
+        tile_rows_{fft::Buffer<T>(shape.width), fft::Buffer<T>(shape.width)} {}
 
-  Shape shape() const { return transform_->shape(); }
-  std::size_t stride() const { return transform_->stride(); }
-  std::size_t spectrum_size() const { return transform_->spectrum_size(); }
+  Shape shape() const { return shape_; }
+  std::size_t pitch() const { return columns_->pitch(); }
+  /// Complex numbers of all columns as lines.
+  std::size_t lines_size() const { return shape_.width * pitch(); }
 
-  /// Transforms the rows of an image that fill(y, row) writes, y = 0 .. height - 1, `width` pixels
-  /// each; the rest of the transform is zero. Columns are left to do.
+  /// Transforms rows 0 .. height - 1; fill(tile, y, row) writes row y of a tile into zeros, or
+  /// nothing. The rest of the transform is zero. Columns are left to do.
   template <class Fill>
-  void load(Shape data, const Fill& fill) {
-    for (int y = 0; y < data.height; y += batch) {
-      std::fill(scratch_.begin(), scratch_.end(), T(0));
-      for (int j = 0; j < std::min(batch, data.height - y); ++j) {
-        fill(y + j, scratch_.data() + j * transform_->row_stride());
+  void load(int height, const Fill& fill) {
+    const std::size_t pitch = rows_->pitch();
+    for (int y = 0; y < height; y += batch) {
+      for (int j = 0; j < batch; ++j) {
+        for (int tile = 0; tile < 2; ++tile) {
+          std::fill(tile_rows_[tile].begin(), tile_rows_[tile].end(), T(0));
+          if (y + j < height) fill(tile, y + j, tile_rows_[tile].data());
+        }
+        interleave(tile_rows_[0].data(), tile_rows_[1].data(), shape_.width,
+                   scratch_.data() + j * pitch);
       }
-      transform_->forward_rows(scratch_.data(), spectrum_.data() + y * stride());
+      rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
     }
-    std::fill(spectrum_.begin() + static_cast<std::ptrdiff_t>(data.height * stride()),
-              spectrum_.end(), Complex(0));
+    std::fill(spectrum_.begin() + static_cast<std::ptrdiff_t>(height * pitch), spectrum_.end(),
+              Complex(0));
   }
 
-  /// Transforms columns forth, with visit(first, column) after it: `column` points to `batch`
-  /// columns side by side from `first` on, rows stride() apart.
+  /// Transforms columns forth, with visit(first, lines) after it.
   template <class Visit>
   void transform_columns(const Visit& visit) {
-    for (int x = 0; x < transform_->columns(); x += batch) {
-      transform_->forward_columns(spectrum_.data() + x);
-      visit(x, spectrum_.data() + x);
+    for (int x = 0; x < shape_.width; x += batch) {
+      transpose(spectrum_.data() + x, rows_->pitch(), shape_.height, batch, lines_.data(), pitch());
+      columns_->forward(lines_.data(), filtered_lines_.data());
+      visit(x, filtered_lines_.data());
     }
   }
 
-  /// Transforms columns back, with visit(first, column) before it.
+  /// Transforms columns back, with visit(first, lines) before it.
   template <class Visit>
   void restore_columns(const Visit& visit) {
-    for (int x = 0; x < transform_->columns(); x += batch) {
-      visit(x, spectrum_.data() + x);
-      transform_->inverse_columns(spectrum_.data() + x);
+    for (int x = 0; x < shape_.width; x += batch) {
+      visit(x, filtered_lines_.data());
+      restore(x);
     }
   }
 
-  /// Both at once, while a batch is in the nearest cache.
+  /// Both at once, with visit(first, lines) between.
   template <class Visit>
   void filter_columns(const Visit& visit) {
-    transform_columns([&](int x, Complex* columns) {
-      visit(x, columns);
-      transform_->inverse_columns(columns);
+    transform_columns([&](int x, Complex* lines) {
+      visit(x, lines);
+      restore(x);
     });
   }
 
-  /// Transforms rows back, and calls visit(y, row) for begin <= y < end.
+  /// Transforms rows back, and calls visit(tile, y, row) for begin <= y < end and both tiles.
   template <class Visit>
   void read(int begin, int end, const Visit& visit) {
     for (int y = begin; y < end; y += batch) {
-      transform_->inverse_rows(spectrum_.data() + y * stride(), scratch_.data());
+      rows_->inverse(spectrum_.data() + y * rows_->pitch(), scratch_.data());
       for (int j = 0; j < std::min(batch, end - y); ++j) {
-        visit(y + j, scratch_.data() + j * transform_->row_stride());
+        separate(scratch_.data() + j * rows_->pitch(), shape_.width, tile_rows_[0].data(),
+                 tile_rows_[1].data());
+        for (int tile = 0; tile < 2; ++tile) visit(tile, y + j, tile_rows_[tile].data());
       }
     }
   }
 
  private:
-  std::shared_ptr<const fft::RealTransform<T>> transform_;
-  fft::Buffer<T> scratch_;
-  fft::Buffer<Complex> spectrum_;
+  void restore(int x) {
+    columns_->inverse(filtered_lines_.data(), lines_.data());
+    transpose(lines_.data(), pitch(), batch, shape_.height, spectrum_.data() + x, rows_->pitch());
+  }
+
+  Shape shape_;
+  std::shared_ptr<const fft::LineTransform<T>> rows_, columns_;
+  fft::Buffer<Complex> spectrum_, scratch_, lines_, filtered_lines_;
+  fft::Buffer<T> tile_rows_[2];
 };
 
 }  // namespace whitediff

@@ -4,17 +4,33 @@
 #include <cmath>
 #include <variant>
 
+#include "cell_plan.hpp"
 #include "finite.hpp"
 #include "multiversion.hpp"
+#include "usable_sum.hpp"
 
 namespace whitediff {
 namespace {
+
+constexpr int prefetch_rows = 8;
 
 WHITEDIFF_MULTIVERSION void add_scaled(float factor, const float* values, int size, float* out) {
   for (int x = 0; x < size; ++x) out[x] += factor * values[x];
 }
 WHITEDIFF_MULTIVERSION void add_scaled(double factor, const double* values, int size, double* out) {
   for (int x = 0; x < size; ++x) out[x] += factor * values[x];
+}
+
+/// Calls the pixels that a cell shares with its neighbours in a row in for reading and writing, so
+/// that adding to them later does not wait for memory.
+template <class T>
+void prefetch_edges(ImageView<T> out, int y, const Box& box, const Blend::Run& alone) {
+  if (y >= box.y1) return;
+  T* row = out.row(y);
+  __builtin_prefetch(row + box.x0, 1);
+  __builtin_prefetch(row + alone.begin, 1);
+  __builtin_prefetch(row + alone.end, 1);
+  __builtin_prefetch(row + box.x1 - 1, 1);
 }
 
 /// Replaces what is not finite.
@@ -34,24 +50,9 @@ void restore_gaps(const T* original, int size, T* out) {
   }
 }
 
-/// Mean of the finite, unmasked pixels of a box; of the masked ones too if there is no other, and
-/// NaN if no pixel is finite.
-template <class T>
-double mean_of_usable(ImageView<const T> image, const PixelMask& mask, const Box& box) {
-  double sum = 0.0, masked_sum = 0.0;
-  std::size_t count = 0, masked_count = 0;
-  for (int y = box.y0; y < box.y1; ++y) {
-    const std::int32_t* bits = mask.active() ? mask.bits.row(y) : nullptr;
-    for (int x = box.x0; x < box.x1; ++x) {
-      const double value = image(y, x);
-      if (!std::isfinite(value)) continue;
-      const bool masked = bits && (bits[x] & mask.ignore);
-      (masked ? masked_sum : sum) += value;
-      ++(masked ? masked_count : count);
-    }
-  }
-  if (count > 0) return sum / static_cast<double>(count);
-  return masked_sum / static_cast<double>(masked_count);
+/// The rows that the taller tile reads.
+int height_of(const std::array<Cell, 2>& tiles) {
+  return std::max(tiles[0].expanded.height(), tiles[1].expanded.height());
 }
 
 }  // namespace
@@ -76,34 +77,54 @@ void CellWorker<T>::add_row(const Box& box, const Blend::Run& alone, const T* va
 }
 
 template <class T>
-bool CellWorker<T>::load_image(const Box& expanded, std::optional<T> filling) {
-  const int width = expanded.width();
+bool CellWorker<T>::load_image(const Tiles& tiles, std::optional<T> filling) {
   bool complete = true;
-  transform_.load(expanded.shape(), [&](int y, T* row) {
-    std::copy_n(task_.image.row(expanded.y0 + y) + expanded.x0, width, row);
-    if (all_finite(row, width)) return;
+  transform_.load(height_of(tiles), [&](int tile, int y, T* row) {
+    const Box& expanded = tiles[tile].expanded;
+    if (y >= expanded.height()) return;
+    std::copy_n(task_.image.row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
+    if (all_finite(row, expanded.width())) return;
     complete = false;
-    if (filling) fill_gaps(row, width, *filling);
+    if (filling) fill_gaps(row, expanded.width(), *filling);
   });
   return complete;
 }
 
 template <class T>
+template <class Visit>
+void CellWorker<T>::read(const Tiles& tiles, const Visit& visit) {
+  const auto first_row = [](const Cell& tile) { return tile.box.y0 - tile.expanded.y0; };
+  int begin = first_row(tiles[0]);
+  int end = begin + tiles[0].box.height();
+  if (!tiles[1].box.empty()) {
+    begin = std::min(begin, first_row(tiles[1]));
+    end = std::max(end, first_row(tiles[1]) + tiles[1].box.height());
+  }
+  transform_.read(begin, end, [&](int tile, int y_in_tile, const T* row) {
+    const auto& [box, expanded] = tiles[tile];
+    const int y = expanded.y0 + y_in_tile;
+    if (y >= box.y0 && y < box.y1) visit(y, row + (box.x0 - expanded.x0));
+  });
+}
+
+template <class T>
 void CellWorker<T>::filter_image(std::size_t cell) {
   const Box& box = task_.cells[cell].box;
-  const Box& expanded = task_.cells[cell].expanded;
-  const bool complete = load_image(expanded, std::nullopt);
+  const Tiles tiles = tiles_of(task_.cells[cell], task_.border);
+  const bool complete = load_image(tiles, std::nullopt);
   if (!complete) {
-    const double mean = mean_of_usable(task_.image, task_.mask, expanded);
-    load_image(expanded, static_cast<T>(std::isnan(mean) ? 0.0 : mean));
+    const double mean =
+        task_.filling ? *task_.filling
+                      : usable_sum(task_.image, task_.mask, task_.cells[cell].expanded).mean();
+    load_image(tiles, static_cast<T>(mean));
   }
-  transform_.filter_columns(
-      [&](int first, auto* columns) { filter_.multiply(first, columns); });
-  transform_.read(box.y0 - expanded.y0, box.y1 - expanded.y0, [&](int y_in_cell, const T* row) {
-    const int y = expanded.y0 + y_in_cell;
+  transform_.filter_columns([&](int first, auto* lines) { filter_.multiply(first, lines); });
+  read(tiles, [&](int y, const T* row) {
     const Blend::Run alone = task_.blend.row(cell, y, weights_.data());
+    prefetch_edges(task_.image_out, y + prefetch_rows, box, alone);
+    prefetch_edges(task_.variance_out, y + prefetch_rows, box, alone);
     T* out = task_.image_out.row(y);
-    add_row(box, alone, row + (box.x0 - expanded.x0), out);
+    add_row(box, alone, row, out);
     if (!complete) restore_gaps(task_.image.row(y) + box.x0, box.width(), out + box.x0);
     if (task_.variance == VariancePropagation::estimate) {
       estimate_variance(box, y);
@@ -133,43 +154,37 @@ void CellWorker<T>::estimate_variance(const Box& box, int y) {
 template <class T>
 void CellWorker<T>::propagate_variance(std::size_t cell, const LocalNoise& noise) {
   const Box& box = task_.cells[cell].box;
-  const Box& expanded = task_.cells[cell].expanded;
-  const int width = expanded.width();
-  const std::size_t stride = transform_.stride();
-  const int height = transform_.shape().height;
-  variance_spectrum_.assign(transform_.spectrum_size(), std::complex<T>(0));
+  const Tiles tiles = tiles_of(task_.cells[cell], task_.border);
+  const std::size_t batch_size = transform_.batch * transform_.pitch();
+  variance_lines_.assign(transform_.lines_size(), std::complex<T>(0));
   for (std::size_t i = 0; i < task_.sources.size(); ++i) {
-    const auto& variance = task_.sources[i].variance;
+    const auto* plane = std::get_if<ImageView<const T>>(&task_.sources[i].variance);
     const auto filling = static_cast<T>(noise.sources[i].variance);
-    transform_.load(expanded.shape(), [&](int y, T* row) {
-      if (const auto* plane = std::get_if<ImageView<const T>>(&variance)) {
-        std::copy_n(plane->row(expanded.y0 + y) + expanded.x0, width, row);
-        if (!all_finite(row, width)) fill_gaps(row, width, filling);
-      } else {
-        std::fill_n(row, width, filling);
+    transform_.load(height_of(tiles), [&](int tile, int y, T* row) {
+      const Box& expanded = tiles[tile].expanded;
+      if (y >= expanded.height()) return;
+      if (!plane) {
+        std::fill_n(row, expanded.width(), filling);
+        return;
       }
+      std::copy_n(plane->row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
+      if (!all_finite(row, expanded.width())) fill_gaps(row, expanded.width(), filling);
     });
     const auto& response = filter_.squared_response(i);
-    transform_.transform_columns([&](int first, const auto* columns) {
-      for (int y = 0; y < height; ++y) {
-        for (int j = 0; j < transform_.batch; ++j) {
-          const std::size_t at = y * stride + first + j;
-          variance_spectrum_[at] += columns[y * stride + j] * response[at];
-        }
+    transform_.transform_columns([&](int first, const auto* lines) {
+      const std::size_t begin = first * transform_.pitch();
+      for (std::size_t n = 0; n < batch_size; ++n) {
+        variance_lines_[begin + n] += lines[n] * response[begin + n];
       }
     });
   }
-  transform_.restore_columns([&](int first, auto* columns) {
-    for (int y = 0; y < height; ++y) {
-      std::copy_n(variance_spectrum_.data() + y * stride + first, transform_.batch,
-                  columns + y * stride);
-    }
+  transform_.restore_columns([&](int first, auto* lines) {
+    std::copy_n(variance_lines_.data() + first * transform_.pitch(), batch_size, lines);
   });
-  transform_.read(box.y0 - expanded.y0, box.y1 - expanded.y0, [&](int y_in_cell, const T* row) {
-    const int y = expanded.y0 + y_in_cell;
+  read(tiles, [&](int y, const T* row) {
     const Blend::Run alone = task_.blend.row(cell, y, weights_.data());
     T* out = task_.variance_out.row(y);
-    add_row(box, alone, row + (box.x0 - expanded.x0), out);
+    add_row(box, alone, row, out);
     std::fill(row_.begin(), row_.end(), T(0));
     for (const auto& source : task_.sources) {
       if (const auto* plane = std::get_if<ImageView<const T>>(&source.variance)) {

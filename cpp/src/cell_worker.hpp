@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -15,12 +16,15 @@ template <class T>
 struct CellTask {
   ImageView<const T> image;
   PixelMask mask;
+  /// What stands for pixels that are not finite; if empty, the mean of each cell.
+  std::optional<double> filling;
   const std::vector<NoiseSource<T>>& sources;
   const std::vector<Cell>& cells;
   const Blend& blend;
   FilterOptions filter;
   FilterSupport support;
   VariancePropagation variance;
+  int border;
   Shape transform;
   ImageView<T> image_out;
   ImageView<T> variance_out;
@@ -36,7 +40,7 @@ class CellWorker {
         filter_(task.transform, task.filter, task.support, task.variance) {}
 
   /// Makes the filter for the noise at one position.
-  void set_filter(const LocalNoise& noise) { filter_.set(noise); }
+  void set_filter(const LocalNoise& noise) { filter_.set(noise, transform_); }
   long clipped_modes() const { return filter_.clipped_modes(); }
 
   /// Adds what one cell gives to the outputs; the variances of `noise` stand in for those that are
@@ -44,9 +48,14 @@ class CellWorker {
   void run(std::size_t cell, const LocalNoise& noise);
 
  private:
+  using Tiles = std::array<Cell, 2>;
+
   /// Loads the image and says whether it has no gaps; they are filled if there is a filling.
-  bool load_image(const Box& expanded, std::optional<T> filling);
+  bool load_image(const Tiles& tiles, std::optional<T> filling);
   void filter_image(std::size_t cell);
+  /// Calls visit(y, row) for every row y of the box, `row` beginning at box.x0.
+  template <class Visit>
+  void read(const Tiles& tiles, const Visit& visit);
   void propagate_variance(std::size_t cell, const LocalNoise& noise);
   /// The estimated variance of the pixels of a box in row y.
   void estimate_variance(const Box& box, int y);
@@ -56,7 +65,7 @@ class CellWorker {
   const CellTask<T>& task_;
   CellTransform<T> transform_;
   CellFilter<T> filter_;
-  fft::Buffer<std::complex<T>> variance_spectrum_;
+  fft::Buffer<std::complex<T>> variance_lines_;
   std::vector<double> weights_;
   std::vector<T> row_;
 };

@@ -31,62 +31,75 @@ struct AlignedAllocator {
 template <class T>
 using Buffer = std::vector<T, AlignedAllocator<T>>;
 
-/// An even number >= size, not much larger, that transforms fast.
+/// How well to plan: by FFTW's estimate, or by trying algorithms out.
+enum class Planning { estimate, measure };
+
+/// A multiple of 16, >= size and not much larger, that transforms fast.
 int fast_size(int size);
 
-/// The unnormalised transform of real images of one shape, rows and columns apart.
+/// Unnormalised complex transforms of one length, `batch` lines at once, from one place to another.
 ///
-/// A spectrum is stored row by row (ky), `stride()` complex numbers apart, of which the first
-/// `columns()` (kx = 0 .. width / 2) count. Rows and columns are transformed in batches: rows of
-/// `batch` in a scratch of `row_stride()` reals each, columns of `batch` side by side. A caller
-/// can so skip empty rows, and multiply columns while they are in the nearest cache. Strides
-/// keep every batch aligned, and off the powers of two that make columns fight for cache sets.
+/// Lines lie one behind the other, `pitch()` apart. A batch of columns of an image is one cache
+/// line wide: turned round into lines of its own, it is transformed several times as fast as in
+/// place.
 template <class T>
+class LineTransform {
+ public:
+  using Complex = std::complex<T>;
+  static constexpr int batch = static_cast<int>(64 / sizeof(Complex));
+
+  /// The cached transform of a length; plans are made on first use, under a lock.
+  /// @throws Error if FFTW makes no plan.
+  static std::shared_ptr<const LineTransform> get(int length);
+
+  LineTransform(int length, Planning planning);
+  ~LineTransform();
+  LineTransform(const LineTransform&) = delete;
+  LineTransform& operator=(const LineTransform&) = delete;
+
+  int length() const { return length_; }
+  std::size_t pitch() const { return pitch_; }
+
+  /// `batch` lines from `in` to `out`, which must not overlap and be aligned as a Buffer is.
+  void forward(const Complex* in, Complex* out) const;
+  void inverse(const Complex* in, Complex* out) const;
+
+ private:
+  struct Plans;
+
+  int length_;
+  std::size_t pitch_;
+  std::unique_ptr<Plans> plans_;
+};
+
+/// The unnormalised transform of float64 images of one shape to the half of the spectrum
+/// kx = 0 .. width / 2, rows `stride()` apart.
 class RealTransform {
  public:
-  static constexpr int batch = static_cast<int>(128 / sizeof(std::complex<T>));
-
-  /// The cached transform of a shape; plans are made on first use, under a lock.
-  /// @throws Error if FFTW makes no plan.
+  /// As LineTransform::get.
   static std::shared_ptr<const RealTransform> get(Shape shape);
 
-  explicit RealTransform(Shape shape);
+  RealTransform(Shape shape, Planning planning);
   ~RealTransform();
   RealTransform(const RealTransform&) = delete;
   RealTransform& operator=(const RealTransform&) = delete;
 
   Shape shape() const { return shape_; }
   int columns() const { return shape_.width / 2 + 1; }
-  std::size_t stride() const { return stride_; }
-  std::size_t row_stride() const { return row_stride_; }
-  /// Complex numbers of a spectrum: a whole batch fits behind every row.
-  std::size_t spectrum_size() const { return (shape_.height + batch) * stride_; }
-  /// Reals of the scratch that holds a batch of rows.
-  std::size_t scratch_size() const { return batch * row_stride_; }
+  std::size_t stride() const { return static_cast<std::size_t>(columns()); }
+  /// Complex numbers of a spectrum.
+  std::size_t spectrum_size() const { return stride() * shape_.height; }
 
-  /// `batch` rows of reals to as many rows of the spectrum.
-  void forward_rows(T* scratch, std::complex<T>* spectrum_row) const;
-  /// The way back; the spectrum rows are destroyed.
-  void inverse_rows(std::complex<T>* spectrum_row, T* scratch) const;
-  /// `batch` columns, in place; the first is a multiple of `batch`.
-  void forward_columns(std::complex<T>* spectrum_column) const;
-  void inverse_columns(std::complex<T>* spectrum_column) const;
-
-  /// Whole images: `image` has `shape().size()` reals.
-  void forward(const T* image, std::complex<T>* spectrum) const;
-  /// Not normalised: the image comes out shape().size() times as large; the spectrum is destroyed.
-  void inverse(std::complex<T>* spectrum, T* image) const;
+  /// `image` has shape().size() reals, aligned as a Buffer is; `spectrum` likewise.
+  void forward(const double* image, std::complex<double>* spectrum) const;
+  /// The image comes out shape().size() times as large; the spectrum is destroyed.
+  void inverse(std::complex<double>* spectrum, double* image) const;
 
  private:
   struct Plans;
 
   Shape shape_;
-  std::size_t stride_;
-  std::size_t row_stride_;
   std::unique_ptr<Plans> plans_;
 };
-
-/// Drops the cached plans; transforms in use stay valid.
-void clear_cache();
 
 }  // namespace whitediff::fft

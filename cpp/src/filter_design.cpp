@@ -11,7 +11,7 @@ namespace whitediff {
 FilterDesign::FilterDesign(Shape grid, const FilterOptions& options)
     : options_(options),
       noise_(grid, options.power_floor),
-      transform_(fft::RealTransform<double>::get(grid)),
+      transform_(fft::RealTransform::get(grid)),
       power_(grid.height * noise_.stride()),
       squares_(noise_.stride()) {}
 

@@ -17,7 +17,7 @@ class FilterDesign {
   FilterDesign(Shape grid, const FilterOptions& options);
 
   Shape grid() const { return noise_.grid(); }
-  const fft::RealTransform<double>& transform() const { return *transform_; }
+  const fft::RealTransform& transform() const { return *transform_; }
 
   /// @throws std::invalid_argument if the power at k = 0 is zero, or a score filter has no PSF.
   void set(const LocalNoise& noise);
@@ -42,7 +42,7 @@ class FilterDesign {
 
   FilterOptions options_;
   NoiseSpectrum noise_;
-  std::shared_ptr<const fft::RealTransform<double>> transform_;
+  std::shared_ptr<const fft::RealTransform> transform_;
   fft::Buffer<double> power_;
   fft::Buffer<double> squares_;
   fft::Buffer<std::complex<double>> psf_;

@@ -10,7 +10,7 @@ namespace whitediff {
 namespace {
 
 using Half = fft::Buffer<std::complex<double>>;
-using Transform = fft::RealTransform<double>;
+using Transform = fft::RealTransform;
 
 void require(bool condition, const std::string& message) {
   if (!condition) throw std::invalid_argument(message);

@@ -2,7 +2,7 @@
 
 namespace whitediff {
 
-void multiply_transfer(const KernelImage& kernel, const fft::RealTransform<double>& transform,
+void multiply_transfer(const KernelImage& kernel, const fft::RealTransform& transform,
                        std::complex<double>* spectrum) {
   const Shape grid = transform.shape();
   fft::Buffer<double> image(grid.size());

@@ -8,7 +8,7 @@
 namespace whitediff {
 
 /// Multiplies a spectrum by the Fourier transform of a kernel image.
-void multiply_transfer(const KernelImage& kernel, const fft::RealTransform<double>& transform,
+void multiply_transfer(const KernelImage& kernel, const fft::RealTransform& transform,
                        std::complex<double>* spectrum);
 
 }  // namespace whitediff

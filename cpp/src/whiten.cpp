@@ -12,7 +12,9 @@
 #include "cell_plan.hpp"
 #include "cell_worker.hpp"
 #include "filter_design.hpp"
+#include "finite.hpp"
 #include "parallel.hpp"
+#include "usable_sum.hpp"
 #include "whitediff/psf.hpp"
 #include "whitediff/statistics.hpp"
 
@@ -244,12 +246,19 @@ class Whitening {
     Image<T> image(image_.shape());
     Image<T> variance(image_.shape());
     const Blend blend(cells, options_.reduction);
-    const CellTask<T> task{image_,         {options_.mask, options_.ignore_mask},
-                           sources_,       cells,
-                           blend,          filter_,
-                           support,        options_.variance,
-                           transform_shape(cells, border),
-                           image.view(),   variance.view()};
+    const CellTask<T> task{.image = image_,
+                           .mask = {options_.mask, options_.ignore_mask},
+                           .filling = frame_filling(),
+                           .sources = sources_,
+                           .cells = cells,
+                           .blend = blend,
+                           .filter = filter_,
+                           .support = support,
+                           .variance = options_.variance,
+                           .border = border,
+                           .transform = transform_shape(cells, border),
+                           .image_out = image.view(),
+                           .variance_out = variance.view()};
     const long clipped_modes = filter_cells(task, noise);
     if (!options_.cells.empty()) {
       clear_uncovered(cells, image);
@@ -274,6 +283,34 @@ class Whitening {
     return NoiseModel(std::move(sources),
                       filter_.mode == Mode::score ? options_.psf : std::vector<KernelPtr>{},
                       std::move(positions), std::move(variances));
+  }
+
+  /// One filter for the frame goes with one mean for its gaps.
+  std::optional<double> frame_filling() const {
+    if (options_.spatially_varying) return std::nullopt;
+    constexpr int band = 64;
+    std::vector<UsableSum> bands((image_.height() + band - 1) / band);
+    std::vector<char> complete(bands.size());
+    const auto box_of = [&](std::size_t n) {
+      const int y0 = static_cast<int>(n) * band;
+      return Box{0, y0, image_.width(), std::min(y0 + band, image_.height())};
+    };
+    parallel_for(bands.size(), threads_, [&](std::size_t n) {
+      const Box box = box_of(n);
+      complete[n] = true;
+      for (int y = box.y0; y < box.y1; ++y) {
+        complete[n] = complete[n] && all_finite(image_.row(y), image_.width());
+      }
+    });
+    if (std::all_of(complete.begin(), complete.end(), [](char all) { return all; })) {
+      return 0.0;  // nothing to fill
+    }
+    parallel_for(bands.size(), threads_, [&](std::size_t n) {
+      bands[n] = usable_sum(image_, {options_.mask, options_.ignore_mask}, box_of(n));
+    });
+    UsableSum total;
+    for (const UsableSum& sum : bands) total += sum;
+    return total.mean();
   }
 
   NoiseModel with_psf(const NoiseModel& noise) const {

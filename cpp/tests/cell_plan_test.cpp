@@ -32,6 +32,8 @@ TEST_CASE("planned cells cover the frame, with their border") {
       CAPTURE(border);
       const auto cells = plan_cells(frame, {border, infinity, infinity, 4});
       CHECK_NOTHROW(check_cells(cells, frame));
+      const auto covered = coverage(cells, frame);
+      CHECK(std::find(covered.begin(), covered.end(), false) == covered.end());
       const Box whole{0, 0, frame.width, frame.height};
       for (const Cell& cell : cells) {
         CHECK(cell.expanded == cell.box.grown(border).clipped(whole));

@@ -18,6 +18,13 @@ std::vector<double> weights_of(const Blend& blend, const Cell& cell, std::size_t
   return weights;
 }
 
+void check_covers(const std::vector<Cell>& cells, Shape frame) {
+  CHECK_NOTHROW(check_cells(cells, frame));
+  const auto covered = coverage(cells, frame);
+  CHECK(covered.size() == frame.size());
+  CHECK(std::find(covered.begin(), covered.end(), false) == covered.end());
+}
+
 /// Checks all that holds for every blend of cells that cover a frame.
 void check_blend(const std::vector<Cell>& cells, Shape frame) {
   for (const Reduction reduction : reductions) {
@@ -85,7 +92,7 @@ TEST_CASE("cells of a grid cover frames of every size") {
     CAPTURE(overlap);
     const auto cells = make_cells(frame, rows, columns, overlap, border);
     CHECK(cells.size() == std::size_t(rows) * columns);
-    CHECK_NOTHROW(check_cells(cells, frame));
+    check_covers(cells, frame);
     const Box whole{0, 0, frame.width, frame.height};
     for (const auto& cell : cells) {
       CHECK(cell.expanded == cell.box.grown(border).clipped(whole));
@@ -117,7 +124,7 @@ TEST_CASE("any boxes that cover a frame blend") {
     }
     if (trial % 4 == 0) cells.push_back({whole, whole});
     std::shuffle(cells.begin(), cells.end(), generator);
-    CHECK_NOTHROW(check_cells(cells, frame));
+    check_covers(cells, frame);
     check_blend(cells, frame);
   }
 }
@@ -138,6 +145,18 @@ TEST_CASE("a cross-fade runs evenly from one box to the other") {
   CHECK(left.front() == expected.front());
 }
 
+TEST_CASE("coverage tells the gaps between boxes") {
+  const Box whole{0, 0, 6, 4};
+  const std::vector<Cell> cells{{{0, 0, 2, 3}, whole}, {{1, 2, 5, 4}, whole}};
+  const auto covered = coverage(cells, {4, 6});
+  for (int y = 0; y < 4; ++y) {
+    for (int x = 0; x < 6; ++x) {
+      const bool in_first = x < 2 && y < 3, in_second = x >= 1 && x < 5 && y >= 2;
+      CHECK(covered[y * 6 + x] == (in_first || in_second));
+    }
+  }
+}
+
 TEST_CASE("cells that do not fit the frame are refused") {
   CHECK_THROWS_AS(make_cells({10, 10}, 0, 1, 0, 0), std::invalid_argument);
   CHECK_THROWS_AS(make_cells({10, 10}, 1, 11, 0, 0), std::invalid_argument);
@@ -151,8 +170,4 @@ TEST_CASE("cells that do not fit the frame are refused") {
   CHECK_THROWS_AS(check_cells({{whole, {0, 0, 6, 3}}}, frame), std::invalid_argument);
   CHECK_THROWS_AS(check_cells({{whole, {0, 0, 7, 4}}}, frame), std::invalid_argument);
   CHECK_THROWS_AS(check_cells({{whole, {0, -1, 6, 4}}}, frame), std::invalid_argument);
-  CHECK_THROWS_WITH_AS(
-      check_cells({{{0, 0, 6, 3}, whole}, {{0, 3, 5, 4}, whole}}, frame),
-      "cells: expected boxes that cover the frame; pixel (x, y) = (5, 3) is in none",
-      std::invalid_argument);
 }

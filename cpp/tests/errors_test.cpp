@@ -65,11 +65,14 @@ TEST_CASE("what does not fit is refused, and the message says what was expected 
   expect(message_of([&](auto&, WhitenOptions& options) { options.filter = FilterOptions::score(); }),
          "psf: expected one in mode score");
   expect(message_of([&](auto&, WhitenOptions& options) { options.n_threads = -2; }),
-         "n_threads: expected 0 (all cores) or more, got -2");
+         "n_threads: expected 0 (all cores)");
   expect(message_of([&](auto&, WhitenOptions& options) {
-           options.cells = {{{0, 0, 30, 19}, {0, 0, 30, 20}}};
+           options.cells = {{{0, 0, 31, 20}, {}}};
          }),
-         "pixel (x, y) = (0, 19) is in none");
+         "got [0:31, 0:20]");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].mean_variance = -1.0; }), "got -1");
+  expect(message_of([&](Sources& sources, auto&) { sources[1].mean_variance = nan; }), "got nan");
+  expect(message_of([&](auto&, WhitenOptions& options) { options.xy0 = {nan, 0.0}; }), "xy0");
   const ImageView<const float> empty;
   CHECK_THROWS_AS(whiten<float>(empty, {{1.0, {}, 1.0, {}}}), std::invalid_argument);
 }

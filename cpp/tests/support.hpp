@@ -184,8 +184,9 @@ inline std::complex<double> transfer(const Image<double>& image, KernelCenter ce
   std::complex<double> total = 0.0;
   for (int v = 0; v < image.shape().height; ++v) {
     for (int u = 0; u < image.shape().width; ++u) {
-      const double cycles = double(ky) * (v - center.y) / grid.height +
-                            double(kx) * (u - center.x) / grid.width;
+      // Whole cycles are taken out in whole numbers, before they cost precision.
+      const double cycles = double(ky * (v - center.y) % grid.height) / grid.height +
+                            double(kx * (u - center.x) % grid.width) / grid.width;
       total += image(v, u) * std::polar(1.0, -2.0 * std::numbers::pi * cycles);
     }
   }

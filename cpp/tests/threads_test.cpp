@@ -4,7 +4,6 @@
 
 #include <thread>
 
-#include "fft.hpp"
 #include "support.hpp"
 
 using namespace whitediff;
@@ -55,7 +54,7 @@ TEST_CASE("threads that call decorrelate at once get what they would get alone")
   const auto work = jobs();
   const auto alone = one_by_one(work);
   auto together = one_by_one(work);
-  fft::clear_cache();
+  clear_plans();
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < work.size(); ++i) {
     threads.emplace_back([&, i] { together[i] = work[i].run(); });

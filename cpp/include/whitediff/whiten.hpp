@@ -77,8 +77,8 @@ struct Whitened {
 
 /// Makes the noise of an image white: any linear combination of raw images with independent pixels.
 ///
-/// Non-finite pixels are filled with the mean of the cell's finite, unmasked pixels for the
-/// filtering and put back after it; beyond the frame the image is zero. A non-finite variance
+/// Non-finite pixels are filled with the mean of the cell's finite, unmasked pixels (of the
+/// frame's, if there is one filter for it) for the filtering and put back after it; beyond the frame the image is zero. A non-finite variance
 /// counts as the mean variance and is put back.
 /// @param image    at least one pixel; non-finite pixels allowed.
 /// @param sources  at least one.

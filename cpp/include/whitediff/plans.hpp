@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+namespace whitediff {
+
+// Fourier transforms are planned on first use and kept for the process: the only global state of the
+// library. Plans are estimated, which takes milliseconds; measured ones run a tenth faster, take
+// up to a second each, and can be kept as FFTW's wisdom. Everything here may be called at any time
+// from any thread; computations under way keep the plans that they have.
+
+/// Drops all plans; they are made again when needed.
+void clear_plans();
+
+/// Replaces the plans made so far by measured ones.
+/// @throws Error if FFTW makes no plan.
+void measure_plans();
+
+/// What FFTW has learnt by measuring, in both precisions, as text.
+std::string export_wisdom();
+
+/// Takes over what `export_wisdom` gave, for plans made from now on.
+/// @returns false if the text is not wisdom, or that of another FFTW.
+bool import_wisdom(const std::string& wisdom);
+
+}  // namespace whitediff

@@ -1,0 +1,83 @@
+#include "transpose.hpp"
+
+#include "multiversion.hpp"
+
+namespace whitediff {
+namespace {
+
+// Four complex<float>, which are moved as a whole, each as the bits of a double.
+typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void interleave_parts(const T* real, const T* imaginary, int size, T* out) {
+  for (int x = 0; x < size; ++x) {
+    out[2 * x] = real[x];
+    out[2 * x + 1] = imaginary[x];
+  }
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void separate_parts(const T* in, int size, T* real, T* imaginary) {
+  for (int x = 0; x < size; ++x) {
+    real[x] = in[2 * x];
+    imaginary[x] = in[2 * x + 1];
+  }
+}
+
+}  // namespace
+
+WHITEDIFF_MULTIVERSION
+void transpose(const std::complex<float>* in, std::size_t in_pitch, int rows, int columns,
+               std::complex<float>* out, std::size_t out_pitch) {
+  for (int y = 0; y < rows; y += 4) {
+    for (int x = 0; x < columns; x += 4) {
+      const auto row = [&](int j) __attribute__((always_inline)) {
+        return reinterpret_cast<const Four*>(in + (y + j) * in_pitch + x);
+      };
+      const Four a = *row(0), b = *row(1), c = *row(2), d = *row(3);
+      const Four ab_even = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+      const Four ab_odd = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+      const Four cd_even = __builtin_shufflevector(c, d, 0, 4, 2, 6);
+      const Four cd_odd = __builtin_shufflevector(c, d, 1, 5, 3, 7);
+      const auto column = [&](int j) __attribute__((always_inline)) {
+        return reinterpret_cast<Four*>(out + (x + j) * out_pitch + y);
+      };
+      *column(0) = __builtin_shufflevector(ab_even, cd_even, 0, 1, 4, 5);
+      *column(1) = __builtin_shufflevector(ab_odd, cd_odd, 0, 1, 4, 5);
+      *column(2) = __builtin_shufflevector(ab_even, cd_even, 2, 3, 6, 7);
+      *column(3) = __builtin_shufflevector(ab_odd, cd_odd, 2, 3, 6, 7);
+    }
+  }
+}
+
+void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, int columns,
+               std::complex<double>* out, std::size_t out_pitch) {
+  for (int y = 0; y < rows; y += 4) {
+    for (int x = 0; x < columns; x += 4) {
+      for (int j = 0; j < 4; ++j) {
+        for (int i = 0; i < 4; ++i) out[(x + i) * out_pitch + y + j] = in[(y + j) * in_pitch + x + i];
+      }
+    }
+  }
+}
+
+// std::complex is laid out as two numbers, by the standard.
+WHITEDIFF_MULTIVERSION
+void interleave(const float* real, const float* imaginary, int size, std::complex<float>* out) {
+  interleave_parts(real, imaginary, size, reinterpret_cast<float*>(out));
+}
+WHITEDIFF_MULTIVERSION
+void interleave(const double* real, const double* imaginary, int size, std::complex<double>* out) {
+  interleave_parts(real, imaginary, size, reinterpret_cast<double*>(out));
+}
+
+WHITEDIFF_MULTIVERSION
+void separate(const std::complex<float>* in, int size, float* real, float* imaginary) {
+  separate_parts(reinterpret_cast<const float*>(in), size, real, imaginary);
+}
+WHITEDIFF_MULTIVERSION
+void separate(const std::complex<double>* in, int size, double* real, double* imaginary) {
+  separate_parts(reinterpret_cast<const double*>(in), size, real, imaginary);
+}
+
+}  // namespace whitediff

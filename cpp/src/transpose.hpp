@@ -1,0 +1,22 @@
+#pragma once
+
+#include <complex>
+#include <cstddef>
+
+namespace whitediff {
+
+/// out[x][y] = in[y][x] for `rows` rows of `columns` numbers, both multiples of 4.
+void transpose(const std::complex<float>* in, std::size_t in_pitch, int rows, int columns,
+               std::complex<float>* out, std::size_t out_pitch);
+void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, int columns,
+               std::complex<double>* out, std::size_t out_pitch);
+
+/// out[x] = real[x] + i imaginary[x]
+void interleave(const float* real, const float* imaginary, int size, std::complex<float>* out);
+void interleave(const double* real, const double* imaginary, int size, std::complex<double>* out);
+
+/// The way back.
+void separate(const std::complex<float>* in, int size, float* real, float* imaginary);
+void separate(const std::complex<double>* in, int size, double* real, double* imaginary);
+
+}  // namespace whitediff

@@ -1,0 +1,26 @@
+#include "usable_sum.hpp"
+
+#include <cmath>
+
+namespace whitediff {
+
+template <class T>
+UsableSum usable_sum(ImageView<const T> image, const PixelMask& mask, const Box& box) {
+  UsableSum total;
+  for (int y = box.y0; y < box.y1; ++y) {
+    const std::int32_t* bits = mask.active() ? mask.bits.row(y) : nullptr;
+    for (int x = box.x0; x < box.x1; ++x) {
+      const double value = image(y, x);
+      if (!std::isfinite(value)) continue;
+      const bool masked = bits && (bits[x] & mask.ignore);
+      (masked ? total.masked_sum : total.sum) += value;
+      ++(masked ? total.masked_count : total.count);
+    }
+  }
+  return total;
+}
+
+template UsableSum usable_sum(ImageView<const float>, const PixelMask&, const Box&);
+template UsableSum usable_sum(ImageView<const double>, const PixelMask&, const Box&);
+
+}  // namespace whitediff

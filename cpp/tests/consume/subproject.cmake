@@ -1,0 +1,11 @@
+# What a project that whitediff is a part of may expect: its own settings are left alone.
+if(CMAKE_BUILD_TYPE OR CMAKE_CXX_FLAGS OR BUILD_TESTING)
+  message(FATAL_ERROR "whitediff changed the settings of the project around it")
+endif()
+foreach(target test_whiten whitediff_test_support)
+  if(TARGET ${target})
+    message(FATAL_ERROR "whitediff built its tests inside another project")
+  endif()
+endforeach()
+add_executable(consume ${CMAKE_CURRENT_LIST_DIR}/main.cpp)
+target_link_libraries(consume PRIVATE whitediff::whitediff)

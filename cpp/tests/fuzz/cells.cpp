@@ -1,0 +1,100 @@
+// The geometry of cells: whatever the boxes, they are refused or every pixel gets its due.
+
+#include "whitediff/cells.hpp"
+
+#include <cmath>
+#include <stdexcept>
+#include <vector>
+
+#include "cell_plan.hpp"
+#include "input.hpp"
+#include "whitediff/image.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+/// Zero to infinity.
+double limit_from(fuzz::Input& input) {
+  const double limit = std::abs(input.take<float>());
+  return std::isnan(limit) ? 0.0 : limit;
+}
+
+std::vector<Cell> cells_from(fuzz::Input& input, Shape frame) {
+  switch (input.within(0, 3)) {
+    case 0:
+      return make_cells(frame, input.take<int>(), input.take<int>(), input.take<int>(),
+                        input.take<int>());
+    case 1:
+      return make_cells(frame, input.within(1, 5), input.within(1, 5), input.within(0, 50),
+                        input.within(0, 50));
+    case 2:
+      return plan_cells(frame, {input.within(0, 200), limit_from(input), limit_from(input), 4});
+    default: {
+      std::vector<Cell> cells;
+      for (int count = input.within(0, 6); count > 0; --count) {
+        const auto box = [&]() -> Box {
+          if (input.within(0, 3) == 0) {
+            return {input.take<int>(), input.take<int>(), input.take<int>(), input.take<int>()};
+          }
+          const int x = input.within(0, frame.width - 1), y = input.within(0, frame.height - 1);
+          return {x, y, input.within(x, frame.width), input.within(y, frame.height)};
+        };
+        const Box inner = box();
+        cells.push_back({inner, input.within(0, 1) == 0 ? inner : box()});
+      }
+      return cells;
+    }
+  }
+}
+
+void check_weights(const std::vector<Cell>& cells, Shape frame, Reduction reduction) {
+  const Blend blend(cells, reduction);
+  Image<double> total(frame);
+  std::size_t members = 0;
+  for (const auto& round : blend.rounds()) {
+    for (std::size_t i = 0; i < round.size(); ++i, ++members) {
+      for (std::size_t j = 0; j < i; ++j) {
+        fuzz::require(!cells[round[i]].box.overlaps(cells[round[j]].box), "rounds have no overlap");
+      }
+      const Box& box = cells[round[i]].box;
+      std::vector<double> weights(box.width());
+      for (int y = box.y0; y < box.y1; ++y) {
+        const auto [begin, end] = blend.row(round[i], y, weights.data());
+        for (int x = box.x0; x < box.x1; ++x) {
+          total(y, x) += x >= begin && x < end ? 1.0 : weights[x - box.x0];
+        }
+      }
+    }
+  }
+  fuzz::require(members == cells.size(), "every cell is in one round");
+  const auto covered = coverage(cells, frame);
+  for (std::size_t i = 0; i < frame.size(); ++i) {
+    fuzz::require(std::abs(total.data()[i] - (covered[i] ? 1.0 : 0.0)) < 1e-12,
+                  "weights sum to one");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input input(data, size);
+  const Shape frame{input.within(1, 120), input.within(1, 120)};
+  std::vector<Cell> cells;
+  try {
+    cells = cells_from(input, frame);
+    check_cells(cells, frame);
+  } catch (const std::invalid_argument&) {
+    return 0;
+  }
+  for (const Reduction reduction : {Reduction::crossfade, Reduction::average, Reduction::copy}) {
+    check_weights(cells, frame, reduction);
+  }
+  const Shape transform = transform_shape(cells, input.within(0, 200));
+  for (const Cell& cell : cells) {
+    fuzz::require(cell.expanded.height() <= transform.height &&
+                      cell.expanded.width() <= transform.width,
+                  "transforms hold every cell");
+  }
+  return 0;
+}
