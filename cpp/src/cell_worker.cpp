@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <variant>
 
 #include "cell_plan.hpp"
@@ -19,6 +21,17 @@ WHITEDIFF_MULTIVERSION void add_scaled(float factor, const float* values, int si
 }
 WHITEDIFF_MULTIVERSION void add_scaled(double factor, const double* values, int size, double* out) {
   for (int x = 0; x < size; ++x) out[x] += factor * values[x];
+}
+
+WHITEDIFF_MULTIVERSION bool any_negative(const float* row, int size) {
+  int found = 0;
+  for (int x = 0; x < size; ++x) found |= row[x] < 0.0f;
+  return found != 0;
+}
+WHITEDIFF_MULTIVERSION bool any_negative(const double* row, int size) {
+  int found = 0;
+  for (int x = 0; x < size; ++x) found |= row[x] < 0.0;
+  return found != 0;
 }
 
 /// Calls the pixels that a cell shares with its neighbours in a row in for reading and writing, so
@@ -146,8 +159,24 @@ void CellWorker<T>::estimate_variance(const Box& box, int y) {
   for (std::size_t i = 0; i < task_.sources.size(); ++i) {
     const auto* plane = std::get_if<ImageView<const T>>(&task_.sources[i].variance);
     if (!plane) continue;
+    check_variance(task_.sources[i], *plane, box, y);
     add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box.x0, box.width(),
                row_.data());
+  }
+}
+
+template <class T>
+void CellWorker<T>::check_variance(const NoiseSource<T>& source, ImageView<const T> plane,
+                                   const Box& box, int y) const {
+  const T* row = plane.row(y);
+  if (!any_negative(row + box.x0, box.width())) return;
+  for (int x = box.x0; x < box.x1; ++x) {
+    const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.mask.ignore);
+    if (row[x] < T(0) && !masked) {
+      throw std::invalid_argument("variance: expected values >= 0, got " + std::to_string(row[x]) +
+                                  " at (x, y) = (" + std::to_string(x) + ", " +
+                                  std::to_string(y) + ")");
+    }
   }
 }
 
@@ -188,6 +217,7 @@ void CellWorker<T>::propagate_variance(std::size_t cell, const LocalNoise& noise
     std::fill(row_.begin(), row_.end(), T(0));
     for (const auto& source : task_.sources) {
       if (const auto* plane = std::get_if<ImageView<const T>>(&source.variance)) {
+        check_variance(source, *plane, box, y);
         add_scaled(T(1), plane->row(y) + box.x0, box.width(), row_.data());
       }
     }

@@ -59,6 +59,9 @@ class CellWorker {
   void propagate_variance(std::size_t cell, const LocalNoise& noise);
   /// The estimated variance of the pixels of a box in row y.
   void estimate_variance(const Box& box, int y);
+  /// @throws std::invalid_argument if a variance plane has a negative, unmasked pixel in row y.
+  void check_variance(const NoiseSource<T>& source, ImageView<const T> plane, const Box& box,
+                      int y) const;
   /// Gives the pixels of a box in row y, times their weights, to an output.
   void add_row(const Box& box, const Blend::Run& alone, const T* values, T* out) const;
 

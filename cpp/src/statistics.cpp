@@ -195,19 +195,6 @@ WHITEDIFF_MULTIVERSION Moments clipped_moments(const double* values, std::size_t
   return moments_of(values, size, center, reach);
 }
 
-WHITEDIFF_MULTIVERSION float least(const float* values, std::size_t size) {
-  float minimum = values[0];
-#pragma omp simd reduction(min : minimum)
-  for (std::size_t i = 0; i < size; ++i) minimum = values[i] < minimum ? values[i] : minimum;
-  return minimum;
-}
-WHITEDIFF_MULTIVERSION double least(const double* values, std::size_t size) {
-  double minimum = values[0];
-#pragma omp simd reduction(min : minimum)
-  for (std::size_t i = 0; i < size; ++i) minimum = values[i] < minimum ? values[i] : minimum;
-  return minimum;
-}
-
 /// Lower quartile, median, upper quartile.
 template <class T>
 std::array<double, 3> quartiles(std::vector<T>& values) {
@@ -229,10 +216,7 @@ ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask) {
                                 ", that of the plane, got " + to_string(mask.bits.shape()));
   }
   std::vector<T> values = usable_pixels(plane, mask);
-  if (values.empty()) {
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    return {nan, 0, nan};
-  }
+  if (values.empty()) return {std::numeric_limits<double>::quiet_NaN(), 0};
   const auto [lower, median, upper] = quartiles(values);
   double center = median;
   double sigma = sigma_of_iqr * (upper - lower);
@@ -244,7 +228,7 @@ ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask) {
     center += shift;
     sigma = std::sqrt(std::max(0.0, squares / count - shift * shift));
   }
-  return {center, values.size(), least(values.data(), values.size())};
+  return {center, values.size()};
 }
 
 template ClippedMean clipped_mean(ImageView<const float>, const PixelMask&);

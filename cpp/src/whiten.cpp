@@ -27,7 +27,9 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double largest_bias = 5e-4;
 constexpr double least_float32_floor = 1e-7;
 constexpr double derivative_step = 16.0;
-constexpr int sampled_rows = 8;
+// So many pixels make the error of a mean variance a hundredth of the scatter of the plane or less.
+constexpr std::size_t pixels_of_cell = std::size_t{1} << 15;
+constexpr std::size_t pixels_of_ninth = std::size_t{1} << 13;
 constexpr std::size_t batch_bytes = std::size_t{8} << 20;
 
 void require(bool condition, const std::string& message) {
@@ -120,29 +122,19 @@ void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
   }
 }
 
-/// The clipped mean variance of a source in a box; NaN if it has no usable pixel there.
+/// The clipped mean variance of a source in a box, from evenly spaced rows that hold about `pixels`
+/// pixels; NaN if none of them is usable.
 template <class T>
-double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box) {
+double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box,
+                     std::size_t pixels) {
   if (source.mean_variance) return *source.mean_variance;
   const auto* plane = plane_of(source);
   if (!plane) return std::get<double>(source.variance);
-  const ClippedMean mean = clipped_mean(plane->cut(box), PixelMask{source.mask, ignore}.cut(box));
-  require(!(mean.minimum < 0.0), "variance: expected values >= 0, got " +
-                                     std::to_string(mean.minimum) + " inside " + to_string(box));
-  return mean.mean;
-}
-
-/// The same from a few rows, for planning.
-template <class T>
-double sampled_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box) {
-  if (source.mean_variance) return *source.mean_variance;
-  const auto* plane = plane_of(source);
-  if (!plane) return std::get<double>(source.variance);
-  const int step = std::max(1, box.height() / sampled_rows);
+  const int step = static_cast<int>(std::max<std::size_t>(1, box.shape().size() / pixels));
   const Shape shape{(box.height() + step - 1) / step, box.width()};
   const auto sparse = [&](const auto& whole) {
-    auto view = whole.cut(box);
-    return decltype(view)(view.data(), shape, view.stride() * step);
+    const auto view = whole.cut(box);
+    return std::decay_t<decltype(view)>(view.data(), shape, view.stride() * step);
   };
   PixelMask mask{source.mask, ignore};
   if (mask.active()) mask.bits = sparse(mask.bits);
@@ -157,8 +149,8 @@ std::vector<double> variances_in(const std::vector<Box>& boxes,
                                  const Measure& measure) {
   const std::size_t count = sources.size();
   std::vector<double> variances(boxes.size() * count);
-  parallel_for(boxes.size(), threads, [&](std::size_t n) {
-    for (std::size_t i = 0; i < count; ++i) variances[n * count + i] = measure(sources[i], boxes[n]);
+  parallel_for(variances.size(), threads, [&](std::size_t n) {
+    variances[n] = measure(sources[n % count], boxes[n / count]);
   });
   for (std::size_t n = 0; n < boxes.size(); ++n) {
     double* local = variances.data() + n * count;
@@ -324,14 +316,15 @@ class Whitening {
     }
   }
 
-  std::vector<double> mean_variances(const std::vector<Box>& boxes) const {
+  std::vector<double> mean_variances(const std::vector<Box>& boxes, std::size_t pixels) const {
     return variances_in(boxes, sources_, threads_, [&](const auto& source, const Box& box) {
-      return mean_variance(source, options_.ignore_mask, box);
+      return mean_variance(source, options_.ignore_mask, box, pixels);
     });
   }
 
   NoiseModel frame_model() const {
-    return model({position(image_.box().center())}, mean_variances({image_.box()}));
+    const std::size_t all = image_.shape().size();
+    return model({position(image_.box().center())}, mean_variances({image_.box()}, all));
   }
 
   NoiseModel cell_model(const std::vector<Cell>& cells) const {
@@ -341,15 +334,12 @@ class Whitening {
       boxes.push_back(cell.box);
       positions.push_back(position(cell.box.center()));
     }
-    return model(std::move(positions), mean_variances(boxes));
+    return model(std::move(positions), mean_variances(boxes, pixels_of_cell));
   }
 
   NoiseModel survey() const {
     const std::vector<Box> boxes = ninths(image_.shape());
-    std::vector<double> means =
-        variances_in(boxes, sources_, threads_, [&](const auto& source, const Box& box) {
-          return sampled_variance(source, options_.ignore_mask, box);
-        });
+    const std::vector<double> means = mean_variances(boxes, pixels_of_ninth);
     std::vector<Point> positions;
     std::vector<double> variances;
     for (std::size_t n = 0; n < boxes.size(); ++n) {

@@ -19,7 +19,6 @@ struct PixelMask {
 struct ClippedMean {
   double mean = 0.0;     ///< NaN where `count` is 0.
   std::size_t used = 0;  ///< Finite, unmasked pixels before clipping.
-  double minimum = 0.0;  ///< The least of them; NaN where there is none.
 };
 
 /// The mean of the finite, unmasked pixels after three rounds of 3-sigma clipping.

@@ -36,7 +36,7 @@ using Progress = std::function<void(std::size_t done, std::size_t total)>;
 
 struct WhitenOptions {
   FilterOptions filter;
-  /// A filter for every cell; if false, one for the frame: kernels at its centre, clipped mean
+  /// A filter for every cell, with clipped mean variances of some 32 000 pixels of it; if false, one for the frame: kernels at its centre, clipped mean
   /// variances of whole planes.
   bool spatially_varying = true;
   VariancePropagation variance = VariancePropagation::estimate;
