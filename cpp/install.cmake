@@ -7,6 +7,13 @@ include(GNUInstallDirs)
 set(component whitediff)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/whitediff)
 
+# A shared library brings what it needs; a static one leaves it to the program that links it.
+if(library_type STREQUAL "SHARED_LIBRARY")
+  set(private .private)
+else()
+  set(private "")
+endif()
+
 install(
   TARGETS whitediff
   EXPORT whitediffTargets
@@ -36,13 +43,6 @@ install(
   DESTINATION ${package_dir}
   COMPONENT ${component})
 
-# A shared library brings what it needs; a static one leaves it to the program.
-get_target_property(library_type whitediff TYPE)
-if(library_type STREQUAL "SHARED_LIBRARY")
-  set(private .private)
-else()
-  set(private "")
-endif()
 file(RELATIVE_PATH prefix_from_pkgconfig
      "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file(${PROJECT_SOURCE_DIR}/cmake/whitediff.pc.in whitediff.pc @ONLY)

@@ -29,8 +29,8 @@ void multiply_lines(const double* filter, std::size_t size, std::complex<double>
 
 /// squares = P(0) / P and filter = norm * sqrt(squares).
 template <class T>
-WHITEDIFF_ALWAYS_INLINE void whitening_row(double power_at_zero, double norm, const double* power, int columns,
-                          double* squares, T* filter) {
+WHITEDIFF_ALWAYS_INLINE void whitening_row(double power_at_zero, double norm, const double* power,
+                                           int columns, double* squares, T* filter) {
   const auto factor = static_cast<T>(norm);
   for (int x = 0; x < columns; ++x) {
     squares[x] = power_at_zero / power[x];
@@ -40,13 +40,13 @@ WHITEDIFF_ALWAYS_INLINE void whitening_row(double power_at_zero, double norm, co
 
 WHITEDIFF_MULTIVERSION
 void write_whitening(double power_at_zero, double norm, const double* power, int columns,
-                         double* squares, float* filter) {
+                     double* squares, float* filter) {
   whitening_row(power_at_zero, norm, power, columns, squares, filter);
 }
 
 WHITEDIFF_MULTIVERSION
 void write_whitening(double power_at_zero, double norm, const double* power, int columns,
-                         double* squares, double* filter) {
+                     double* squares, double* filter) {
   whitening_row(power_at_zero, norm, power, columns, squares, filter);
 }
 

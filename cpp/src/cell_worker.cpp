@@ -174,8 +174,8 @@ void CellWorker<T>::check_variance(const NoiseSource<T>& source, ImageView<const
     const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.mask.ignore);
     if (row[x] < T(0) && !masked) {
       throw std::invalid_argument("variance: expected values >= 0, got " + std::to_string(row[x]) +
-                                  " at (x, y) = (" + std::to_string(x) + ", " +
-                                  std::to_string(y) + ")");
+                                  " at (x, y) = (" + std::to_string(x) + ", " + std::to_string(y) +
+                                  ")");
     }
   }
 }

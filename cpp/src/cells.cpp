@@ -54,7 +54,8 @@ void check_cells(const std::vector<Cell>& cells, Shape frame) {
   require(!cells.empty(), "cells: expected at least one box, got none");
   const Box whole{0, 0, frame.width, frame.height};
   for (const Cell& cell : cells) {
-    require(!cell.box.empty(), "cells: expected boxes of at least one pixel, got " + to_string(cell.box));
+    require(!cell.box.empty(),
+            "cells: expected boxes of at least one pixel, got " + to_string(cell.box));
     require(cell.expanded.contains(cell.box), "cells: expected box " + to_string(cell.box) +
                                                   " inside its expanded box, got " +
                                                   to_string(cell.expanded));
@@ -79,9 +80,8 @@ Blend::Blend(const std::vector<Cell>& cells, Reduction reduction)
     : cells_(cells), reduction_(reduction), neighbours_(cells.size()) {
   std::vector<std::size_t> order(cells.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return cells[a].box.y0 < cells[b].box.y0;
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return cells[a].box.y0 < cells[b].box.y0; });
   for (auto i = order.begin(); i != order.end(); ++i) {
     for (auto j = i + 1; j != order.end() && cells[*j].box.y0 < cells[*i].box.y1; ++j) {
       if (!cells[*i].box.overlaps(cells[*j].box)) continue;
@@ -116,9 +116,8 @@ Blend::Run Blend::row(std::size_t cell, int y, double* weights) const {
     for (int x = alone.end; x < box.x1; ++x) visit(x, weights[x - box.x0]);
   };
   const auto share = [&](const Box& of, int x) {
-    return reduction_ == Reduction::crossfade
-               ? depth(x, of.x0, of.x1) * depth(y, of.y0, of.y1)
-               : 1.0;
+    return reduction_ == Reduction::crossfade ? depth(x, of.x0, of.x1) * depth(y, of.y0, of.y1)
+                                              : 1.0;
   };
   // First what the neighbours give, then the own share of the whole.
   shared_pixels([](int, double& weight) { weight = 0.0; });
@@ -146,8 +145,8 @@ std::vector<std::vector<std::size_t>> Blend::rounds() const {
     for (const std::size_t other : neighbours_[cell]) {
       if (other < cell) taken[round_of[other]] = true;
     }
-    round_of[cell] = static_cast<std::size_t>(std::find(taken.begin(), taken.end(), false) -
-                                              taken.begin());
+    round_of[cell] =
+        static_cast<std::size_t>(std::find(taken.begin(), taken.end(), false) - taken.begin());
     if (round_of[cell] == rounds.size()) rounds.emplace_back();
     rounds[round_of[cell]].push_back(cell);
   }

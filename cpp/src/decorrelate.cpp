@@ -12,8 +12,9 @@ void require(bool condition, const std::string& message) {
 
 template <class T>
 void require_raw(const NoiseSource<T>& source, const std::string& name) {
-  require(source.kernels.empty() && source.weight == 1.0,
-          name + ": expected a variance and a mask only; kernels and weight follow from the options");
+  require(
+      source.kernels.empty() && source.weight == 1.0,
+      name + ": expected a variance and a mask only; kernels and weight follow from the options");
 }
 
 }  // namespace
@@ -37,8 +38,7 @@ Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& sci
   if (score) {
     require(options.pre_kernel || whitening.psf.size() == 1,
             "mode score: expected a pre-kernel or the PSF of the science image, got neither");
-    const KernelPtr pre_kernel =
-        options.pre_kernel ? options.pre_kernel : whitening.psf.front();
+    const KernelPtr pre_kernel = options.pre_kernel ? options.pre_kernel : whitening.psf.front();
     const KernelPtr correlated = flipped(pre_kernel);
     sources[0].kernels = {correlated};
     if (whitening.psf.empty()) whitening.psf = {pre_kernel};

@@ -61,7 +61,10 @@ double noise_power(const FilterDesign& design, const fft::Buffer<double>& image)
 class Tail {
  public:
   Tail(const FilterDesign& design, Mode mode)
-      : design_(design), mode_(mode), image_(grid_image(design)), whole_(noise_power(design, image_)) {}
+      : design_(design),
+        mode_(mode),
+        image_(grid_image(design)),
+        whole_(noise_power(design, image_)) {}
 
   double error(int radius) const {
     const Shape grid = design_.grid();

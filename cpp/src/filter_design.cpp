@@ -32,10 +32,10 @@ void FilterDesign::set(const LocalNoise& noise) {
       }
     }
     for (std::size_t i = 0; i < gains_.size(); ++i) {
-      gains_[i] += norm * (row.sources[i]
-                               ? NoiseSpectrum::mode_sum(squares_.data(), row.sources[i], columns)
-                               : noise_.squared_weights()[i] *
-                                     NoiseSpectrum::mode_sum(squares_.data(), columns));
+      gains_[i] +=
+          norm * (row.sources[i] ? NoiseSpectrum::mode_sum(squares_.data(), row.sources[i], columns)
+                                 : noise_.squared_weights()[i] *
+                                       NoiseSpectrum::mode_sum(squares_.data(), columns));
     }
     clipped_modes_ += row.clipped;
   });
@@ -47,8 +47,8 @@ void FilterDesign::write_spectrum(std::complex<double>* filter) const {
     const std::size_t row = y * transform_->stride();
     for (int x = 0; x < noise_.columns(); ++x) {
       const double ratio = power_at_zero / power_[y * stride() + x];
-      filter[row + x] = options_.mode == Mode::difference ? std::sqrt(ratio)
-                                                          : ratio * std::conj(psf_[row + x]);
+      filter[row + x] =
+          options_.mode == Mode::difference ? std::sqrt(ratio) : ratio * std::conj(psf_[row + x]);
     }
   }
 }

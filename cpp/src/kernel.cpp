@@ -29,7 +29,8 @@ void require_increasing(const std::vector<double>& nodes, const std::string& wha
   require_finite(nodes, what);
   if (nodes.empty() ||
       std::adjacent_find(nodes.begin(), nodes.end(), std::greater_equal<>()) != nodes.end()) {
-    throw std::invalid_argument(what + ": expected at least one node position, strictly increasing");
+    throw std::invalid_argument(what +
+                                ": expected at least one node position, strictly increasing");
   }
 }
 
@@ -69,9 +70,7 @@ Interval locate(const std::vector<double>& nodes, double position) {
 
 }  // namespace
 
-KernelCenter default_center(Shape shape) {
-  return {(shape.height - 1) / 2, (shape.width - 1) / 2};
-}
+KernelCenter default_center(Shape shape) { return {(shape.height - 1) / 2, (shape.width - 1) / 2}; }
 
 Kernel::Kernel(Shape shape, KernelCenter center) : shape_(shape), center_(center) {
   if (shape.height < 1 || shape.width < 1) {

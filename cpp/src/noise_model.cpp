@@ -7,7 +7,6 @@
 #include <stdexcept>
 #include <string>
 
-
 namespace whitediff {
 namespace {
 
@@ -71,10 +70,12 @@ NoiseModel::Batch NoiseModel::batch(std::span<const std::size_t> indices) const 
   const auto images_of = [&](const Kernel& kernel) {
     const double*& images = evaluated[&kernel];
     if (!images) {
-      std::vector<double>& values = batch.images_.emplace_back(points.size() * kernel.shape().size());
+      std::vector<double>& values =
+          batch.images_.emplace_back(points.size() * kernel.shape().size());
       kernel.evaluate(points, values.data());
       if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
-        throw std::invalid_argument("a kernel of shape " + to_string(kernel.shape()) + " gave non-finite values");
+        throw std::invalid_argument("a kernel of shape " + to_string(kernel.shape()) +
+                                    " gave non-finite values");
       }
       images = values.data();
     }

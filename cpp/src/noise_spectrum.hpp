@@ -39,8 +39,8 @@ class NoiseSpectrum {
       const auto indices = spectrum_.indices(ky);
       make_rows(ky);
       for (int j = 0; j < PowerSpectrum::rows_at_once; ++j) {
-        const bool seen = std::find(indices.begin(), indices.begin() + j, indices[j]) !=
-                          indices.begin() + j;
+        const bool seen =
+            std::find(indices.begin(), indices.begin() + j, indices[j]) != indices.begin() + j;
         if (!seen) visit(finished_row(indices[j], j));
       }
     }

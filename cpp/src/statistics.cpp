@@ -10,7 +10,6 @@
 #include "finite.hpp"
 #include "multiversion.hpp"
 
-
 namespace whitediff {
 namespace {
 
@@ -114,7 +113,8 @@ class Histogram {
   template <std::size_t n>
   std::array<double, n> quantiles(const std::array<double, n>& fractions) const {
     std::vector<Wanted> wanted;
-    for (const double fraction : fractions) wanted.push_back(locate(Rank(fraction, values_.size())));
+    for (const double fraction : fractions)
+      wanted.push_back(locate(Rank(fraction, values_.size())));
     for_each_chunk([&](const T* values, const std::int32_t* bin, int size) {
       for (Wanted& rank : wanted) {
         if (!any_between(bin, size, rank.first_bin, rank.last_bin)) continue;
@@ -173,7 +173,8 @@ struct Moments {
 
 /// Of the offsets from the centre that are not beyond the reach.
 template <class T>
-WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* values, std::size_t size, double center, double reach) {
+WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* values, std::size_t size, double center,
+                                           double reach) {
   double count = 0.0, sum = 0.0, sum_of_squares = 0.0;
 #pragma omp simd reduction(+ : count, sum, sum_of_squares)
   for (std::size_t i = 0; i < size; ++i) {
@@ -186,8 +187,8 @@ WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* values, std::size_t size, do
   return {count, sum, sum_of_squares};
 }
 
-WHITEDIFF_MULTIVERSION Moments clipped_moments(const float* values, std::size_t size,
-                                               double center, double reach) {
+WHITEDIFF_MULTIVERSION Moments clipped_moments(const float* values, std::size_t size, double center,
+                                               double reach) {
   return moments_of(values, size, center, reach);
 }
 WHITEDIFF_MULTIVERSION Moments clipped_moments(const double* values, std::size_t size,

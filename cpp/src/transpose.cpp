@@ -55,7 +55,8 @@ void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, i
   for (int y = 0; y < rows; y += 4) {
     for (int x = 0; x < columns; x += 4) {
       for (int j = 0; j < 4; ++j) {
-        for (int i = 0; i < 4; ++i) out[(x + i) * out_pitch + y + j] = in[(y + j) * in_pitch + x + i];
+        for (int i = 0; i < 4; ++i)
+          out[(x + i) * out_pitch + y + j] = in[(y + j) * in_pitch + x + i];
       }
     }
   }

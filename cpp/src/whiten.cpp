@@ -224,9 +224,9 @@ class Whitening {
     for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
     const FilterSupport support = filter_support(noises, filter_);
     const int border = border_of(noises, support);
-    const std::vector<Cell> cells =
-        options_.cells.empty() ? plan_cells(image_.shape(), limits(local, support, border))
-                               : given_cells(border);
+    const std::vector<Cell> cells = options_.cells.empty()
+                                        ? plan_cells(image_.shape(), limits(local, support, border))
+                                        : given_cells(border);
     Timings seconds;
     seconds.plan = plan_watch.seconds();
 
@@ -257,18 +257,18 @@ class Whitening {
       clear_uncovered(cells, variance);
     }
     seconds.filter = filter_watch.seconds();
-    return {std::move(image), std::move(variance), cells,    with_psf(noise), filter_, support,
-            border,           threads_,            clipped_modes, seconds};
+    return {
+        std::move(image), std::move(variance), cells,  with_psf(noise), filter_, support, border,
+        threads_,         clipped_modes,       seconds};
   }
 
  private:
-  Point position(Point pixel) const {
-    return {pixel.x + options_.xy0.x, pixel.y + options_.xy0.y};
-  }
+  Point position(Point pixel) const { return {pixel.x + options_.xy0.x, pixel.y + options_.xy0.y}; }
 
   NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
-    require(std::none_of(variances.begin(), variances.end(), [](double v) { return std::isnan(v); }),
-            "variance: expected finite, unmasked pixels in every plane and a positive total, got none");
+    require(
+        std::none_of(variances.begin(), variances.end(), [](double v) { return std::isnan(v); }),
+        "variance: expected finite, unmasked pixels in every plane and a positive total, got none");
     std::vector<NoiseModel::Source> sources;
     for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});
     // Whitening itself needs no PSF, which may be slow to evaluate.
@@ -391,9 +391,8 @@ class Whitening {
     for (Cell& cell : cells) {
       if (!cell.expanded.empty()) continue;
       // A box outside the frame stays as it is, for check_cells to refuse.
-      cell.expanded = image_.box().contains(cell.box)
-                          ? cell.box.grown(border).clipped(image_.box())
-                          : cell.box;
+      cell.expanded =
+          image_.box().contains(cell.box) ? cell.box.grown(border).clipped(image_.box()) : cell.box;
     }
     check_cells(cells, image_.shape());
     return cells;

@@ -65,6 +65,6 @@ void bind_full_frame(py::module_& module) {
              py::arg("shape"));
   module.def("full_frame_convolve", &apply<&whitediff::full_frame_convolve>, py::arg("image"),
              py::arg("filter"), py::arg("filling"));
-  module.def("full_frame_propagate", &apply<&whitediff::full_frame_propagate>,
-             py::arg("variance"), py::arg("response"), py::arg("filling"));
+  module.def("full_frame_propagate", &apply<&whitediff::full_frame_propagate>, py::arg("variance"),
+             py::arg("response"), py::arg("filling"));
 }

@@ -63,8 +63,8 @@ class PythonKernel final : public Kernel, public py::trampoline_self_life_suppor
       y.mutable_at(i) = positions[i].y;
     }
     const auto result = method(x, y).cast<Array>();
-    const bool fits = result.ndim() == 3 && result.shape(0) == count &&
-                      image_shape(result) == shape();
+    const bool fits =
+        result.ndim() == 3 && result.shape(0) == count && image_shape(result) == shape();
     if (!fits) {
       throw py::value_error("kernel: expected evaluate to give shape (" + std::to_string(count) +
                             ", " + std::to_string(shape().height) + ", " +
@@ -100,9 +100,8 @@ std::unique_ptr<whitediff::SpatialKernel> make_spatial_kernel(
   }
   const Shape shape = image_shape(basis);
   if (basis.shape(0) != static_cast<py::ssize_t>(functions.size())) {
-    throw py::value_error("functions: expected one for each of " +
-                          std::to_string(basis.shape(0)) + " basis images, got " +
-                          std::to_string(functions.size()));
+    throw py::value_error("functions: expected one for each of " + std::to_string(basis.shape(0)) +
+                          " basis images, got " + std::to_string(functions.size()));
   }
   return std::make_unique<whitediff::SpatialKernel>(values_of(basis), shape, std::move(functions),
                                                     center_of(center, shape));
@@ -138,7 +137,9 @@ void bind_kernel(py::module_& module) {
     return array_of(self.basis(), {static_cast<py::ssize_t>(self.functions().size()),
                                    self.shape().height, self.shape().width});
   };
-  const auto center_pair = [](const Kernel& self) { return Pair(self.center().y, self.center().x); };
+  const auto center_pair = [](const Kernel& self) {
+    return Pair(self.center().y, self.center().x);
+  };
   py::class_<SpatialKernel, Kernel, py::smart_holder>(module, "SpatialKernel")
       .def(py::init(&make_spatial_kernel), py::arg("basis"), py::arg("functions"), py::kw_only(),
            py::arg("center") = py::none())
@@ -159,8 +160,8 @@ void bind_kernel(py::module_& module) {
   };
   const auto images_of = [](const TabulatedKernel& self) {
     return array_of(self.images(), {static_cast<py::ssize_t>(self.y().size()),
-                                    static_cast<py::ssize_t>(self.x().size()),
-                                    self.shape().height, self.shape().width});
+                                    static_cast<py::ssize_t>(self.x().size()), self.shape().height,
+                                    self.shape().width});
   };
   py::class_<TabulatedKernel, Kernel, py::smart_holder>(module, "TabulatedKernel")
       .def(py::init(&make_tabulated_kernel), py::arg("x"), py::arg("y"), py::arg("images"),

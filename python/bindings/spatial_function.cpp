@@ -21,7 +21,8 @@ void bind_spatial_function(py::module_& module) {
   py::class_<Polynomial2D, SpatialFunction, py::smart_holder>(module, "Polynomial2D")
       .def(py::init<std::vector<double>>(), py::arg("coefficients"))
       .def_property_readonly(
-          "coefficients", [](const Polynomial2D& self) { return py::array(py::cast(self.coefficients())); })
+          "coefficients",
+          [](const Polynomial2D& self) { return py::array(py::cast(self.coefficients())); })
       .def(py::pickle([](const Polynomial2D& self) { return py::make_tuple(self.coefficients()); },
                       [](const py::tuple& state) {
                         return std::make_unique<Polynomial2D>(state[0].cast<std::vector<double>>());
@@ -39,9 +40,11 @@ void bind_spatial_function(py::module_& module) {
   py::class_<Chebyshev2D, SpatialFunction, py::smart_holder>(module, "Chebyshev2D")
       .def(py::init(make), py::arg("coefficients"), py::arg("bbox"))
       .def_property_readonly(
-          "coefficients", [](const Chebyshev2D& self) { return py::array(py::cast(self.coefficients())); })
+          "coefficients",
+          [](const Chebyshev2D& self) { return py::array(py::cast(self.coefficients())); })
       .def_property_readonly(
-          "bbox", [bounds_of](const Chebyshev2D& self) { return py::tuple(py::cast(bounds_of(self))); })
+          "bbox",
+          [bounds_of](const Chebyshev2D& self) { return py::tuple(py::cast(bounds_of(self))); })
       .def(py::pickle(
           [bounds_of](const Chebyshev2D& self) {
             return py::make_tuple(self.coefficients(), bounds_of(self));

@@ -74,9 +74,9 @@ struct FilterBank {
 
 py::array_t<double> stack(std::vector<whitediff::Image<double>> images) {
   const whitediff::Shape shape = images.empty() ? whitediff::Shape{} : images.front().shape();
-  py::array_t<double> stacked(
-      {static_cast<py::ssize_t>(images.size()), static_cast<py::ssize_t>(shape.height),
-       static_cast<py::ssize_t>(shape.width)});
+  py::array_t<double> stacked({static_cast<py::ssize_t>(images.size()),
+                               static_cast<py::ssize_t>(shape.height),
+                               static_cast<py::ssize_t>(shape.width)});
   double* target = stacked.mutable_data();
   for (const auto& image : images) target = std::copy_n(image.data(), shape.size(), target);
   return stacked;
@@ -102,7 +102,7 @@ py::array_t<double> psfs(const FilterBank& bank) {
   return stack(std::move(images));
 }
 
-py::array_t<std::int32_t> boxes_of(const std::vector<Cell>& cells, Box Cell::* member) {
+py::array_t<std::int32_t> boxes_of(const std::vector<Cell>& cells, Box Cell::*member) {
   py::array_t<std::int32_t> boxes({static_cast<py::ssize_t>(cells.size()), py::ssize_t{4}});
   for (std::size_t n = 0; n < cells.size(); ++n) {
     const Box& box = cells[n].*member;
@@ -184,10 +184,9 @@ template <class T>
 void bind(py::module_& module) {
   module.def("whiten", &whiten<T>, py::arg("image").noconvert(), py::arg("sources"),
              py::arg("options"));
-  module.def("decorrelate", &decorrelate<T>, py::arg("difference").noconvert(),
-             py::arg("science"), py::arg("template"), py::arg("kernel"),
-             py::arg("pre_kernel").none(true), py::arg("science_convolved"), py::arg("scale"),
-             py::arg("options"));
+  module.def("decorrelate", &decorrelate<T>, py::arg("difference").noconvert(), py::arg("science"),
+             py::arg("template"), py::arg("kernel"), py::arg("pre_kernel").none(true),
+             py::arg("science_convolved"), py::arg("scale"), py::arg("options"));
 }
 
 }  // namespace
@@ -198,9 +197,7 @@ void bind_whiten(py::module_& module) {
       .value("crossfade", Reduction::crossfade)
       .value("average", Reduction::average)
       .value("copy", Reduction::copy);
-  py::class_<FilterBank>(module, "FilterBank")
-      .def("filters", &filters)
-      .def("psfs", &psfs);
+  py::class_<FilterBank>(module, "FilterBank").def("filters", &filters).def("psfs", &psfs);
   bind<float>(module);
   bind<double>(module);
 }

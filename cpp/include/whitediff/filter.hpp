@@ -38,16 +38,16 @@ struct FilterImage {
 
 /// How far a filter reaches.
 struct FilterSupport {
-  int radius = 0;     ///< In pixels: what lies farther away is within the tolerance.
-  int grid = 0;       ///< Side of the Fourier grid on which the filter is found.
-  double error = 0.0; ///< The cut-off error, in units of the noise.
+  int radius = 0;      ///< In pixels: what lies farther away is within the tolerance.
+  int grid = 0;        ///< Side of the Fourier grid on which the filter is found.
+  double error = 0.0;  ///< The cut-off error, in units of the noise.
 };
 
 /// The least radius that serves the noise at all these positions.
 ///
 /// The error of cutting F at R is weighted by the power:
-/// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P. Where no radius up to the limit of 192 pixels meets the
-/// tolerance, that limit is returned with the error that it leaves.
+/// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P. Where no radius up to the limit of 192 pixels meets
+/// the tolerance, that limit is returned with the error that it leaves.
 /// @throws std::invalid_argument if the noise has no power at k = 0, or (mode score) no PSF.
 FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
                              const FilterOptions& options);

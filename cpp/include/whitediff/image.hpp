@@ -20,8 +20,7 @@ class ImageView {
   ImageView(T* data, Shape shape) : ImageView(data, shape, shape.width) {}
   /// A view for reading of one for writing.
   template <class U>
-    requires(std::is_same_v<const U, T>)
-  ImageView(const ImageView<U>& other)
+  requires(std::is_same_v<const U, T>) ImageView(const ImageView<U>& other)
       : ImageView(other.data(), other.shape(), other.stride()) {}
 
   T* data() const { return data_; }
@@ -64,9 +63,7 @@ class Image {
   const T* data() const { return data_.get(); }
   Shape shape() const { return shape_; }
   T* row(int y) { return data_.get() + static_cast<std::ptrdiff_t>(y) * shape_.width; }
-  const T* row(int y) const {
-    return data_.get() + static_cast<std::ptrdiff_t>(y) * shape_.width;
-  }
+  const T* row(int y) const { return data_.get() + static_cast<std::ptrdiff_t>(y) * shape_.width; }
   T& operator()(int y, int x) { return row(y)[x]; }
   const T& operator()(int y, int x) const { return row(y)[x]; }
   ImageView<T> view() { return {data_.get(), shape_}; }

@@ -4,10 +4,10 @@
 
 namespace whitediff {
 
-// Fourier transforms are planned on first use and kept for the process: the only global state of the
-// library. Plans are estimated, which takes milliseconds; measured ones run a tenth faster, take
-// up to a second each, and can be kept as FFTW's wisdom. Everything here may be called at any time
-// from any thread; computations under way keep the plans that they have.
+// Fourier transforms are planned on first use and kept for the process: the only global state of
+// the library. Plans are estimated, which takes milliseconds; measured ones run a tenth faster,
+// take up to a second each, and can be kept as FFTW's wisdom. Everything here may be called at any
+// time from any thread; computations under way keep the plans that they have.
 
 /// Drops all plans; they are made again when needed.
 void clear_plans();

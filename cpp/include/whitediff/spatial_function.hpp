@@ -37,7 +37,8 @@ class Chebyshev2D final : public SpatialFunction {
     double x_min, x_max, y_min, y_max;
   };
 
-  /// @param coefficients  in the order of Polynomial2D: 1; T1(x'), T1(y'); T2(x'), T1(x')T1(y'), ...
+  /// @param coefficients  in the order of Polynomial2D: 1; T1(x'), T1(y'); T2(x'), T1(x')T1(y'),
+  /// ...
   /// @param range         x_min < x_max and y_min < y_max.
   /// @throws std::invalid_argument if the count fits no degree, the range is empty, or a value is
   ///         not finite.

@@ -36,17 +36,17 @@ using Progress = std::function<void(std::size_t done, std::size_t total)>;
 
 struct WhitenOptions {
   FilterOptions filter;
-  /// A filter for every cell, with clipped mean variances of some 32 000 pixels of it; if false, one for the frame: kernels at its centre, clipped mean
-  /// variances of whole planes.
+  /// A filter for every cell, with clipped mean variances of some 32 000 pixels of it; if false,
+  /// one for the frame: kernels at its centre, clipped mean variances of whole planes.
   bool spatially_varying = true;
   VariancePropagation variance = VariancePropagation::estimate;
   /// Kernels whose product is the PSF of the image; mode score needs it, others pass it on.
   std::vector<KernelPtr> psf;
-  Point xy0;  ///< Position of pixel [0, 0], for kernels and PSF.
+  Point xy0;                           ///< Position of pixel [0, 0], for kernels and PSF.
   ImageView<const std::int32_t> mask;  ///< Of the image; may be empty.
-  std::int32_t ignore_mask = 0;        ///< Pixels with one of these bits are left out of statistics.
-  /// Empty: found from the filter and the cost. Where an expanded box is empty, the border is found.
-  /// Pixels that no box covers come out as NaN.
+  std::int32_t ignore_mask = 0;  ///< Pixels with one of these bits are left out of statistics.
+  /// Empty: found from the filter and the cost. Where an expanded box is empty, the border is
+  /// found. Pixels that no box covers come out as NaN.
   std::vector<Cell> cells;
   Reduction reduction = Reduction::crossfade;
   int n_threads = 0;  ///< 0: all cores that the process may use. Never changes the result.
@@ -66,20 +66,20 @@ struct Whitened {
   Image<T> image;
   Image<T> variance;
   std::vector<Cell> cells;
-  NoiseModel noise;       ///< At the centre of every cell; at that of the frame if not varying.
+  NoiseModel noise;  ///< At the centre of every cell; at that of the frame if not varying.
   FilterOptions filter;
   FilterSupport support;
-  int border = 0;         ///< Of automatic cells; that the filter asks for, where cells were given.
+  int border = 0;  ///< Of automatic cells; that the filter asks for, where cells were given.
   int n_threads = 0;
-  long clipped_modes = 0; ///< Modes held at the power floor, over all filters.
+  long clipped_modes = 0;  ///< Modes held at the power floor, over all filters.
   Timings seconds;
 };
 
 /// Makes the noise of an image white: any linear combination of raw images with independent pixels.
 ///
 /// Non-finite pixels are filled with the mean of the cell's finite, unmasked pixels (of the
-/// frame's, if there is one filter for it) for the filtering and put back after it; beyond the frame the image is zero. A non-finite variance
-/// counts as the mean variance and is put back.
+/// frame's, if there is one filter for it) for the filtering and put back after it; beyond the
+/// frame the image is zero. A non-finite variance counts as the mean variance and is put back.
 /// @param image    at least one pixel; non-finite pixels allowed.
 /// @param sources  at least one.
 /// @throws std::invalid_argument for shapes that differ, a kernel larger than the image, a
