@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <vector>
 
-#include "finite.hpp"
 #include "multiversion.hpp"
+#include "parallel.hpp"
+#include "usable_pixels.hpp"
 
 namespace whitediff {
 namespace {
@@ -16,27 +18,6 @@ namespace {
 constexpr int clip_rounds = 3;
 constexpr double clip_sigmas = 3.0;
 constexpr double sigma_of_iqr = 0.741;  // 1 / 1.349, for a normal distribution
-
-/// Finite, unmasked pixels, packed.
-template <class T>
-std::vector<T> usable_pixels(ImageView<const T> plane, const PixelMask& mask) {
-  std::vector<T> values(plane.shape().size());
-  T* end = values.data();
-  for (int y = 0; y < plane.height(); ++y) {
-    const T* row = plane.row(y);
-    const std::int32_t* bits = mask.active() ? mask.bits.row(y) : nullptr;
-    if (!bits && all_finite(row, plane.width())) {
-      end = std::copy_n(row, plane.width(), end);
-      continue;
-    }
-    for (int x = 0; x < plane.width(); ++x) {
-      *end = row[x];
-      end += std::isfinite(row[x]) && !(bits && (bits[x] & mask.ignore));
-    }
-  }
-  values.resize(static_cast<std::size_t>(end - values.data()));
-  return values;
-}
 
 /// Where a quantile lies among sorted values: between the ranks `lower` and `lower + 1`.
 struct Rank {
@@ -60,9 +41,8 @@ double select(std::vector<T>& values, Rank rank) {
 }
 
 constexpr int bins = 4096;  // and one more at either end for what lies outside
-constexpr int chunk = 256;
-constexpr std::size_t sample_size = 1024;
-constexpr std::size_t least_for_histogram = 8 * sample_size;
+constexpr int sample_steps = 32;
+constexpr std::size_t least_for_histogram = 8192;
 
 template <class T>
 WHITEDIFF_ALWAYS_INLINE void bins_of(const T* values, int size, T low, T scale, std::int32_t* bin) {
@@ -89,95 +69,16 @@ WHITEDIFF_MULTIVERSION bool any_between(const std::int32_t* bin, int size, std::
   return found != 0;
 }
 
-/// Counts values in equal bins between two quantiles of a sample, so that only the few values in
-/// the bin of a rank need to be ordered.
-template <class T>
-class Histogram {
- public:
-  explicit Histogram(const std::vector<T>& values) : values_(values), counts_(bins + 2) {
-    std::vector<T> sample;
-    for (std::size_t i = 0; i < sample_size; ++i) {
-      sample.push_back(values[i * values.size() / sample_size]);
-    }
-    std::sort(sample.begin(), sample.end());
-    // The quartiles are well inside; a range of zero leaves all values in one bin.
-    low_ = sample[sample_size / 8];
-    const T range = sample[sample_size - sample_size / 8] - low_;
-    scale_ = range > T(0) ? T(bins) / range : T(0);
-    for_each_chunk([&](const T*, const std::int32_t* bin, int size) {
-      for (int i = 0; i < size; ++i) ++counts_[bin[i]];
-    });
-  }
-
-  /// The quantiles of the values, in the order of the fractions, which increase.
-  template <std::size_t n>
-  std::array<double, n> quantiles(const std::array<double, n>& fractions) const {
-    std::vector<Wanted> wanted;
-    for (const double fraction : fractions)
-      wanted.push_back(locate(Rank(fraction, values_.size())));
-    for_each_chunk([&](const T* values, const std::int32_t* bin, int size) {
-      for (Wanted& rank : wanted) {
-        if (!any_between(bin, size, rank.first_bin, rank.last_bin)) continue;
-        for (int i = 0; i < size; ++i) {
-          if (bin[i] >= rank.first_bin && bin[i] <= rank.last_bin) {
-            rank.candidates.push_back(values[i]);
-          }
-        }
-      }
-    });
-    std::array<double, n> quantiles;
-    for (std::size_t i = 0; i < n; ++i) {
-      quantiles[i] = select(wanted[i].candidates, wanted[i].among);
-    }
-    return quantiles;
-  }
-
- private:
-  /// The bins that hold a rank and the next one, and the rank among the values in these bins.
-  struct Wanted {
-    std::int32_t first_bin, last_bin;
-    Rank among;
-    std::vector<T> candidates;
-  };
-
-  Wanted locate(const Rank& rank) const {
-    std::size_t below = 0;
-    std::int32_t first = 0;
-    while (below + counts_[first] <= rank.lower) below += counts_[first++];
-    std::size_t up_to = below + counts_[first];
-    std::int32_t last = first;
-    while (up_to <= std::min(rank.lower + 1, values_.size() - 1)) up_to += counts_[++last];
-    Rank among(rank);
-    among.lower -= below;
-    return {first, last, among, {}};
-  }
-
-  template <class Visit>
-  void for_each_chunk(const Visit& visit) const {
-    std::int32_t bin[chunk];
-    for (std::size_t first = 0; first < values_.size(); first += chunk) {
-      const int size = static_cast<int>(std::min<std::size_t>(chunk, values_.size() - first));
-      bin_numbers(values_.data() + first, size, low_, scale_, bin);
-      visit(values_.data() + first, bin, size);
-    }
-  }
-
-  const std::vector<T>& values_;
-  std::vector<std::uint32_t> counts_;
-  T low_, scale_;
-};
-
 struct Moments {
   double count = 0.0, sum = 0.0, sum_of_squares = 0.0;
 };
 
 /// Of the offsets from the centre that are not beyond the reach.
 template <class T>
-WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* values, std::size_t size, double center,
-                                           double reach) {
+WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* values, int size, double center, double reach) {
   double count = 0.0, sum = 0.0, sum_of_squares = 0.0;
 #pragma omp simd reduction(+ : count, sum, sum_of_squares)
-  for (std::size_t i = 0; i < size; ++i) {
+  for (int i = 0; i < size; ++i) {
     const double offset = values[i] - center;
     const double kept = std::abs(offset) <= reach ? offset : 0.0;
     count += std::abs(offset) <= reach ? 1.0 : 0.0;
@@ -187,52 +88,200 @@ WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* values, std::size_t size, do
   return {count, sum, sum_of_squares};
 }
 
-WHITEDIFF_MULTIVERSION Moments clipped_moments(const float* values, std::size_t size, double center,
-                                               double reach) {
+WHITEDIFF_MULTIVERSION Moments moments(const float* values, int size, double center, double reach) {
   return moments_of(values, size, center, reach);
 }
-WHITEDIFF_MULTIVERSION Moments clipped_moments(const double* values, std::size_t size,
-                                               double center, double reach) {
+WHITEDIFF_MULTIVERSION Moments moments(const double* values, int size, double center,
+                                       double reach) {
   return moments_of(values, size, center, reach);
 }
 
-/// Lower quartile, median, upper quartile.
+/// Statistics of the usable pixels of one plane.
 template <class T>
-std::array<double, 3> quartiles(std::vector<T>& values) {
-  constexpr std::array<double, 3> fractions{0.25, 0.5, 0.75};
-  if (values.size() >= least_for_histogram) return Histogram<T>(values).quantiles(fractions);
-  std::array<double, 3> quantiles;
-  for (std::size_t i = 0; i < fractions.size(); ++i) {
-    quantiles[i] = select(values, Rank(fractions[i], values.size()));
+class Statistics {
+ public:
+  Statistics(const UsablePixels<T>& pixels, int threads) : pixels_(pixels), threads_(threads) {
+    std::vector<std::size_t> counts(pixels.bands());
+    for_each_band([&](std::size_t band) {
+      pixels_.visit(band, [&](const T*, int size) { counts[band] += size; });
+    });
+    for (const std::size_t count : counts) count_ += count;
   }
-  return quantiles;
-}
+
+  std::size_t count() const { return count_; }
+
+  /// The lower quartile, the median and the upper quartile.
+  std::array<double, 3> quartiles() {
+    std::array<double, 3> quantiles;
+    if (!choose_bins()) {
+      std::vector<T> values;
+      for (std::size_t band = 0; band < pixels_.bands(); ++band) {
+        pixels_.visit(band, [&](const T* begin, int size) {
+          values.insert(values.end(), begin, begin + size);
+        });
+      }
+      for (std::size_t i = 0; i < quantiles.size(); ++i) {
+        quantiles[i] = select(values, Rank(fractions[i], count_));
+      }
+      return quantiles;
+    }
+    std::array<Wanted, 3> wanted = located(histogram());
+    collect(wanted);
+    for (std::size_t i = 0; i < quantiles.size(); ++i) {
+      quantiles[i] = select(wanted[i].candidates, wanted[i].among);
+    }
+    return quantiles;
+  }
+
+  Moments clipped_moments(double center, double reach) const {
+    std::vector<Moments> of_bands(pixels_.bands());
+    for_each_band([&](std::size_t band) {
+      pixels_.visit(band, [&](const T* values, int size) {
+        add(of_bands[band], moments(values, size, center, reach));
+      });
+    });
+    Moments total;
+    for (const Moments& of_band : of_bands) add(total, of_band);
+    return total;
+  }
+
+ private:
+  static constexpr std::array<double, 3> fractions{0.25, 0.5, 0.75};
+
+  /// The bins that hold a rank and the next one, and the rank among the values in these bins.
+  struct Wanted {
+    std::int32_t first_bin = 0, last_bin = 0;
+    Rank among{0.0, 1};
+    std::vector<T> candidates;
+  };
+
+  static void add(Moments& total, const Moments& part) {
+    total.count += part.count;
+    total.sum += part.sum;
+    total.sum_of_squares += part.sum_of_squares;
+  }
+
+  template <class Body>
+  void for_each_band(const Body& body) const {
+    parallel_for(pixels_.bands(), threads_, body);
+  }
+
+  /// Equal bins between two quantiles of a sample, well outside of the quartiles; false if the
+  /// pixels are better ordered at once.
+  bool choose_bins() {
+    if (count_ < least_for_histogram) return false;
+    const Shape shape = pixels_.plane().shape();
+    const int step_y = std::max(1, shape.height / sample_steps);
+    const int step_x = std::max(1, shape.width / sample_steps);
+    std::vector<T> sample;
+    for (int y = step_y / 2; y < shape.height; y += step_y) {
+      for (int x = step_x / 2; x < shape.width; x += step_x) {
+        if (pixels_.usable(y, x)) sample.push_back(pixels_.plane()(y, x));
+      }
+    }
+    if (sample.size() < sample_steps) return false;
+    const auto eighth = static_cast<std::ptrdiff_t>(sample.size() / 8);
+    std::nth_element(sample.begin(), sample.begin() + eighth, sample.end());
+    low_ = sample[eighth];
+    std::nth_element(sample.begin(), sample.end() - 1 - eighth, sample.end());
+    scale_ = T(bins) / (*(sample.end() - 1 - eighth) - low_);
+    return std::isfinite(scale_);
+  }
+
+  template <class Visit>
+  void visit_bins(std::size_t band, const Visit& visit) const {
+    std::array<std::int32_t, UsablePixels<T>::piece> bin;
+    pixels_.visit(band, [&](const T* values, int size) {
+      bin_numbers(values, size, low_, scale_, bin.data());
+      visit(values, bin.data(), size);
+    });
+  }
+
+  std::vector<std::uint64_t> histogram() const {
+    using Counts = std::vector<std::uint64_t>;
+    std::vector<Counts> of_threads(threads_, Counts(bins + 2));
+    for_each_band([&](std::size_t band) {
+      Counts& counts = of_threads[thread_index()];
+      visit_bins(band, [&](const T*, const std::int32_t* bin, int size) {
+        for (int i = 0; i < size; ++i) ++counts[bin[i]];
+      });
+    });
+    Counts total(bins + 2);
+    for (const Counts& counts : of_threads) {
+      for (std::size_t i = 0; i < total.size(); ++i) total[i] += counts[i];
+    }
+    return total;
+  }
+
+  std::array<Wanted, 3> located(const std::vector<std::uint64_t>& counts) const {
+    std::array<Wanted, 3> wanted;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const Rank rank(fractions[i], count_);
+      std::size_t below = 0;
+      std::int32_t first = 0;
+      while (below + counts[first] <= rank.lower) below += counts[first++];
+      std::size_t up_to = below + counts[first];
+      std::int32_t last = first;
+      while (up_to <= std::min(rank.lower + 1, count_ - 1)) up_to += counts[++last];
+      wanted[i] = {first, last, rank, {}};
+      wanted[i].among.lower -= below;
+    }
+    return wanted;
+  }
+
+  void collect(std::array<Wanted, 3>& wanted) const {
+    std::vector<std::array<std::vector<T>, 3>> of_threads(threads_);
+    for_each_band([&](std::size_t band) {
+      auto& candidates = of_threads[thread_index()];
+      visit_bins(band, [&](const T* values, const std::int32_t* bin, int size) {
+        for (std::size_t n = 0; n < wanted.size(); ++n) {
+          const auto [first, last] = std::pair(wanted[n].first_bin, wanted[n].last_bin);
+          if (!any_between(bin, size, first, last)) continue;
+          for (int i = 0; i < size; ++i) {
+            if (bin[i] >= first && bin[i] <= last) candidates[n].push_back(values[i]);
+          }
+        }
+      });
+    });
+    for (const auto& candidates : of_threads) {
+      for (std::size_t n = 0; n < wanted.size(); ++n) {
+        wanted[n].candidates.insert(wanted[n].candidates.end(), candidates[n].begin(),
+                                    candidates[n].end());
+      }
+    }
+  }
+
+  const UsablePixels<T>& pixels_;
+  int threads_;
+  std::size_t count_ = 0;
+  T low_ = 0, scale_ = 0;
+};
 
 }  // namespace
 
 template <class T>
-ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask) {
+ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask, int n_threads) {
   if (mask.active() && mask.bits.shape() != plane.shape()) {
     throw std::invalid_argument("mask: expected shape " + to_string(plane.shape()) +
                                 ", that of the plane, got " + to_string(mask.bits.shape()));
   }
-  std::vector<T> values = usable_pixels(plane, mask);
-  if (values.empty()) return {std::numeric_limits<double>::quiet_NaN(), 0};
-  const auto [lower, median, upper] = quartiles(values);
+  const UsablePixels<T> pixels(plane, mask);
+  Statistics<T> statistics(pixels, thread_count(n_threads));
+  if (statistics.count() == 0) return {std::numeric_limits<double>::quiet_NaN(), 0};
+  const auto [lower, median, upper] = statistics.quartiles();
   double center = median;
   double sigma = sigma_of_iqr * (upper - lower);
   for (int round = 0; round < clip_rounds; ++round) {
-    const auto [count, sum, squares] =
-        clipped_moments(values.data(), values.size(), center, clip_sigmas * sigma);
+    const auto [count, sum, squares] = statistics.clipped_moments(center, clip_sigmas * sigma);
     if (count == 0.0) break;
     const double shift = sum / count;
     center += shift;
     sigma = std::sqrt(std::max(0.0, squares / count - shift * shift));
   }
-  return {center, values.size()};
+  return {center, statistics.count()};
 }
 
-template ClippedMean clipped_mean(ImageView<const float>, const PixelMask&);
-template ClippedMean clipped_mean(ImageView<const double>, const PixelMask&);
+template ClippedMean clipped_mean(ImageView<const float>, const PixelMask&, int);
+template ClippedMean clipped_mean(ImageView<const double>, const PixelMask&, int);
 
 }  // namespace whitediff

@@ -126,7 +126,7 @@ void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
 /// pixels; NaN if none of them is usable.
 template <class T>
 double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box,
-                     std::size_t pixels) {
+                     std::size_t pixels, int threads) {
   if (source.mean_variance) return *source.mean_variance;
   const auto* plane = plane_of(source);
   if (!plane) return std::get<double>(source.variance);
@@ -138,19 +138,22 @@ double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Bo
   };
   PixelMask mask{source.mask, ignore};
   if (mask.active()) mask.bits = sparse(mask.bits);
-  return clipped_mean(sparse(*plane), mask).mean;
+  return clipped_mean(sparse(*plane), mask, threads).mean;
 }
 
 /// Variances of every source in every box, sources fastest, with the gaps (boxes without a usable
 /// pixel, or without any noise) filled by the mean over the other boxes.
-template <class T, class Measure>
+template <class T>
 std::vector<double> variances_in(const std::vector<Box>& boxes,
-                                 const std::vector<NoiseSource<T>>& sources, int threads,
-                                 const Measure& measure) {
+                                 const std::vector<NoiseSource<T>>& sources, std::int32_t ignore,
+                                 int threads, std::size_t pixels) {
   const std::size_t count = sources.size();
   std::vector<double> variances(boxes.size() * count);
-  parallel_for(variances.size(), threads, [&](std::size_t n) {
-    variances[n] = measure(sources[n % count], boxes[n / count]);
+  // One box keeps all threads busy by itself.
+  const bool alone = boxes.size() == 1;
+  parallel_for(variances.size(), alone ? 1 : threads, [&](std::size_t n) {
+    variances[n] = mean_variance(sources[n % count], ignore, boxes[n / count], pixels,
+                                 alone ? threads : 1);
   });
   for (std::size_t n = 0; n < boxes.size(); ++n) {
     double* local = variances.data() + n * count;
@@ -317,9 +320,7 @@ class Whitening {
   }
 
   std::vector<double> mean_variances(const std::vector<Box>& boxes, std::size_t pixels) const {
-    return variances_in(boxes, sources_, threads_, [&](const auto& source, const Box& box) {
-      return mean_variance(source, options_.ignore_mask, box, pixels);
-    });
+    return variances_in(boxes, sources_, options_.ignore_mask, threads_, pixels);
   }
 
   NoiseModel frame_model() const {

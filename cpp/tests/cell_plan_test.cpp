@@ -58,6 +58,32 @@ TEST_CASE("a filter that varies within a pixel still gets boxes worth a transfor
   for (const Cell& cell : cells) CHECK(cell.box.width() >= 31);
 }
 
+TEST_CASE("the tiles of a cell are its halves, with what they read") {
+  std::mt19937 generator(6);
+  const auto pick = [&](int lowest, int highest) {
+    return std::uniform_int_distribution(lowest, highest)(generator);
+  };
+  for (int trial = 0; trial < 50; ++trial) {
+    const Shape frame{pick(1, 90), pick(1, 90)};
+    const int radius = pick(0, 50);
+    for (const Cell& cell : make_cells(frame, pick(1, std::min(4, frame.height)), 1, pick(0, 9),
+                                       pick(0, 60))) {
+      const auto [upper, lower] = tiles_of(cell, radius);
+      CHECK(upper.box.y0 == cell.box.y0);
+      CHECK(upper.box.y1 == lower.box.y0);
+      CHECK(lower.box.y1 == cell.box.y1);
+      CHECK(upper.box.height() - lower.box.height() <= 1);
+      for (const Cell& tile : {upper, lower}) {
+        if (tile.box.empty()) continue;
+        CHECK(tile.box.width() == cell.box.width());
+        CHECK(cell.expanded.contains(tile.expanded));
+        // A tile sees as far as the filter reaches, or as far as the cell does.
+        CHECK(tile.expanded.contains(tile.box.grown(radius).clipped(cell.expanded)));
+      }
+    }
+  }
+}
+
 TEST_CASE("transforms hold every cell without wrapping around") {
   std::mt19937 generator(5);
   const auto pick = [&](int lowest, int highest) {
@@ -69,13 +95,17 @@ TEST_CASE("transforms hold every cell without wrapping around") {
     auto cells = make_cells(frame, pick(1, std::min(4, frame.height)),
                             pick(1, std::min(4, frame.width)), pick(0, 9), pick(0, 70));
     const Shape transform = transform_shape(cells, radius);
-    CHECK(transform.width % 2 == 0);
-    CHECK(transform.height % 4 == 0);
-    for (const auto& [box, expanded] : cells) {
-      CHECK(transform.height >= expanded.height());
-      CHECK(transform.width >= expanded.width());
-      CHECK(reads_no_stranger(expanded.x0, box.x0, box.x1, expanded.x1, radius, transform.width));
-      CHECK(reads_no_stranger(expanded.y0, box.y0, box.y1, expanded.y1, radius, transform.height));
+    CHECK(transform.width % 16 == 0);
+    CHECK(transform.height % 16 == 0);
+    for (const Cell& cell : cells) {
+      for (const auto& [box, expanded] : tiles_of(cell, radius)) {
+        if (box.empty()) continue;
+        CHECK(transform.height >= expanded.height());
+        CHECK(transform.width >= expanded.width());
+        CHECK(reads_no_stranger(expanded.x0, box.x0, box.x1, expanded.x1, radius, transform.width));
+        CHECK(
+            reads_no_stranger(expanded.y0, box.y0, box.y1, expanded.y1, radius, transform.height));
+      }
     }
   }
 }

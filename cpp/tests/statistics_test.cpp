@@ -36,11 +36,11 @@ TEST_CASE_TEMPLATE("the clipped mean follows its definition", T, float, double) 
     auto plane = test::noise<T>(shape, 8);
     for (std::size_t i = 0; i < shape.size(); i += 17) plane.data()[i] += T(40);
     const ClippedMean got = clipped_mean<T>(plane.view());
+    CHECK(clipped_mean<T>(plane.view(), {}, 3).mean == got.mean);
     const std::vector<double> values(plane.data(), plane.data() + shape.size());
     // The same sums in another order.
     CHECK(got.mean == doctest::Approx(clipped_mean_of(values)).epsilon(1e-12));
     CHECK(got.used == shape.size());
-    CHECK(got.minimum == *std::min_element(values.begin(), values.end()));
   }
 }
 
@@ -72,10 +72,8 @@ TEST_CASE("masked and non-finite pixels are left out") {
     return clipped_mean<double>(plane.view(), {mask.view(), ignore});
   };
   CHECK(with(0b100).used == 31);
-  CHECK(with(0b100).minimum == 2.0);
   CHECK(with(0b110).used == 30);
   CHECK(with(0).used == 32);
-  CHECK(with(0).minimum == -5.0);
   CHECK(with(0b100).mean == 2.0);
 }
 
@@ -83,7 +81,6 @@ TEST_CASE("a plane without a usable pixel has no mean") {
   const auto plane = test::constant<float>({3, 3}, std::numeric_limits<float>::quiet_NaN());
   const ClippedMean got = clipped_mean<float>(plane.view());
   CHECK(std::isnan(got.mean));
-  CHECK(std::isnan(got.minimum));
   CHECK(got.used == 0);
 }
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
+
 __all__ = [
     "Correction",
     "centered",
@@ -29,6 +31,8 @@ __all__ = [
 Shape = tuple[int, int]
 Plane = npt.NDArray[np.floating[Any]]
 Spectrum = npt.NDArray[Any]
+Placed = tuple[npt.NDArray[np.float64], tuple[int, int]]
+Source = tuple[float, list[Placed]]
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,10 @@ def difference_correction(
     Raises
     ------
     ValueError
-        If the variances are negative, not finite, or leave no noise at some k.
+        If the variances are negative, not finite, or leave no noise at some k; if the kernel is
+        larger than the grid.
     """
-    transfer = np.fft.fft2(corner_origin(np.asarray(kernel, dtype=float), shape))
-    power = _noise_power(v_unconvolved, 1.0, v_convolved, abs(transfer) ** 2)
-    psi = np.sqrt(power[0, 0] / power)
-    return Correction(psi, psi, psi * transfer)
+    return _correction((v_unconvolved, []), (v_convolved, [_placed(kernel)]), [], shape)
 
 
 def score_correction(
@@ -177,23 +179,31 @@ def score_correction(
     Raises
     ------
     ValueError
-        If the variances are negative, not finite, or leave no noise at some k.
+        If the variances are negative, not finite, or leave no noise at some k; if a kernel is
+        larger than the grid.
     """
-    transfer = np.fft.fft2(corner_origin(np.asarray(kernel, dtype=float), shape))
-    detection = np.fft.fft2(corner_origin(np.asarray(pre_kernel, dtype=float), shape))
-    power = _noise_power(v_science, abs(detection) ** 2, v_template, abs(transfer) ** 2)
-    score = power[0, 0] * abs(detection) ** 2 / power
-    return Correction(score, score * detection.conj(), score * transfer)
+    pixels, (y, x) = _placed(pre_kernel)
+    height, width = pixels.shape
+    correlated = pixels[::-1, ::-1], (height - 1 - y, width - 1 - x)
+    psf = [(pixels, (y, x)), correlated]
+    return _correction((v_science, [correlated]), (v_template, [_placed(kernel)]), psf, shape)
 
 
-def _noise_power(v_1: float, gain_1: Any, v_2: float, gain_2: Plane) -> npt.NDArray[np.float64]:
-    """P(k) = v_1 |a_1|^2 + v_2 |a_2|^2."""
-    if not (np.isfinite([v_1, v_2]).all() and min(v_1, v_2) >= 0):
-        raise ValueError(f"variances must be finite and >= 0, got {v_1} and {v_2}")
-    power = np.asarray(v_1 * gain_1 + v_2 * gain_2)
-    if not (power > 0).all():
-        raise ValueError(f"variances must give noise at all k, got {v_1} and {v_2}")
-    return power
+def _placed(kernel: Plane) -> Placed:
+    """A kernel image with its centre."""
+    pixels = np.asarray(kernel, dtype=np.float64)
+    height, width = pixels.shape
+    return pixels, (height // 2, width // 2)
+
+
+def _correction(
+    unconvolved: Source, convolved: Source, psf: list[Placed], shape: Shape
+) -> Correction:
+    variances = [variance for variance, _ in (unconvolved, convolved)]
+    if not (np.isfinite(variances).all() and min(variances) >= 0):
+        raise ValueError(f"variances must be finite and >= 0, got {variances}")
+    filter_, responses = _core.full_frame_filter([unconvolved, convolved], psf, bool(psf), shape)
+    return Correction(filter_.real.copy(), *responses)
 
 
 def estimated_variance(
@@ -238,8 +248,7 @@ def propagated_variance(plane: Plane, mean: float, response: Spectrum) -> npt.ND
     plane : numpy.ndarray [y, x]
         The plane convolved with the square of the response in image space.
     """
-    squared = np.fft.ifft2(response).real ** 2
-    return _convolved(plane, mean, np.fft.fft2(squared))
+    return _core.full_frame_propagate(plane, response, mean)
 
 
 def filtered_image(image: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
@@ -260,7 +269,7 @@ def filtered_image(image: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
     """
     finite = np.isfinite(image)
     mean = float(np.mean(image[finite], dtype=float)) if finite.any() else 0.0
-    return _convolved(image, mean, filter_)
+    return _core.full_frame_convolve(image, filter_, mean)
 
 
 def filtered_psf(psf: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
@@ -278,17 +287,6 @@ def filtered_psf(psf: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
     psf : numpy.ndarray [y, x]
         phi' = F phi, of the same shape and a sum of one.
     """
-    filtered = _convolved(psf, 0.0, filter_)
-    return filtered / filtered.sum()
-
-
-def _convolved(plane: Plane, filling: float, spectrum: Spectrum) -> npt.NDArray[np.float64]:
-    finite = np.isfinite(plane)
-    filled = np.where(finite, plane, filling).astype(np.float64, copy=False)
-    spectrum = np.fft.fft2(corner_origin(filled, _shape_of(spectrum))) * spectrum
-    return np.where(finite, centered(np.fft.ifft2(spectrum).real, _shape_of(plane)), plane)
-
-
-def _shape_of(array: npt.NDArray[Any]) -> Shape:
-    height, width = array.shape
-    return height, width
+    filtered = _core.full_frame_convolve(psf, filter_, 0.0)
+    filtered /= filtered.sum()
+    return filtered

@@ -25,8 +25,10 @@ struct ClippedMean {
 ///
 /// The first centre is the median and the first sigma 0.741 times the interquartile range (linear
 /// interpolation between ranks); later ones are the mean and the standard deviation of what is
-/// kept. Rubin's computeVarianceMean takes the same.
+/// kept. Rubin's computeVarianceMean takes the same. Reads the plane five times, copies none of it.
+/// @param n_threads  0: all cores that the process may use. Never changes the result.
+/// @throws std::invalid_argument if the shapes of plane and mask differ.
 template <class T>
-ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask = {});
+ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask = {}, int n_threads = 1);
 
 }  // namespace whitediff

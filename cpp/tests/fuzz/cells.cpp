@@ -90,11 +90,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Reduction reduction : {Reduction::crossfade, Reduction::average, Reduction::copy}) {
     check_weights(cells, frame, reduction);
   }
-  const Shape transform = transform_shape(cells, input.within(0, 200));
+  const int radius = input.within(0, 200);
+  const Shape transform = transform_shape(cells, radius);
   for (const Cell& cell : cells) {
-    fuzz::require(cell.expanded.height() <= transform.height &&
-                      cell.expanded.width() <= transform.width,
-                  "transforms hold every cell");
+    for (const Cell& tile : tiles_of(cell, radius)) {
+      fuzz::require(tile.expanded.height() <= transform.height &&
+                        tile.expanded.width() <= transform.width,
+                    "transforms hold every tile");
+    }
   }
   return 0;
 }

@@ -1,11 +1,22 @@
 """Tasks with the interface of the Rubin pipelines.
 
 The framework behaves as ``lsst.pipe.base`` does, without depending on it; the map-reduce tasks
-follow ``lsst.ip.diffim``.
+and decorrelation tasks follow ``lsst.ip.diffim``.
 """
 
 from lsst.utils.timer import timeMethod
 
+from whitediff.tasks.decorrelate_al_kernel import (
+    DecorrelateALKernelConfig,
+    DecorrelateALKernelTask,
+)
+from whitediff.tasks.decorrelate_al_kernel_spatial import (
+    DecorrelateALKernelMapper,
+    DecorrelateALKernelMapperConfig,
+    DecorrelateALKernelMapReduceConfig,
+    DecorrelateALKernelSpatialConfig,
+    DecorrelateALKernelSpatialTask,
+)
 from whitediff.tasks.image_map_reduce import ImageMapReduceConfig, ImageMapReduceTask
 from whitediff.tasks.image_mapper import ImageMapper, ImageMapperConfig
 from whitediff.tasks.image_reducer import ImageReducer, ImageReducerConfig
@@ -14,6 +25,13 @@ from whitediff.tasks.struct import Struct
 from whitediff.tasks.task import Task
 
 __all__ = [
+    "DecorrelateALKernelConfig",
+    "DecorrelateALKernelMapReduceConfig",
+    "DecorrelateALKernelMapper",
+    "DecorrelateALKernelMapperConfig",
+    "DecorrelateALKernelSpatialConfig",
+    "DecorrelateALKernelSpatialTask",
+    "DecorrelateALKernelTask",
     "ImageMapReduceConfig",
     "ImageMapReduceTask",
     "ImageMapper",

@@ -1,0 +1,121 @@
+#include "cell_transform.hpp"
+
+#include <limits>
+
+#include "support.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+/// Two images of noise, of which the second has fewer rows.
+template <class T>
+struct Tiles {
+  Image<T> upper = test::noise<T>({13, 20}, 1), lower = test::noise<T>({9, 20}, 2);
+
+  const Image<T>& operator[](int tile) const { return tile == 0 ? upper : lower; }
+
+  void load(CellTransform<T>& transform) const {
+    transform.load(13, [&](int tile, int y, T* row) {
+      const Image<T>& image = (*this)[tile];
+      if (y < image.shape().height) std::copy_n(image.row(y), image.shape().width, row);
+    });
+  }
+
+  /// max |got - factor * expected|; what lies beyond the rows of a tile must be zero.
+  double error(CellTransform<T>& transform, double factor) const {
+    double most = 0.0;
+    transform.read(0, 16, [&](int tile, int y, const T* row) {
+      const Image<T>& image = (*this)[tile];
+      for (int x = 0; x < transform.shape().width; ++x) {
+        const bool inside = y < image.shape().height && x < image.shape().width;
+        most = std::max(most, std::abs(row[x] - factor * (inside ? double(image(y, x)) : 0.0)));
+      }
+    });
+    return most;
+  }
+};
+
+/// Rounding of two transforms of deviates of order one, as a factor of what comes out.
+template <class T>
+constexpr double rounding = 30.0 * std::numeric_limits<T>::epsilon();
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("both tiles come back, apart from each other", T, float, double) {
+  const Tiles<T> tiles;
+  CellTransform<T> transform({16, 32});
+  const double size = 16.0 * 32.0;
+  // Twice: what the first left in the buffers does not show.
+  for (int round = 0; round < 2; ++round) {
+    tiles.load(transform);
+    transform.filter_columns([](int, auto*) {});
+    CHECK(tiles.error(transform, size) < rounding<T> * size);
+  }
+}
+
+TEST_CASE_TEMPLATE("columns come as lines, each with all its modes", T, float, double) {
+  const Tiles<T> tiles;
+  const Shape shape{16, 32};
+  CellTransform<T> transform(shape);
+  CHECK(transform.shape() == shape);
+  CHECK(transform.lines_size() == 32 * transform.pitch());
+  tiles.load(transform);
+  double error = 0.0;
+  int columns = 0;
+  const std::complex<double> i(0.0, 1.0);
+  transform.transform_columns([&](int first, const auto* lines) {
+    for (int j = 0; j < transform.batch; ++j, ++columns) {
+      for (int ky = 0; ky < 16; ++ky) {
+        const auto mode_of = [&](const Image<T>& image) {
+          return test::transfer(test::converted<double>(image), {0, 0}, shape, ky, first + j);
+        };
+        const std::complex<double> got(lines[j * transform.pitch() + ky]);
+        error = std::max(error, std::abs(got - (mode_of(tiles.upper) + i * mode_of(tiles.lower))));
+      }
+    }
+  });
+  CHECK(columns == 32);
+  // Sums of 440 deviates: a factor of twenty.
+  CHECK(error < 20.0 * rounding<T>);
+}
+
+TEST_CASE_TEMPLATE("columns may be taken apart and put back later", T, float, double) {
+  const Tiles<T> tiles;
+  CellTransform<T> transform({16, 32});
+  tiles.load(transform);
+  fft::Buffer<std::complex<T>> kept(transform.lines_size());
+  const auto count = transform.batch * transform.pitch();
+  transform.transform_columns([&](int first, const auto* lines) {
+    std::copy_n(lines, count, kept.data() + first * transform.pitch());
+  });
+  transform.restore_columns([&](int first, auto* lines) {
+    std::copy_n(kept.data() + first * transform.pitch(), count, lines);
+  });
+  CHECK(tiles.error(transform, 512.0) < rounding<T> * 512.0);
+}
+
+TEST_CASE_TEMPLATE("transposed, interleaved and separated numbers are the same ones", T, float,
+                   double) {
+  using Complex = std::complex<T>;
+  constexpr int rows = 12, columns = 8, in_pitch = 11, out_pitch = 13, size = 37;
+  fft::Buffer<Complex> in(rows * in_pitch), out(columns * out_pitch, Complex(-1));
+  for (std::size_t n = 0; n < in.size(); ++n) in[n] = {T(n), T(2 * n + 1)};
+  transpose(in.data(), in_pitch, rows, columns, out.data(), out_pitch);
+  for (int x = 0; x < columns; ++x) {
+    for (int y = 0; y < out_pitch; ++y) {
+      CHECK(out[x * out_pitch + y] == (y < rows ? in[y * in_pitch + x] : Complex(-1)));
+    }
+  }
+
+  const auto parts = test::noise<T>({2, size}, 3);
+  std::vector<Complex> mixed(size);
+  interleave(parts.row(0), parts.row(1), size, mixed.data());
+  std::vector<T> real(size), imaginary(size);
+  separate(mixed.data(), size, real.data(), imaginary.data());
+  for (int x = 0; x < size; ++x) {
+    CHECK(mixed[x] == Complex(parts(0, x), parts(1, x)));
+    CHECK(real[x] == parts(0, x));
+    CHECK(imaginary[x] == parts(1, x));
+  }
+}

@@ -1,0 +1,488 @@
+"""Make the noise of a difference image white with one filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from lsst.pex.config import Config, Field, ListField
+from lsst.utils.timer import timeMethod
+from numpy.typing import NDArray
+
+from whitediff import full_frame
+from whitediff.cells import Grid
+from whitediff.decorrelate import Whitened
+from whitediff.tasks.decorrelation_inputs import DecorrelationInputs
+from whitediff.tasks.exposure_statistics import mean_variance, sampled_mean_variance
+from whitediff.tasks.struct import Struct
+from whitediff.tasks.task import Task
+
+__all__ = ["IGNORED_MASK_PLANES", "DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
+
+IGNORED_MASK_PLANES = (
+    "INTRP",
+    "EDGE",
+    "DETECTED",
+    "SAT",
+    "CR",
+    "BAD",
+    "NO_DATA",
+    "DETECTED_NEGATIVE",
+)
+"""Mask planes whose pixels are left out of clipped statistics by default."""
+
+# Where the convolved image is noisier than the other by more than this, nothing but the power floor
+# bounds the filter: it undoes the convolution.
+_DIVERGING_RATIO = 1e8
+
+Spectrum = NDArray[Any]
+Plane = NDArray[np.floating[Any]]
+
+
+class DecorrelateALKernelConfig(Config):
+    """Configuration of `DecorrelateALKernelTask`."""
+
+    ignoreMaskPlanes = ListField[str](
+        doc="Mask planes whose pixels are left out of clipped statistics.",
+        default=list(IGNORED_MASK_PLANES),
+    )
+    completeVarPlanePropagation = Field[bool](
+        doc="Convolve the variance planes of the inputs with the square of what the inputs went "
+        "through, rather than multiply them by its sum.",
+        default=False,
+    )
+    nThreads = Field[int](
+        doc="Number of threads; 0 for all cores that the process may use. The result does not "
+        "depend on it.",
+        default=0,
+        check=lambda value: value >= 0,
+    )
+
+
+class DecorrelateALKernelTask(Task):
+    """Undo the correlation of noise that the matching kernel left in a difference image.
+
+    `run` uses one filter for the whole frame. The methods with numbers in and out are the same
+    method in parts, for those who want to see or to combine them; `computeCommonShape` comes first,
+    as the others work on the Fourier grid that it sets.
+
+    Attributes
+    ----------
+    freqSpaceShape : tuple of int
+        The Fourier grid, once `computeCommonShape` has set it.
+
+    Notes
+    -----
+    Kaiser (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
+    """
+
+    ConfigClass = DecorrelateALKernelConfig
+    _DefaultName = "ip_diffim_decorrelateALKernel"
+
+    freqSpaceShape: tuple[int, int]
+
+    def computeVarianceMean(self, exposure: Any) -> float:
+        """Give the clipped mean of the variance plane of an exposure.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The exposure. Pixels with `ignoreMaskPlanes` are left out.
+
+        Returns
+        -------
+        mean : float
+            Mean after three rounds of 3-sigma clipping; NaN where no pixel is left.
+        """
+        return mean_variance(exposure, self.config.ignoreMaskPlanes)
+
+    @timeMethod
+    def run(
+        self,
+        scienceExposure: Any,
+        templateExposure: Any,
+        subtractedExposure: Any,
+        psfMatchingKernel: Any,
+        preConvKernel: Any = None,
+        xcen: float | None = None,
+        ycen: float | None = None,
+        svar: float | None = None,
+        tvar: float | None = None,
+        templateMatched: bool = True,
+        preConvMode: bool = False,
+        progress: Callable[[int, int], object] | None = None,
+        **kwargs: Any,
+    ) -> Struct:
+        """Whiten a difference image with one filter.
+
+        Parameters
+        ----------
+        scienceExposure, templateExposure : Exposure
+            The inputs before any convolution. They contain the box of the difference.
+        subtractedExposure : Exposure
+            Their difference. None of the exposures is modified.
+        psfMatchingKernel : Kernel, array_like [v, u] or object
+            The matching kernel: what `whitediff.kernel.as_kernel` takes, lsst.afw kernels among
+            it.
+        preConvKernel : Kernel, array_like [v, u], PSF or object, optional
+            What the science image was correlated with before the subtraction. By default the PSF
+            of the science image at its average position.
+        xcen, ycen : float, optional
+            Where kernel and PSF are taken, in pixel coordinates; the middle of the frame by
+            default.
+        svar, tvar : float, optional
+            Mean variances of the science image and of the template; the clipped means of their
+            variance planes by default.
+        templateMatched : bool, optional
+            Whether the template was convolved, D = S - K*T, or the science image,
+            D = (K*S - T) / sum(K).
+        preConvMode : bool, optional
+            Whether the difference is a likelihood image: S correlated with preConvKernel, less
+            K*T. The result then is the optimal detection image.
+        progress : callable, optional
+            Called as ``progress(done, total)``; what it raises ends the run.
+        **kwargs : object
+            Not used.
+
+        Returns
+        -------
+        result : Struct
+            ``correctedExposure``: the whitened image, its variance and PSF, with the mask of the
+            difference.
+
+        Raises
+        ------
+        ValueError
+            If there is a preConvKernel outside of preConvMode, or preConvMode without
+            templateMatched or without any PSF; if boxes do not fit; if a variance plane has no
+            usable pixel or a negative one.
+        TypeError
+            If a kernel is not of a known kind.
+
+        Notes
+        -----
+        psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2)), with v_2 the variance of the
+        convolved image (DMTN-021, Eq. 1). Likelihood images: see `computeScoreCorrection`.
+        """
+        inputs = DecorrelationInputs.of(
+            scienceExposure,
+            templateExposure,
+            subtractedExposure,
+            psfMatchingKernel,
+            preConvKernel=preConvKernel,
+            templateMatched=templateMatched,
+            preConvMode=preConvMode,
+        )
+        box = subtractedExposure.getBBox()
+        x = (box.getMinX() + box.getMaxX()) / 2 if xcen is None else xcen
+        y = (box.getMinY() + box.getMaxY()) / 2 if ycen is None else ycen
+        self.log.info("Using matching kernel computed at (%d, %d)", x, y)
+        exposure = self.correct(
+            inputs.at(x, y), spatiallyVarying=False, variances=(svar, tvar), progress=progress
+        )
+        return Struct(correctedExposure=exposure)
+
+    def correct(
+        self,
+        inputs: DecorrelationInputs,
+        *,
+        spatiallyVarying: bool,
+        grid: Grid | None = None,
+        variances: tuple[float | None, float | None] = (None, None),
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Any:
+        """Whiten a difference image and record how.
+
+        Parameters
+        ----------
+        inputs : DecorrelationInputs
+            The exposures and kernels.
+        spatiallyVarying : bool
+            Whether each cell has a filter of its own.
+        grid : Grid, optional
+            The cells; those that the core finds by default.
+        variances : tuple of float, optional
+            Mean variances of science image and template to make the filter with, in place of
+            those of their planes.
+        progress : callable, optional
+            Called as ``progress(done, total)``.
+
+        Returns
+        -------
+        exposure : Exposure
+            The whitened image; a copy of the difference if an input is entirely NaN.
+        """
+        if not inputs.have_pixels():
+            self.log.warning("Template or science image is entirely NaNs: skipping decorrelation.")
+            return inputs.difference.clone()
+        self.log.info(
+            "Decorrelation after %s image convolution%s",
+            "template" if inputs.template_matched else "science",
+            ", of a likelihood image" if inputs.score else "",
+        )
+        self.log.debug(
+            "Using %s variance plane calculation in decorrelation",
+            "full" if self.config.completeVarPlanePropagation else "estimated",
+        )
+        with self.timer("whiten"):
+            whitened = inputs.whiten(
+                spatially_varying=spatiallyVarying,
+                full_variance=self.config.completeVarPlanePropagation,
+                ignored_planes=self.config.ignoreMaskPlanes,
+                grid=grid,
+                mean_variances=variances,
+                n_threads=self.config.nThreads,
+                progress=progress,
+            )
+        with self.timer("makeExposure"):
+            exposure = inputs.exposure_of(whitened)
+        if inputs.have_psf() and exposure.getPsf() is None:
+            self.log.warning("A %s cannot hold the PSF, so it has none.", type(exposure).__name__)
+        with self.timer("statistics"):
+            self._record(inputs, whitened, exposure)
+        return exposure
+
+    def _record(self, inputs: DecorrelationInputs, whitened: Whitened, exposure: Any) -> None:
+        """Write to metadata and log what was done."""
+        variances = whitened.cells.variances
+        before, after = (
+            np.nan
+            if image.variance is None
+            else sampled_mean_variance(image, self.config.ignoreMaskPlanes)
+            for image in (inputs.difference, exposure)
+        )
+        science, template = variances.mean(axis=0)
+        self.metadata["scienceVariance"] = science
+        self.metadata["templateVariance"] = template
+        self.metadata["differenceVariance"] = before
+        self.metadata["correctedVariance"] = after
+        boxes = whitened.cells.boxes
+        self.metadata["nCells"] = len(boxes)
+        self.metadata["nFilters"] = len(variances)
+        self.metadata["cellSizeX"], self.metadata["cellSizeY"] = (boxes[:, 2:] - boxes[:, :2]).max(
+            axis=0
+        )
+        self.metadata["border"] = whitened.border
+        self.metadata["truncation"] = whitened.truncation
+        self.metadata["nThreads"] = whitened.n_threads
+        self.metadata["clippedModes"] = whitened.clipped_modes
+        for stage, seconds in whitened.seconds.items():
+            self.metadata[f"{stage}Seconds"] = seconds
+        self.log.info("Variance (science, template): (%f, %f)", science, template)
+        self.log.info("Variance (uncorrected diffim): %f", before)
+        self.log.info("Variance (corrected diffim): %f", after)
+        self.log.debug("%r", whitened)
+        ratio = _ratio(variances, inputs.template_matched)
+        if not ratio < _DIVERGING_RATIO:
+            self.log.warning(
+                "Diverging correction: the variance of the convolved image is %.1e times that of "
+                "the other. The noise power of %d modes was held at its floor.",
+                ratio,
+                whitened.clipped_modes,
+            )
+
+    def computeCommonShape(self, *shapes: tuple[int, int]) -> None:
+        """Set `freqSpaceShape` to the least even shape with no wrap-around of a convolution.
+
+        Parameters
+        ----------
+        *shapes : tuple of int
+            Shapes [y, x] of the arrays to be convolved, one or more.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+
+        Notes
+        -----
+        Along each axis the sum of the two largest sizes less one, or the only size; made even.
+        """
+        self.freqSpaceShape = full_frame.common_shape(*shapes)
+        self.log.debug("Common frequency space shape %s", self.freqSpaceShape)
+
+    @staticmethod
+    def padCenterOriginArray(
+        A: NDArray[Any], newShape: tuple[int, int], useInverse: bool = False
+    ) -> NDArray[Any]:
+        """Pad an array with zeros and move its centre to pixel [0, 0], or undo that.
+
+        Parameters
+        ----------
+        A : numpy.ndarray [y, x]
+            The array. Its centre is pixel ``(h // 2, w // 2)``.
+        newShape : tuple of int
+            The shape [y, x] of the result.
+        useInverse : bool, optional
+            Whether to move pixel [0, 0] to the centre of the result and cut off the padding.
+
+        Returns
+        -------
+        R : numpy.ndarray
+            A new array of the same dtype.
+
+        Raises
+        ------
+        ValueError
+            If the new shape is smaller than the array, or larger if `useInverse`.
+        """
+        move = full_frame.centered if useInverse else full_frame.corner_origin
+        return move(A, newShape)
+
+    def computeDiffimCorrection(self, kappa: Plane, svar: float, tvar: float) -> Struct:
+        """Compute the filter that whitens a difference image.
+
+        Parameters
+        ----------
+        kappa : numpy.ndarray [v, u]
+            The matching kernel.
+        svar : float
+            Mean variance of the image that was not convolved.
+        tvar : float
+            Mean variance of the image that was convolved, before that.
+
+        Returns
+        -------
+        result : Struct
+            All in Fourier space with shape `freqSpaceShape`: ``corrft``, the filter psi;
+            ``cnft``, what the image that was not convolved went through in all, psi;
+            ``crft``, the same of the convolved one, psi K.
+
+        Raises
+        ------
+        ValueError
+            If the variances are negative, or leave no noise at some k.
+
+        Notes
+        -----
+        psi = sqrt((svar + tvar K(0)^2) / (svar + tvar |K|^2)) (DMTN-021, Eq. 1).
+        """
+        return _struct(full_frame.difference_correction(kappa, svar, tvar, self.freqSpaceShape))
+
+    def computeScoreCorrection(
+        self, kappa: Plane, svar: float, tvar: float, preConvArr: Plane
+    ) -> Struct:
+        """Compute the filter that makes the optimal detection image of a likelihood image.
+
+        Parameters
+        ----------
+        kappa : numpy.ndarray [v, u]
+            The matching kernel, with which the template was convolved.
+        svar, tvar : float
+            Mean variances of science image and template before any convolution.
+        preConvArr : numpy.ndarray [v, u]
+            p, with which the science image was correlated; its sum is one.
+
+        Returns
+        -------
+        result : Struct
+            ``corrft``, ``cnft``, ``crft`` as of `computeDiffimCorrection`.
+
+        Raises
+        ------
+        ValueError
+            If the variances are negative, or leave no noise at some k.
+
+        Notes
+        -----
+        F = (svar + tvar K(0)^2) |p|^2 / (svar |p|^2 + tvar |K|^2) (DMTN-179).
+        """
+        return _struct(
+            full_frame.score_correction(kappa, svar, tvar, preConvArr, self.freqSpaceShape)
+        )
+
+    @staticmethod
+    def estimateVariancePlane(
+        vplane1: Plane, vplane2: Plane, c1ft: Spectrum, c2ft: Spectrum
+    ) -> Plane:
+        """Propagate variance planes that vary little over the reach of the filter.
+
+        Parameters
+        ----------
+        vplane1, vplane2 : numpy.ndarray [y, x]
+            Variance planes of the inputs before any convolution.
+        c1ft, c2ft : numpy.ndarray [h, w]
+            What they went through in all, in Fourier space.
+
+        Returns
+        -------
+        vplaneD : numpy.ndarray [y, x]
+            v_1 <|c_1|^2> + v_2 <|c_2|^2>, means over k.
+        """
+        return full_frame.estimated_variance(vplane1, vplane2, c1ft, c2ft)
+
+    def calculateVariancePlane(
+        self,
+        vplane1: Plane,
+        vplane2: Plane,
+        varMean1: float,
+        varMean2: float,
+        c1ft: Spectrum,
+        c2ft: Spectrum,
+    ) -> NDArray[np.float64]:
+        """Propagate variance planes in full.
+
+        Parameters
+        ----------
+        vplane1, vplane2 : numpy.ndarray [y, x]
+            Variance planes of the inputs before any convolution.
+        varMean1, varMean2 : float
+            What stands for values that are not finite, which come out as they went in.
+        c1ft, c2ft : numpy.ndarray [h, w]
+            What the inputs went through in all, in Fourier space.
+
+        Returns
+        -------
+        vplaneD : numpy.ndarray [y, x]
+            The sum of the planes, each convolved with the square of its response in image space.
+        """
+        first = full_frame.propagated_variance(vplane1, varMean1, c1ft)
+        return first + full_frame.propagated_variance(vplane2, varMean2, c2ft)
+
+    def computeCorrectedDiffimPsf(self, corrft: Spectrum, psfOld: Plane) -> NDArray[np.float64]:
+        """Compute the PSF of the whitened image.
+
+        Parameters
+        ----------
+        corrft : numpy.ndarray [h, w]
+            The filter in Fourier space.
+        psfOld : numpy.ndarray [y, x]
+            PSF of the difference image.
+
+        Returns
+        -------
+        psfNew : numpy.ndarray [y, x]
+            phi' = psi phi_D, of the shape of `psfOld` and a sum of one.
+        """
+        return full_frame.filtered_psf(psfOld, corrft)
+
+    def computeCorrectedImage(self, corrft: Spectrum, imgOld: Plane) -> NDArray[np.float64]:
+        """Compute the whitened image.
+
+        Parameters
+        ----------
+        corrft : numpy.ndarray [h, w]
+            The filter in Fourier space.
+        imgOld : numpy.ndarray [y, x]
+            The difference image. Values that are not finite count as the mean of the others, and
+            come out as they went in.
+
+        Returns
+        -------
+        imgNew : numpy.ndarray [y, x]
+            The whitened image.
+        """
+        return full_frame.filtered_image(imgOld, corrft)
+
+
+def _struct(correction: full_frame.Correction) -> Struct:
+    return Struct(corrft=correction.filter, cnft=correction.unconvolved, crft=correction.convolved)
+
+
+def _ratio(variances: NDArray[np.float64], template_matched: bool) -> float:
+    """The largest ratio of the variance of the convolved image to that of the other."""
+    science, template = variances.T
+    convolved, unconvolved = (template, science) if template_matched else (science, template)
+    with np.errstate(divide="ignore"):
+        return float(np.max(convolved / unconvolved))

@@ -1,0 +1,336 @@
+"""A difference image and what it was made of: exposures and kernels, as the core takes them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import whitediff
+from whitediff.cells import Grid
+from whitediff.decorrelate import Whitened
+from whitediff.exposure import Exposure
+from whitediff.kernel import Kernel, as_kernel, as_psf, fixed_kernel
+from whitediff.tasks.afw_psf import foreign_psf
+from whitediff.tasks.exposure_statistics import bit_mask, has_finite_pixel
+from whitediff.tasks.whitened_psf import WhitenedPsf
+
+__all__ = ["DecorrelationInputs", "as_pre_kernel"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DecorrelationInputs:
+    """Three exposures on one box, and how the third was made of the others.
+
+    Attributes
+    ----------
+    science, template, difference : Exposure
+        The inputs before any convolution, and their difference.
+    kernel : Kernel
+        The matching kernel, in the sense of true convolution.
+    template_matched : bool
+        Whether the template was convolved with it, or else the science image.
+    score : bool
+        Whether the difference is a likelihood image.
+    psf : Kernel or None
+        PSF of the difference image; of the science image for a likelihood image.
+    pre_kernel : Kernel or None
+        What the science image was correlated with, for a likelihood image.
+    scale : float or None
+        What the difference was multiplied by; None for Rubin's convention.
+    """
+
+    science: Any
+    template: Any
+    difference: Any
+    kernel: Kernel
+    template_matched: bool
+    score: bool
+    psf: Kernel | None
+    pre_kernel: Kernel | None
+    scale: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        science: Any,
+        template: Any,
+        difference: Any,
+        kernel: Any,
+        *,
+        preConvKernel: Any = None,
+        templateMatched: bool = True,
+        preConvMode: bool = False,
+    ) -> DecorrelationInputs:
+        """Check and adapt the arguments of a task.
+
+        Parameters
+        ----------
+        science, template, difference : Exposure
+            The first two may be larger than the difference.
+        kernel : Kernel, array_like [v, u] or object
+            What `whitediff.kernel.as_kernel` takes.
+        preConvKernel : object, optional
+            What `as_pre_kernel` takes. By default the PSF of the science image at its average
+            position.
+        templateMatched, preConvMode : bool, optional
+            Which image was convolved; whether the difference is a likelihood image.
+
+        Raises
+        ------
+        ValueError
+            If there is a preConvKernel outside of preConvMode, or preConvMode without
+            templateMatched or without any PSF; if the exposures do not contain the difference or
+            have no variance.
+        TypeError
+            If a kernel is not of a known kind.
+        """
+        if preConvMode and not templateMatched:
+            raise ValueError(
+                "preConvMode must come with templateMatched, got templateMatched=False"
+            )
+        if preConvKernel is not None and not preConvMode:
+            raise ValueError("preConvKernel must come with preConvMode, got preConvMode=False")
+        box = difference.getBBox()
+        unconvolved = science if templateMatched else template
+        psf_owners = [science] if preConvMode else [difference, unconvolved]
+        psf = next((psf for e in psf_owners if (psf := e.getPsf()) is not None), None)
+        if preConvMode and preConvKernel is None:
+            if psf is None:
+                raise ValueError(
+                    "preConvMode must come with a preConvKernel or a PSF of the science exposure, "
+                    "got neither"
+                )
+            preConvKernel = _average_image(psf)
+        return cls(
+            science=_cut(science, box, "scienceExposure"),
+            template=_cut(template, box, "templateExposure"),
+            difference=difference,
+            kernel=as_kernel(kernel),
+            template_matched=templateMatched,
+            score=preConvMode,
+            psf=None if psf is None else as_psf(psf),
+            pre_kernel=None if preConvKernel is None else as_pre_kernel(preConvKernel),
+        )
+
+    @property
+    def xy0(self) -> tuple[int, int]:
+        """Pixel coordinates (x, y) of pixel [0, 0]."""
+        box = self.difference.getBBox()
+        return box.getMinX(), box.getMinY()
+
+    def at(self, x: float, y: float) -> DecorrelationInputs:
+        """Fix kernels and PSF to what they are at one position.
+
+        Parameters
+        ----------
+        x, y : float
+            The position in pixel coordinates.
+        """
+        kernels = {
+            name: None if kernel is None else _fixed(kernel, x, y)
+            for name, kernel in (
+                ("kernel", self.kernel),
+                ("psf", self.psf),
+                ("pre_kernel", self.pre_kernel),
+            )
+        }
+        return replace(self, **kernels)  # type: ignore[arg-type]
+
+    def with_scale_of(self, box: Any) -> DecorrelationInputs:
+        """Set the scale to that of a larger frame, which these inputs are a part of.
+
+        Parameters
+        ----------
+        box : Box2I
+            The box of the frame: `whitediff.decorrelate` divides by the kernel's sum in its middle.
+        """
+        if self.template_matched:
+            return self
+        x, y = (box.getMinX() + box.getMaxX()) / 2, (box.getMinY() + box.getMaxY()) / 2
+        return replace(self, scale=1 / float(_image_at(self.kernel, x, y).sum()))
+
+    def array_boxes(self, boxes: Sequence[Any]) -> NDArray[np.int32]:
+        """Give boxes as the core takes them.
+
+        Parameters
+        ----------
+        boxes : sequence of Box2I
+            Boxes in pixel coordinates.
+
+        Returns
+        -------
+        boxes : numpy.ndarray [n, 4]
+            ``x0, y0, x1, y1``, half-open, counted from pixel [0, 0].
+        """
+        limits = [(b.getMinX(), b.getMinY(), b.getMaxX() + 1, b.getMaxY() + 1) for b in boxes]
+        return np.array(limits, dtype=np.int32) - np.array(self.xy0 + self.xy0, dtype=np.int32)
+
+    def have_pixels(self) -> bool:
+        """Say whether there are finite pixels in both the science image and the template."""
+        return has_finite_pixel(self.science) and has_finite_pixel(self.template)
+
+    def have_psf(self) -> bool:
+        """Say whether the PSF of the whitened image can be known."""
+        return self.psf is not None or self.score
+
+    def whiten(
+        self,
+        *,
+        spatially_varying: bool,
+        full_variance: bool,
+        ignored_planes: Iterable[str],
+        grid: Grid | None = None,
+        mean_variances: tuple[float | None, float | None] = (None, None),
+        n_threads: int = 0,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Whitened:
+        """Whiten the difference: `whitediff.decorrelate` with exposures.
+
+        Parameters
+        ----------
+        spatially_varying : bool
+            Whether there is a filter for each cell, or else one.
+        full_variance : bool
+            Whether variance planes are propagated in full.
+        ignored_planes : iterable of str
+            Mask planes whose pixels statistics leave out.
+        grid, mean_variances, n_threads, progress
+            As for `whitediff.decorrelate`.
+
+        Returns
+        -------
+        whitened : Whitened
+            The result, as arrays.
+        """
+        masks, ignore_mask = self._masks(list(ignored_planes))
+        return whitediff.decorrelate(
+            self.difference.image.array,
+            self.science.variance.array,
+            self.template.variance.array,
+            self.kernel,
+            convolved="template" if self.template_matched else "science",
+            mode="score" if self.score else "difference",
+            spatially_varying=spatially_varying,
+            variance="full" if full_variance else "estimate",
+            scale=self.scale,
+            **masks,
+            ignore_mask=ignore_mask,
+            mean_variances=mean_variances,
+            psf=self.psf,
+            pre_kernel=self.pre_kernel,
+            xy0=self.xy0,
+            grid=grid,
+            n_threads=n_threads,
+            progress=progress,
+        )
+
+    def _masks(self, planes: list[str]) -> tuple[dict[str, NDArray[Any]], int]:
+        """Give the mask arrays, by the names that the core has for them, and the ignored bits."""
+        masks = {
+            "mask": self.difference.mask,
+            "science_mask": self.science.mask,
+            "template_mask": self.template.mask,
+        }
+        bits = {name: bit_mask(mask, planes) for name, mask in masks.items()}
+        if len(set(bits.values())) == 1:
+            return {name: mask.array for name, mask in masks.items()}, bits["mask"]
+        return {name: (mask.array & bits[name]) != 0 for name, mask in masks.items()}, 0
+
+    def exposure_of(self, whitened: Whitened) -> Any:
+        """Make an exposure of a whitened image, with the mask and the rest of the difference.
+
+        Parameters
+        ----------
+        whitened : Whitened
+            The result of `whiten`.
+
+        Returns
+        -------
+        exposure : Exposure
+            A new exposure, of the type of the difference, with the PSF of the whitened image; with
+            none where it cannot hold that.
+        """
+        psf = WhitenedPsf(whitened, self.xy0) if self.have_psf() else None
+        if isinstance(self.difference, Exposure):
+            return Exposure(
+                image=whitened.image,
+                mask=self.difference.mask.clone(),
+                variance=whitened.variance,
+                psf=psf,
+                wcs=self.difference.getWcs(),
+                xy0=self.difference.getXY0(),
+                metadata=copy.deepcopy(self.difference.getMetadata()),
+            )
+        exposure = self.difference.clone()
+        exposure.image.array[...] = whitened.image
+        exposure.variance.array[...] = whitened.variance
+        try:
+            exposure.setPsf(None if psf is None else foreign_psf(psf, exposure))
+        except TypeError:
+            exposure.setPsf(None)
+        return exposure
+
+
+class _Correlated(Kernel):
+    """A kernel turned by 180 degrees: correlation in place of convolution."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        (height, width), (y, x) = kernel.shape, kernel.center
+        super().__init__(shape=kernel.shape, center=(height - 1 - y, width - 1 - x))
+        self._kernel = kernel
+
+    def evaluate(self, x: Array, y: Array) -> Array:
+        return self._kernel.evaluate(x, y)[:, ::-1, ::-1]
+
+
+def as_pre_kernel(kernel: Any) -> Kernel:
+    """Give a kernel for what a science image was correlated with, scaled to a sum of one.
+
+    Parameters
+    ----------
+    kernel : Kernel, array_like [v, u], PSF or object
+        What `whitediff.kernel.as_psf` takes; or an object with ``getDimensions()`` and
+        ``computeImage(image, doNormalize, x, y)`` (an lsst.afw kernel), whose image is taken as
+        it is, since it acts by correlation.
+
+    Returns
+    -------
+    kernel : Kernel
+        The kernel, true convolution with which would turn it round once more.
+    """
+    if hasattr(kernel, "computeImage") and hasattr(kernel, "getDimensions"):
+        return as_psf(_Correlated(as_kernel(kernel)))
+    return as_psf(kernel)
+
+
+def _average_image(psf: Any) -> Array:
+    position = psf.getAveragePosition()
+    return np.asarray(psf.computeKernelImage(position).array, dtype=np.float64)
+
+
+def _image_at(kernel: Kernel, x: float, y: float) -> Array:
+    image: Array = kernel.evaluate(np.array([x], dtype=float), np.array([y], dtype=float))[0]
+    return image
+
+
+def _fixed(kernel: Kernel, x: float, y: float) -> Kernel:
+    return fixed_kernel(_image_at(kernel, x, y), center=kernel.center)
+
+
+def _cut(exposure: Any, box: Any, name: str) -> Any:
+    """Give the part of an exposure in a box, sharing its pixels."""
+    if exposure.variance is None:
+        raise ValueError(f"{name} must have a variance plane, got one without")
+    own = exposure.getBBox()
+    if own == box:
+        return exposure
+    if not own.contains(box):
+        raise ValueError(f"{name} must contain the box of the difference, {box}, got {own}")
+    return exposure.Factory(exposure, box)

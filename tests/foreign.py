@@ -1,0 +1,174 @@
+"""Exposures, kernels and PSFs of another package: what lsst.afw has, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Point:
+    x: float
+    y: float
+
+    def getX(self) -> float:
+        return self.x
+
+    def getY(self) -> float:
+        return self.y
+
+
+@dataclass(frozen=True)
+class Extent:
+    x: int
+    y: int
+
+    def __iter__(self) -> Any:
+        return iter((self.x, self.y))
+
+
+@dataclass(frozen=True)
+class Box:
+    corner: Point
+    size: Extent
+
+    def getMin(self) -> Point:
+        return self.corner
+
+    def getDimensions(self) -> Extent:
+        return self.size
+
+    def getMinX(self) -> int:
+        return int(self.corner.x)
+
+    def getMinY(self) -> int:
+        return int(self.corner.y)
+
+    def getMaxX(self) -> int:
+        return self.getMinX() + self.size.x - 1
+
+    def getMaxY(self) -> int:
+        return self.getMinY() + self.size.y - 1
+
+    def getWidth(self) -> int:
+        return self.size.x
+
+    def getHeight(self) -> int:
+        return self.size.y
+
+    def contains(self, other: Box) -> bool:
+        if type(other) is not Box:
+            raise TypeError(f"expected a foreign box, got {type(other).__name__}")
+        return (
+            self.getMinX() <= other.getMinX() <= other.getMaxX() <= self.getMaxX()
+            and self.getMinY() <= other.getMinY() <= other.getMaxY() <= self.getMaxY()
+        )
+
+
+class Plane:
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+
+class Mask(Plane):
+    """A mask whose bits are not in the usual order."""
+
+    planes = {"DETECTED": 0, "BAD": 1, "SAT": 2}
+
+    def getMaskPlaneDict(self) -> dict[str, int]:
+        return dict(self.planes)
+
+    def getPlaneBitMask(self, names: list[str]) -> int:
+        return sum(1 << self.planes[name] for name in names)
+
+    def addMaskPlane(self, name: str) -> int:
+        return self.planes.setdefault(name, len(self.planes))
+
+
+class Exposure:
+    """An exposure that is cut and cloned by its own class, with its own boxes."""
+
+    def __init__(self, source: Any, box: Box | None = None) -> None:
+        if isinstance(source, Exposure):
+            assert box is not None and source.getBBox().contains(box)
+            x, y = box.getMinX() - source.box.getMinX(), box.getMinY() - source.box.getMinY()
+            part = slice(y, y + box.getHeight()), slice(x, x + box.getWidth())
+            self._fill(source, box, lambda array: array[part])
+        else:
+            own = source.getBBox()
+            box = Box(Point(own.getMinX(), own.getMinY()), Extent(own.getWidth(), own.getHeight()))
+            self._fill(source, box, lambda array: array)
+
+    @property
+    def Factory(self) -> type[Exposure]:
+        return type(self)
+
+    def _fill(self, source: Any, box: Box, change: Any) -> None:
+        self.box = box
+        self.image = Plane(change(source.image.array))
+        self.mask = Mask(change(source.mask.array))
+        self.variance = Plane(change(source.variance.array))
+        self.psf = source.getPsf()
+
+    def getBBox(self) -> Box:
+        return self.box
+
+    def getPsf(self) -> Any:
+        return self.psf
+
+    def setPsf(self, psf: Any) -> None:
+        self.psf = psf
+
+    def getWcs(self) -> Any:
+        return "a WCS"
+
+    def clone(self) -> Exposure:
+        new = type(self)(self, self.box)
+        new._fill(self, self.box, np.copy)
+        return new
+
+
+class CorrelationKernel:
+    """A kernel as lsst.afw has it: its image is that of a correlation."""
+
+    def __init__(self, image: Any) -> None:
+        self._image = np.asarray(image, dtype=float)
+
+    def getDimensions(self) -> Extent:
+        height, width = self._image.shape
+        return Extent(width, height)
+
+    def getCtr(self) -> Extent:
+        height, width = self._image.shape
+        return Extent((width - 1) // 2, (height - 1) // 2)
+
+    def computeImage(self, image: Any, doNormalize: bool, x: float = 0.0, y: float = 0.0) -> float:
+        total = float(self._image.sum())
+        image.array[...] = self._image / total if doNormalize else self._image
+        return total
+
+
+class InvalidParameterError(RuntimeError):
+    """What a PSF raises where it is not known."""
+
+
+class PatchyPsf:
+    """A PSF that widens along x, and is not known beyond `x_max`."""
+
+    def __init__(self, images: Any, x_max: float = np.inf, middle: Any = Point(40.0, 30.0)) -> None:
+        self._narrow, self._wide = images
+        self._x_max, self._middle = x_max, middle
+        self.positions: list[tuple[float, float]] = []
+
+    def getAveragePosition(self) -> Any:
+        return self._middle
+
+    def computeKernelImage(self, position: Any) -> Plane:
+        x = float(position.getX())
+        if x > self._x_max:
+            raise InvalidParameterError("no PSF here")
+        self.positions.append((x, float(position.getY())))
+        share = x / 200
+        return Plane((1 - share) * self._narrow + share * self._wide)
