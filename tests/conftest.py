@@ -14,7 +14,7 @@ DATA = Path(os.environ.get("WHITEDIFF_DATA", Path(__file__).parents[1] / "../sha
 
 @pytest.fixture(scope="session")
 def data_path() -> Callable[[str], Path]:
-    """Gives the path of a file or folder of the real data, and skips the test where it is absent."""
+    """Gives the path of real data, a file or a folder; the test skips where it is absent."""
 
     def path_of(name: str) -> Path:
         path = DATA / name

@@ -1,12 +1,13 @@
-"""White noise through spatially varying kernels, exactly, and how white something is."""
+"""White noise through spatially varying kernels."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from whitediff import Kernel, Polynomial2D, SpatialKernel
+from whitediff import Polynomial2D, SpatialKernel
+from whitediff.simulate import convolve
 
-# Convolution kernels reach this far: less than 1e-9 of a Gaussian of 2.4 pixels lies beyond.
+# Kernels reach this far: less than 1e-8 of a Gaussian of 2.4 pixels lies beyond.
 RADIUS = 15
 
 
@@ -27,26 +28,24 @@ def linear_kernel(shape, kernel_sum=1.0, sigmas=(1.2, 2.4)):
     )
 
 
-def white(shape, variance, rng):
-    """White noise in a frame that is larger by RADIUS pixels on every side."""
-    return rng.normal(scale=np.sqrt(variance), size=[size + 2 * RADIUS for size in shape])
+def white(shape, variance, rng, margin=RADIUS):
+    """White noise in a frame that is larger than the shape by a margin on every side."""
+    return rng.normal(scale=np.sqrt(variance), size=[size + 2 * margin for size in shape])
 
 
-def inner(image, radius=RADIUS):
-    return image[radius:-radius, radius:-radius]
+def inner(image, margin=RADIUS):
+    return image[margin:-margin, margin:-margin]
 
 
-def convolved(image, kernel):
-    """The inner part of a white frame, convolved with a kernel evaluated at every output pixel."""
-    height, width = (size - 2 * RADIUS for size in image.shape)
-    y, x = np.mgrid[:height, :width].astype(float)
-    # The frame is large enough for the wrap-around of a transform to stay out of the inner part.
-    spectrum = np.fft.rfft2(image)
-    total = np.zeros((height, width))
-    for basis, function in zip(kernel.basis, kernel.functions, strict=True):
-        frame = np.zeros(image.shape)
-        frame[: basis.shape[0], : basis.shape[1]] = basis
-        frame = np.roll(frame, (-kernel.center[0], -kernel.center[1]), (0, 1))
-        part = np.fft.irfft2(np.fft.rfft2(frame) * spectrum, s=image.shape)
-        total += function(x, y) * inner(part)
-    return total
+def matched(image, kernel):
+    """An image with a margin of RADIUS, convolved and without the margin: right to the edges."""
+    return inner(convolve(image, kernel, xy0=(-RADIUS, -RADIUS)))
+
+
+def difference(shape, kernel, variances, rng, convolved="template", scale=1.0):
+    """White noise S - K*T, or (K*S - T) times a scale."""
+    v_science, v_template = variances
+    science, template = white(shape, v_science, rng), white(shape, v_template, rng)
+    if convolved == "template":
+        return inner(science) - matched(template, kernel)
+    return scale * (matched(science, kernel) - inner(template))

@@ -84,9 +84,11 @@ class Cache {
 
   std::shared_ptr<const Transform> get(Key key) {
     const std::lock_guard lock(mutex_);
-    auto& entry = entries_[key];
-    if (!entry) entry = std::make_shared<const Transform>(key, Planning::estimate);
-    return entry;
+    const auto found = entries_.find(key);
+    if (found != entries_.end()) return found->second;
+    auto made = std::make_shared<const Transform>(key, Planning::estimate);
+    entries_.emplace(key, made);
+    return made;
   }
 
   void clear() {

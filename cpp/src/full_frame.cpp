@@ -66,6 +66,8 @@ Image<double> inverse(Half spectrum, const Transform& transform) {
 
 FullFrameFilter full_frame_filter(const LocalNoise& noise, Mode mode, Shape grid) {
   require(!noise.sources.empty(), "noise: expected at least one source, got none");
+  require(grid.height >= 1 && grid.width >= 1,
+          "grid: expected at least (1, 1), got " + to_string(grid));
   require(mode == Mode::difference || !noise.psf.empty(),
           "mode score: expected the PSF of the image, got none");
   const auto transform = Transform::get(grid);

@@ -84,9 +84,9 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
     power_at_zero_ += power;
     bound += largest;
   }
-  if (!(power_at_zero_ > 0.0)) {
+  if (!(power_at_zero_ > 0.0 && std::isfinite(bound))) {
     throw std::invalid_argument(
-        "noise: expected a positive total variance at k = 0 (a source of positive variance whose "
+        "noise: expected a finite, positive total variance at k = 0 (a source of positive variance whose "
         "kernels do not sum to zero), got " +
         std::to_string(power_at_zero_));
   }

@@ -98,7 +98,7 @@ TEST_CASE_TEMPLATE("columns may be taken apart and put back later", T, float, do
 TEST_CASE_TEMPLATE("transposed, interleaved and separated numbers are the same ones", T, float,
                    double) {
   using Complex = std::complex<T>;
-  constexpr int rows = 12, columns = 8, in_pitch = 11, out_pitch = 13, size = 37;
+  constexpr int rows = 12, columns = 8, in_pitch = 12, out_pitch = 16, size = 37;
   fft::Buffer<Complex> in(rows * in_pitch), out(columns * out_pitch, Complex(-1));
   for (std::size_t n = 0; n < in.size(); ++n) in[n] = {T(n), T(2 * n + 1)};
   transpose(in.data(), in_pitch, rows, columns, out.data(), out_pitch);

@@ -81,7 +81,8 @@ def whiteness_figure(
         raise ValueError("expected at least one picture, got none")
     n_rows = len(pictures)
     figure = Figure(figsize=(12.5, 3.6 * n_rows), layout="constrained")
-    rows, side = figure.subfigures(1, 2, width_ratios=(8, 5))
+    columns = figure.subfigures(1, 2, width_ratios=(8, 5), squeeze=False)
+    rows, side = columns[0]
     noises = [_whiteness(picture) for picture in pictures]
     grid = rows.subplots(n_rows, 2, squeeze=False)
     correlations = [_shown_autocorrelation(noise) for noise in noises]
@@ -119,9 +120,9 @@ def _show_cutout(axes: Axes, picture: Picture, noise: Whiteness, unit: str) -> N
         extent=(columns.start - 0.5, columns.stop - 0.5, rows.start - 0.5, rows.stop - 0.5),
     )
     axes.set(
-        title=f"{picture.title}, σ = {sigma:.4g} {unit}", xlabel="x (pixel)", ylabel="y (pixel)"
+        title=f"{picture.title}\nσ = {sigma:.4g} {unit}", xlabel="x (pixel)", ylabel="y (pixel)"
     )
-    axes.figure.colorbar(shown, ax=axes, label="pixel value (σ)", shrink=0.8)
+    axes.figure.colorbar(shown, ax=axes, label="pixel value (σ)", shrink=0.7)
 
 
 def _middle(size: int) -> slice:
@@ -151,13 +152,13 @@ def _show_autocorrelation(axes: Axes, correlation: NDArray[np.float64], limit: f
     )
     axes.set_facecolor("0.5")
     axes.set(title="autocorrelation", xlabel="lag in x (pixel)", ylabel="lag in y (pixel)")
-    _count_in_pixels(axes)
-    axes.figure.colorbar(shown, ax=axes, label="correlation coefficient", shrink=0.8)
+    _count_in_pixels(axes, 5)
+    axes.figure.colorbar(shown, ax=axes, label="correlation coefficient", shrink=0.7)
 
 
-def _count_in_pixels(axes: Axes) -> None:
+def _count_in_pixels(axes: Axes, n_intervals: int) -> None:
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.set_major_locator(MaxNLocator(n_intervals, integer=True))
 
 
 def _show_power(
@@ -191,7 +192,7 @@ def _show_filters(figure: Any, whitened: Whitened) -> None:
         shown = _show_filter(axes, whitened.filters[index])
         axes.set_title(f"({x:.0f}, {y:.0f})", fontsize="small", pad=2)
         axes.tick_params(labelsize="x-small")
-        _count_in_pixels(axes)
+        _count_in_pixels(axes, 3)
     figure.supxlabel("offset in x (pixel)", fontsize="small")
     figure.supylabel("offset in y (pixel)", fontsize="small")
     bar = figure.colorbar(shown, ax=grid, label="filter (logarithmic)")

@@ -54,10 +54,12 @@ class Whiteness:
 
     @property
     def max_lag(self) -> int:
+        """Largest shift in pixels."""
         return len(self.autocorrelation) // 2
 
     @property
     def n_pixels(self) -> int:
+        """Number of pixels used."""
         return int(self.n_pairs[self.max_lag, self.max_lag])
 
     @property
@@ -150,8 +152,8 @@ def whiteness(
 ) -> Whiteness:
     """Measure how white the noise of an image is.
 
-    Pixels more than 4.5 sigma from the median, in the image or in the image smoothed to the size of a
-    star, are taken for sources and left out with their surroundings. Of the rest, pixels within 4
+    Pixels more than 4.5 sigma from the median, in the image or in the image smoothed to the size of
+    a star, are taken for sources and left out with their surroundings. Of the rest, pixels within 4
     sigma are used, and the variance is corrected for what a normal distribution loses there.
 
     Parameters
@@ -187,7 +189,7 @@ def whiteness(
     plane = 1.0 if variance is None else as_variance(variance, pixels, "variance")
     with np.errstate(invalid="ignore", divide="ignore"):
         noise: FloatImage = np.divide(pixels, np.sqrt(plane), dtype=pixels.dtype)
-    usable = np.isfinite(noise)
+    usable = np.isfinite(noise) & np.isfinite(plane)
     bits = masks["mask"]
     if bits is not None:
         usable &= (bits & ignore) == 0

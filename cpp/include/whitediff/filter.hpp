@@ -22,7 +22,7 @@ struct FilterOptions {
   /// below 1e-4 of the signal.
   double power_floor = 1e-10;
   /// The error, in units of the noise, at which the tail of a filter may be cut off.
-  double tolerance = 1e-5;
+  double tolerance = 5e-6;
 
   /// The defaults for mode score: these filters are bounded where the noise has no power, but ring
   /// there, and reach 5e-5 within some 60 pixels.

@@ -1,6 +1,7 @@
 """The command ``whitediff``."""
 
 import sys
+from io import TextIOWrapper
 
 __all__ = ["main"]
 
@@ -10,6 +11,10 @@ _EXTRAS = {"click": "cli", "rich": "cli", "astropy": "cli", "matplotlib": "plot"
 
 def main() -> None:
     """Run the command with the arguments of the process, and leave with its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Names of files may hold what the terminal cannot show.
+            stream.reconfigure(errors="backslashreplace")
     try:
         from .app import run
 

@@ -10,7 +10,7 @@ import click
 from .. import __version__
 from .check import check
 from .decorrelate import decorrelate
-from .failure import Failure, reason
+from .errors import WriteError, reason
 from .simulate import simulate
 
 __all__ = ["app", "run"]
@@ -18,13 +18,19 @@ __all__ = ["app", "run"]
 _FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def app() -> None:
+@click.pass_context
+def app(context: click.Context) -> None:
     """White noise, right variance and right PSF for astronomical difference images.
 
     Exit status: 0 if all went well, 2 for bad input, 1 for any other failure.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for command in (decorrelate, check, simulate):
@@ -47,10 +53,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         app.main(list(arguments), prog_name="whitediff", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted, nothing was written", _INTERRUPTED)
+        return _complain("interrupted", _INTERRUPTED)
     except click.ClickException as error:
         return _complain(error.format_message(), _BAD_INPUT)
-    except Failure as error:
+    except WriteError as error:
         return _complain(str(error), _FAILED)
     except ModuleNotFoundError:
         raise

@@ -1,4 +1,104 @@
 """The command ``whitediff check``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+from .figure import check_figure, unit_of, write_figure
+from .files import INPUT, OUTPUT, check_outputs
+from .masks import check_planes, ignore_plane_option, left_out
+
+if TYPE_CHECKING:
+    from ..exposure import Exposure
+
+# Departures from white noise by more than this many sampling errors are marked.
+_MARKED = 5.0
+
+
 @click.command()
-def check(): pass
+@click.argument("files", metavar="FILE...", type=INPUT, nargs=-1, required=True)
+@ignore_plane_option
+@click.option("--overwrite", is_flag=True, help="Replace a figure that exists.")
+@click.option("--plot", type=OUTPUT, help="Figure to write (png, pdf, svg).")
+def check(
+    files: tuple[Path, ...], ignore_planes: tuple[str, ...], overwrite: bool, plot: Path | None
+) -> None:
+    """Print how white the noise of images is.
+
+    Shown are the pixel variance against the variance plane, and the autocorrelation in x and y,
+    each with its sampling error. Sources and masked pixels are left out.
+    """
+    if plot is not None:
+        check_outputs([plot], files, overwrite=overwrite)
+        check_figure(plot)
+
+    from ..io import read_exposure
+
+    exposures = [read_exposure(path) for path in files]
+    planes = check_planes(ignore_planes, exposures)
+    columns = [
+        _column(path, exposure, planes) for path, exposure in zip(files, exposures, strict=True)
+    ]
+    _print_table(files, columns)
+    if plot is not None:
+        titles = [path.name for path in files]
+        write_figure(plot, list(zip(titles, exposures, strict=True)), planes, overwrite=overwrite)
+
+
+def _column(path: Path, exposure: Exposure, planes: Sequence[str]) -> dict[str, str]:
+    """What the table says of one image."""
+    from ..whiteness import whiteness
+
+    image, mask = exposure.image.array, left_out(exposure, planes)
+    try:
+        noise = whiteness(image, mask=mask)
+        variance = _number(noise.variance, noise.variance_error)
+        rows = {
+            "pixel variance": f"{variance} {unit_of(exposure)}²",
+            "over variance plane": "no variance plane",
+        }
+        if exposure.variance is not None:
+            noise = whiteness(image, exposure.variance.array, mask=mask)
+            rows["over variance plane"] = _marked(noise.variance, noise.variance_error, white=1.0)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    for lag in range(1, noise.max_lag + 1):
+        value, sampling_error = noise.in_x[lag - 1], noise.error_in_x[lag - 1]
+        rows[f"correlation, x lag {lag}"] = _marked(value, sampling_error, white=0.0)
+    for lag in range(1, noise.max_lag + 1):
+        value, sampling_error = noise.in_y[lag - 1], noise.error_in_y[lag - 1]
+        rows[f"correlation, y lag {lag}"] = _marked(value, sampling_error, white=0.0)
+    rows["pixels used"] = f"{noise.n_pixels / image.size:.1%}"
+    return rows
+
+
+def _marked(value: float, error: float, *, white: float) -> str:
+    """A number, with a mark if white noise would hardly give it."""
+    return _number(value, error) + (" *" if abs(value - white) > _MARKED * error else "  ")
+
+
+def _number(value: float, error: float) -> str:
+    """A number with two digits of its sampling error."""
+    digits = max(0, 1 - math.floor(math.log10(error))) if 0 < error < math.inf else 4
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _print_table(files: Sequence[Path], columns: Sequence[dict[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title="Noise between the sources",
+        caption=f"* more than {_MARKED:g} sampling errors from white noise",
+    )
+    table.add_column()
+    for path in files:
+        table.add_column(str(path), justify="right", overflow="fold")
+    for label in columns[0]:
+        table.add_row(label, *(column[label] for column in columns))
+    Console(markup=False, highlight=False).print(table)

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .failure import writing
+from .errors import writing
 from .figure import check_figure, write_figure
-from .files import INPUT, OUTPUT, check_outputs
+from .files import INPUT, OUTPUT, check_outputs, variance_value
 from .masks import check_planes, ignore_plane_option, left_out
 from .progress import progress_bar
 
 if TYPE_CHECKING:
     from .. import Whitened
     from ..exposure import Exposure
-    from .noise import InputNoise
     from .subtraction import Subtraction
 
 
@@ -61,11 +60,17 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--science-variance",
+    callback=variance_value,
     metavar="NUMBER|FILE",
     help="Variance of the raw science pixels, in squared image units.  [default: the variance "
     "plane of the image, or else measured in its sky]",
 )
-@click.option("--template-variance", metavar="NUMBER|FILE", help="The same of the template.")
+@click.option(
+    "--template-variance",
+    callback=variance_value,
+    metavar="NUMBER|FILE",
+    help="The same of the template.",
+)
 @click.option(
     "--psf",
     type=INPUT,
@@ -93,8 +98,8 @@ def decorrelate(
     mode: Literal["difference", "score"],
     constant: bool,
     variance: Literal["estimate", "full"],
-    science_variance: str | None,
-    template_variance: str | None,
+    science_variance: float | Path | None,
+    template_variance: float | Path | None,
     psf: Path | None,
     ignore_planes: tuple[str, ...],
     threads: int,
@@ -108,8 +113,9 @@ def decorrelate(
     how it was made.
     """
     files = {"science": science, "template": template, "difference": difference, "kernel": kernel}
+    others = [path for path in (science_variance, template_variance, psf) if isinstance(path, Path)]
     outputs = [output] if plot is None else [output, plot]
-    check_outputs(outputs, files.values(), overwrite=overwrite)
+    check_outputs(outputs, [*files.values(), *others], overwrite=overwrite)
 
     import whitediff
 
@@ -153,12 +159,16 @@ def decorrelate(
     if plot is not None:
         write_figure(
             plot,
-            {"before": subtraction.difference, "after": whitened},
+            [("before", subtraction.difference), ("after", whitened)],
             planes,
             overwrite=overwrite,
             whitened=result,
         )
-    _report(output, result, noise)
+    for name, keyword in (("science", "WDSVAR"), ("template", "WDTVAR")):
+        click.echo(f"{name} variance {header[keyword]:.6g}: {noise[name].description}")
+    click.echo(
+        f"{output}: whitened in {len(result.cells)} cells with a border of {result.border} pixels"
+    )
 
 
 def _psf(path: Path | None, subtraction: Subtraction, mode: str) -> Any:
@@ -197,13 +207,4 @@ def _exposure(difference: Exposure, result: Whitened, header: Any) -> Exposure:
         wcs=difference.wcs,
         xy0=(x0, y0),
         metadata=header,
-    )
-
-
-def _report(output: Path, result: Whitened, noise: dict[str, InputNoise]) -> None:
-    variances = result.cells.variances.mean(axis=0)
-    for (name, source), variance in zip(noise.items(), variances, strict=True):
-        click.echo(f"{name} variance {variance:.6g}: {source.origin}")
-    click.echo(
-        f"{output}: whitened in {len(result.cells)} cells with a border of {result.border} pixels"
     )

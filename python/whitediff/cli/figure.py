@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .failure import writing
+from .errors import writing
 from .masks import left_out
 
 if TYPE_CHECKING:
     from .. import Whitened
     from ..exposure import Exposure
 
-__all__ = ["check_figure", "write_figure"]
+__all__ = ["check_figure", "unit_of", "write_figure"]
 
 _FORMATS = ("png", "pdf", "svg")
-_DOTS_PER_INCH = 110
+_DOTS_PER_INCH = 100
 
 
 def check_figure(path: Path) -> None:
@@ -26,19 +26,19 @@ def check_figure(path: Path) -> None:
 
     Raises
     ------
-    click.BadParameter
+    click.UsageError
         If its name does not end with a known format.
     ModuleNotFoundError
         If matplotlib is missing.
     """
     if _format(path) not in _FORMATS:
-        raise click.BadParameter(f"expected a figure named *.{', *.'.join(_FORMATS)}, got '{path}'")
+        raise click.UsageError(f"expected a figure named *.{', *.'.join(_FORMATS)}, got '{path}'")
     from .. import report  # noqa: F401
 
 
 def write_figure(
     path: Path,
-    exposures: Mapping[str, Exposure],
+    exposures: Sequence[tuple[str, Exposure]],
     planes: Sequence[str],
     *,
     overwrite: bool,
@@ -50,8 +50,8 @@ def write_figure(
     ----------
     path : Path
         Name of the file.
-    exposures : mapping of str to Exposure
-        What to show, by title.
+    exposures : sequence of (str, Exposure)
+        Titles, and what to show.
     planes : sequence of str
         Mask planes that statistics leave out.
     overwrite : bool
@@ -61,7 +61,7 @@ def write_figure(
 
     Raises
     ------
-    Failure
+    WriteError
         If the file cannot be written.
     """
     from ..io import replace_file
@@ -69,12 +69,17 @@ def write_figure(
 
     pictures = [
         Picture(title, exposure.image.array, _variance(exposure), left_out(exposure, planes))
-        for title, exposure in exposures.items()
+        for title, exposure in exposures
     ]
-    units = {str(exposure.metadata.get("BUNIT", "adu")) for exposure in exposures.values()}
+    units = {unit_of(exposure) for _, exposure in exposures}
     figure = whiteness_figure(pictures, unit=" / ".join(sorted(units)), whitened=whitened)
     with writing(path), replace_file(path, overwrite=overwrite) as file:
         figure.savefig(file, format=_format(path), dpi=_DOTS_PER_INCH)
+
+
+def unit_of(exposure: Exposure) -> str:
+    """Unit of the pixels."""
+    return str(exposure.metadata.get("BUNIT") or "adu")
 
 
 def _format(path: Path) -> str:

@@ -1,16 +1,40 @@
-"""Names of files on the command line."""
+"""Values of options: names of files, variances."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-__all__ = ["INPUT", "OUTPUT", "check_outputs"]
+__all__ = ["INPUT", "OUTPUT", "check_outputs", "variance_value"]
 
 INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
+
+
+def variance_value(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | Path | None:
+    """A variance as it was given: a number, or a file; the callback of an option.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is neither, or a number that no variance can have.
+    """
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        if Path(value).is_file():
+            return Path(value)
+        raise click.BadParameter(f"expected a number or a FITS file, got '{value}'.") from None
+    if not (math.isfinite(number) and number >= 0):
+        raise click.BadParameter(f"expected a finite number >= 0, got {value}.")
+    return number
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:
@@ -18,16 +42,16 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
 
     Raises
     ------
-    click.BadParameter
+    click.UsageError
         If the directory of an output does not exist; if the output is an input, or is named
         twice; if it exists and is not to be overwritten.
     """
     taken = {path.resolve() for path in inputs}
     for path in outputs:
         if not path.parent.is_dir():
-            raise click.BadParameter(f"directory '{path.parent}' of '{path}' does not exist")
+            raise click.UsageError(f"directory '{path.parent}' of '{path}' does not exist")
         if path.resolve() in taken:
-            raise click.BadParameter(f"'{path}' would be written over another file of this run")
+            raise click.UsageError(f"'{path}' would be written over another file of this run")
         if path.exists() and not overwrite:
-            raise click.BadParameter(f"'{path}' exists: give --overwrite to replace it")
+            raise click.UsageError(f"'{path}' exists: give --overwrite to replace it")
         taken.add(path.resolve())

@@ -44,20 +44,21 @@ def whitened_header(
     # Pixels without a value are NaN in the result.
     header.remove("MASKVAL", ignore_missing=True)
     science, template = np.nanmean(result.cells.variances, axis=0)
-    cards = {
+    cards: dict[str, Any] = {
         "WDVERSN": (__version__, "version of whitediff"),
-        "WDSCI": (_text(files["science"]), "science image"),
-        "WDTEMPL": (_text(files["template"]), "template image"),
-        "WDDIFF": (_text(files["difference"]), "difference image"),
-        "WDKERN": (_text(files["kernel"]), "matching kernel"),
+        # Names of files may leave no room for a comment.
+        "WDSCI": _text(files["science"]),
+        "WDTEMPL": _text(files["template"]),
+        "WDDIFF": _text(files["difference"]),
+        "WDKERN": _text(files["kernel"]),
         "WDCONV": (subtraction.convolved, "image that was convolved"),
         "WDMODE": (mode, "white difference, or score (detection) image"),
         "WDVARY": (len(result.cells.centers) > 1, "filter varies over the frame"),
         "WDVAR": (propagation, "propagation of the variance plane"),
         "WDSVAR": (float(science), "mean variance of raw science pixels"),
         "WDTVAR": (float(template), "mean variance of raw template pixels"),
-        "WDSNOISE": (_text(noise["science"].origin), "source of WDSVAR"),
-        "WDTNOISE": (_text(noise["template"].origin), "source of WDTVAR"),
+        "WDSNOISE": (noise["science"].origin, "origin: number, file, plane or sky"),
+        "WDTNOISE": (noise["template"].origin, "origin: number, file, plane or sky"),
         "WDCELLS": (len(result.cells), "number of cells"),
         "WDBORDER": (result.border, "[pixel] read beyond each cell"),
         "WDCLIP": (result.clipped_modes, "Fourier modes at the power floor"),
@@ -69,7 +70,7 @@ def whitened_header(
         header[keyword] = card
     header.add_history(f"Noise whitened by whitediff {__version__}, keywords WD...")
     for name, source in noise.items():
-        header.add_history(_text(f"Variance of the {name} image: {source.origin}"))
+        header.add_history(_text(f"Variance of the {name} image: {source.description}"))
     if not subtraction.convolved_is_known:
         header.add_history("No file says which image was convolved: the template, by assumption")
     return header

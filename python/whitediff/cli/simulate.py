@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .failure import writing
+from .errors import writing
 from .files import check_outputs
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
     template, and has transients. truth.ecsv lists all sources.
     """
     if not directory.parent.is_dir():
-        raise click.BadParameter(f"directory '{directory.parent}' does not exist")
+        raise click.UsageError(f"directory '{directory.parent}' does not exist")
     outputs = [directory / name for name in _FILES]
     if directory.exists():
         check_outputs(outputs, (), overwrite=overwrite)
@@ -102,11 +103,7 @@ def _cell_psf(psf: Kernel, shape: tuple[int, int]) -> CellPsf:
 
     y_edges, x_edges = (np.linspace(0, size, _PSF_GRID + 1).astype(int) for size in shape)
     boxes = np.array(
-        [
-            (x0, y0, x1, y1)
-            for y0, y1 in zip(y_edges, y_edges[1:], strict=False)
-            for x0, x1 in zip(x_edges, x_edges[1:], strict=False)
-        ]
+        [(x0, y0, x1, y1) for y0, y1 in pairwise(y_edges) for x0, x1 in pairwise(x_edges)]
     )
     centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
     return CellPsf(psf.evaluate(*centers.T), boxes, centers)

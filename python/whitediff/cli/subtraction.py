@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..exposure import Exposure
 from ..io import MatchingKernel, read_exposure, read_kernel
+from ..kernel import Kernel
 
 __all__ = ["Subtraction", "read_subtraction"]
 
 Side = Literal["template", "science"]
-Value = TypeVar("Value", str, float)
+Value = TypeVar("Value")
 
 # What SFFT writes into the header of the difference image.
 _SFFT_CONVOLVED: dict[str, Side] = {"REF": "template", "SCI": "science"}
@@ -28,8 +30,9 @@ class Subtraction:
     ----------
     science, template, difference : Exposure
         On one pixel grid. Pixels of the difference that have no value are NaN.
-    kernel : MatchingKernel
-        The matching kernel.
+    kernel : Kernel
+        The matching kernel; positions are in the pixel coordinates of the difference, origin
+        included.
     convolved : {"template", "science"}
         Which image it was applied to.
     convolved_is_known : bool
@@ -41,7 +44,7 @@ class Subtraction:
     science: Exposure
     template: Exposure
     difference: Exposure
-    kernel: MatchingKernel
+    kernel: Kernel
     convolved: Side
     convolved_is_known: bool
     scale: float | None
@@ -86,16 +89,35 @@ def read_subtraction(
     _blank_missing_pixels(whole)
     matching = read_kernel(kernel)
     stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
-    known = _agreed("--convolved", convolved, stated, kernel)
+    known: Side | None = _agreed("--convolved", convolved, stated, kernel)
     return Subtraction(
         science=exposures[science],
         template=exposures[template],
         difference=whole,
-        kernel=matching,
+        kernel=_placed(matching, whole),
         convolved=known or "template",
         convolved_is_known=known is not None,
         scale=_agreed("--scale", scale, matching.scale, kernel),
     )
+
+
+class _ShiftedKernel(Kernel):
+    """A kernel that counts positions from the pixel at `xy0`."""
+
+    def __init__(self, kernel: Kernel, xy0: tuple[int, int]) -> None:
+        super().__init__(shape=kernel.shape, center=kernel.center)
+        self._kernel = kernel
+        self._xy0 = xy0
+
+    def evaluate(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._kernel.evaluate(x - self._xy0[0], y - self._xy0[1])
+
+
+def _placed(matching: MatchingKernel, exposure: Exposure) -> Kernel:
+    x0, y0 = exposure.getXY0()
+    if matching.origin == "parent" or (x0, y0) == (0, 0):
+        return matching.kernel
+    return _ShiftedKernel(matching.kernel, (x0, y0))
 
 
 def _agreed(option: str, given: Value | None, stated: Value | None, path: Path) -> Value | None:
