@@ -1,0 +1,318 @@
+"""What the command line says and does when something is wrong."""
+
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from command_line import SHAPE, fail, options, run_command, succeed, write_plain
+from whitediff import Exposure
+
+COMMAND = [sys.executable, "-m", "whitediff.cli"]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("inputs")
+    assert run_command("simulate", directory, "--shape", *SHAPE, "--overwrite") == 0
+    return directory
+
+
+@pytest.fixture
+def no_files(tmp_path):
+    """A directory for outputs, which must be empty in the end."""
+    directory = tmp_path / "outputs"
+    directory.mkdir()
+    yield directory
+    assert list(directory.iterdir()) == []
+
+
+def truncated(path, source):
+    path.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+
+
+def no_table(path, source):
+    column = fits.Column("a", "D", array=[1.0])
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns([column])]).writeto(path)
+
+
+def image(value, shape=SHAPE):
+    return lambda path, source: write_plain(path, np.full(shape, value, np.float32))
+
+
+# The option whose file is damaged, how, and what the message must say.
+BAD_FILES = [
+    ("science", truncated, "is truncated"),
+    ("template", lambda path, source: path.write_text("hello " * 1000), "not a FITS file"),
+    ("difference", lambda path, source: path.touch(), "not a FITS file"),
+    ("science", no_table, "two-dimensional image"),
+    ("science", image(1, (30, 40)), "difference.fits has 900 x 310 pixels, "),
+    ("template", image(1, (30, 40)), "on one pixel grid"),
+    ("kernel", truncated, "is truncated"),
+    ("kernel", no_table, "no kernel table"),
+    ("kernel", image(np.nan, (21, 21)), "must be finite"),
+    ("kernel", image(0.1, (21, 430)), "no kernel table"),
+    ("kernel", image(0.1, (255, 255)), "larger than the image"),
+    ("psf", image(0, (21, 21)), "psf must have a finite, positive sum"),
+    ("science-variance", image(-1), "variances >= 0, got -1"),
+    ("science-variance", image(np.nan), "variance"),
+    ("template-variance", image(1, (30, 40)), "template_variance must have shape"),
+]
+
+
+@pytest.mark.parametrize(("option", "damage", "message"), BAD_FILES)
+def test_bad_file(inputs, tmp_path, no_files, capsys, option, damage, message):
+    path = tmp_path / "bad.fits"
+    damage(path, inputs / f"{option}.fits")
+    if "larger" in message:
+        inputs = small_images(tmp_path)
+    arguments = options(inputs, **{option: path})
+    found = fail(capsys, "decorrelate", *arguments, "-o", no_files / "o.fits")
+    assert message in found
+
+
+def small_images(directory):
+    for name in ("science", "template", "difference"):
+        noise = np.random.default_rng(1).normal(size=(100, 120)).astype(np.float32)
+        write_plain(directory / f"{name}.fits", noise)
+    return directory
+
+
+BAD_OPTIONS = [
+    (["--science", "missing.fits"], "'missing.fits' does not exist"),
+    (["--science", "."], "is a directory"),
+    (["--mode", "best"], "'best' is not one of 'difference', 'score'"),
+    (["--convolved", "both"], "is not one of 'template', 'science'"),
+    (["--convolved", "science"], "--convolved science contradicts"),
+    (["--scale", "2"], "--scale 2.0 contradicts"),
+    (["--variance", "exact"], "is not one of 'estimate', 'full'"),
+    (["--science-variance", "-3"], "'--science-variance': expected a finite number >= 0, got -3"),
+    (["--template-variance", "inf"], "'--template-variance': expected a finite number >= 0"),
+    (["--template-variance", "12x"], "expected a number or a FITS file, got '12x'"),
+    (["--science-variance", "0", "--template-variance", "0"], "variance"),
+    (["--ignore-plane", "NOT_THERE"], "unknown mask plane 'NOT_THERE', expected one of BAD, "),
+    (["--threads", "-1"], "-1 is not in the range"),
+    (["--threads", "99999"], "got 99999"),
+    (["--plot", "plot.gif"], "*.png, *.pdf, *.svg, got 'plot.gif'"),
+    (["--plot", "nowhere/plot.png"], "directory 'nowhere' of 'nowhere/plot.png' does not exist"),
+    (["-o", "nowhere/o.fits"], "does not exist"),
+    (["--nonsense"], "No such option"),
+]
+
+
+@pytest.mark.parametrize(("extra", "message"), BAD_OPTIONS)
+def test_bad_option(inputs, no_files, capsys, monkeypatch, extra, message):
+    monkeypatch.chdir(no_files)
+    assert message in fail(capsys, "decorrelate", *options(inputs), "-o", "o.fits", *extra)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["decorrelate"], "Missing option '--science'"),
+        (["check"], "Missing argument 'FILE...'"),
+        (["check", "missing.fits"], "does not exist"),
+        (["simulate", "nowhere/inputs"], "directory 'nowhere' does not exist"),
+        (["simulate", "inputs", "--shape", "63", "100"], "63 is not in the range x>=64"),
+        (["simulate", "inputs", "--seed", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_bad_command(no_files, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(no_files)
+    assert message in fail(capsys, *arguments)
+
+
+def test_files_are_not_overwritten_unasked(inputs, tmp_path, capsys):
+    output, plot = tmp_path / "o.fits", tmp_path / "o.png"
+    for existing in (output, plot):
+        existing.write_text("precious")
+        arguments = [*options(inputs), "-o", output, "--plot", plot]
+        message = fail(capsys, "decorrelate", *arguments)
+        assert f"'{existing}' exists: give --overwrite" in message
+        assert existing.read_text() == "precious"
+        assert [path for path in (output, plot) if path.exists()] == [existing]
+        existing.unlink()
+
+
+@pytest.mark.parametrize("option", ["kernel", "psf", "science-variance"])
+def test_inputs_are_never_overwritten(inputs, tmp_path, capsys, option):
+    before = (inputs / "kernel.fits").read_bytes()
+    link = tmp_path / "link.fits"
+    link.symlink_to(inputs / "kernel.fits")
+    arguments = options(inputs, **{option: inputs / "kernel.fits"})
+    message = fail(capsys, "decorrelate", *arguments, "-o", link, "--overwrite")
+    assert "over another file of this run" in message
+    assert (inputs / "kernel.fits").read_bytes() == before
+
+
+def test_whitened_image_is_not_whitened_again(inputs, tmp_path, no_files, capsys):
+    once = tmp_path / "once.fits"
+    succeed(capsys, "decorrelate", *options(inputs), "-o", once)
+    arguments = [*options(inputs, difference=once), "-o", no_files / "twice.fits"]
+    assert f"{once} has been whitened already" in fail(capsys, "decorrelate", *arguments)
+
+
+def test_score_needs_a_psf(inputs, tmp_path, no_files, capsys):
+    science = write_plain(tmp_path / "s.fits", Exposure.read(inputs / "science.fits").image.array)
+    arguments = [*options(inputs, science=science), "-o", no_files / "o.fits", "--mode", "score"]
+    assert "give --psf FILE" in fail(capsys, "decorrelate", *arguments)
+
+
+def test_image_without_a_pixel_of_sky(inputs, tmp_path, no_files, capsys):
+    blank = write_plain(tmp_path / "blank.fits", np.full(SHAPE, np.nan, np.float32))
+    arguments = [*options(inputs, science=blank), "-o", no_files / "o.fits"]
+    message = fail(capsys, "decorrelate", *arguments)
+    assert f"{blank}: the sky variance cannot be measured" in message
+    assert f"{blank}: " in fail(capsys, "check", blank)
+
+
+def test_image_of_nan_alone_is_no_error(inputs, tmp_path, capsys):
+    blank = write_plain(tmp_path / "blank.fits", np.full(SHAPE, np.nan, np.float32))
+    output = tmp_path / "o.fits"
+    succeed(capsys, "decorrelate", *options(inputs, difference=blank), "-o", output)
+    assert np.isnan(Exposure.read(output).image.array).all()
+
+
+@contextmanager
+def file_size_limit(size):
+    """Let no file grow beyond a size, in this process; the same to it as a full disk."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+def test_disk_full(inputs, no_files, capsys):
+    arguments = [*options(inputs), "-o", no_files / "o.fits"]
+    with file_size_limit(200_000):
+        message = fail(capsys, "decorrelate", *arguments, status=1)
+    assert f"cannot write {no_files / 'o.fits'}: " in message
+    with file_size_limit(200_000):
+        message = fail(capsys, "simulate", no_files, status=1)
+    assert f"cannot write {no_files}: " in message
+
+
+def test_disk_full_leaves_the_old_file(inputs, tmp_path, capsys):
+    output = tmp_path / "o.fits"
+    output.write_text("precious")
+    with file_size_limit(200_000):
+        fail(capsys, "decorrelate", *options(inputs), "-o", output, "--overwrite", status=1)
+    assert output.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [output]
+
+
+def test_interrupt_while_filtering(inputs, no_files, capsys, monkeypatch):
+    @contextmanager
+    def interrupting(label):
+        def progress(done, total):
+            raise KeyboardInterrupt
+
+        yield progress
+
+    monkeypatch.setattr("whitediff.cli.decorrelate.progress_bar", interrupting)
+    arguments = [*options(inputs), "-o", no_files / "o.fits"]
+    assert run_command("decorrelate", *arguments) == 130
+    # The empty line ends that of the ^C which a terminal shows.
+    assert capsys.readouterr().err == "\nwhitediff: interrupted\n"
+
+
+def test_interrupt_from_the_keyboard(inputs, tmp_path, no_files):
+    waiting = tmp_path / "kernel.fits"
+    os.mkfifo(waiting)
+    arguments = [*options(inputs, kernel=waiting), "-o", no_files / "o.fits"]
+    process = subprocess.Popen([*COMMAND, "decorrelate", *arguments], stderr=subprocess.PIPE)
+    writer = None
+    while writer is None:
+        assert process.poll() is None, process.stderr.read()
+        try:
+            # There is no one to write to before the command reads.
+            writer = os.open(waiting, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    os.close(writer)
+    assert (process.returncode, message) == (130, b"\nwhitediff: interrupted\n")
+
+
+def test_unexpected_error_is_one_line(inputs, no_files, capsys, monkeypatch):
+    def broken(*arguments, **keywords):
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr("whitediff.decorrelate", broken)
+    arguments = [*options(inputs), "-o", no_files / "o.fits"]
+    message = fail(capsys, "decorrelate", *arguments, status=1)
+    assert message == "whitediff: RuntimeError: first line second line\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"), [("click", "cli"), ("rich", "cli"), ("astropy", "cli")]
+)
+def test_missing_package_is_named(inputs, package, extra):
+    code = f"import sys; sys.modules[{package!r}] = None; from whitediff.cli import main; main()"
+    command = [sys.executable, "-c", code, "check", inputs / "science.fits"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    expected = f"whitediff: the package {package} is missing: pip install 'whitediff[{extra}]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+
+
+def test_missing_matplotlib_is_found_before_the_work(inputs, no_files):
+    code = "import sys; sys.modules['matplotlib'] = None; from whitediff.cli import main; main()"
+    arguments = [*options(inputs), "-o", no_files / "o.fits", "--plot", no_files / "o.png"]
+    command = [sys.executable, "-c", code, "decorrelate", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "pip install 'whitediff[plot]'" in done.stderr
+
+
+def test_command_runs_as_a_process(inputs, tmp_path):
+    arguments = [*COMMAND, "decorrelate", *options(inputs), "-o", tmp_path / "o.fits"]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_progress_is_shown_on_a_terminal_alone(inputs, tmp_path):
+    terminal, other_end = pty.openpty()
+    arguments = [*COMMAND, "decorrelate", *options(inputs), "-o", tmp_path / "o.fits"]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=other_end, timeout=60)
+    shown = os.read(terminal, 1 << 16)
+    os.close(terminal)
+    os.close(other_end)
+    assert done.returncode == 0
+    assert b"whitening" in shown and b"100%" in shown and b"whitening" not in done.stdout
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from whitediff.cli.app import run; status = run(['decorrelate', '--help']); "
+        "heavy = {'astropy', 'rich', 'matplotlib', 'lsst', 'scipy'} & set(sys.modules); "
+        "print(sorted(heavy), file=sys.stderr); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert "Make the noise of a difference image white again." in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_names_the_commands(capsys, arguments):
+    shown = succeed(capsys, *arguments)
+    assert all(command in shown for command in ("decorrelate", "check", "simulate"))
+
+
+def test_version(capsys):
+    from whitediff import __version__
+
+    assert succeed(capsys, "--version") == f"whitediff {__version__}\n"
