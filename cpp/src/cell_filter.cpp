@@ -86,7 +86,7 @@ CellFilter<T>::CellFilter(Shape transform, const FilterOptions& options,
       options_(options),
       support_(support),
       variance_(variance),
-      noise_({transform.width, transform.height}, options.power_floor),
+      noise_({transform.width, transform.height}, options),
       squares_(noise_.stride()) {}
 
 template <class T>

@@ -14,7 +14,8 @@ constexpr int smallest_box = 32;
 constexpr int longest_transform = 1024;
 // A transform, its filter and its scratch should stay in a core's own (second level) cache.
 constexpr double cache_bytes = 1 << 20;
-constexpr double bytes_per_mode = 3.5;  // in units of the size of a pixel
+// Of a float32 transform; cells are the same in float64, so that results are.
+constexpr double bytes_per_mode = 14.0;
 constexpr double cost_outside_cache = 1.5;
 // Work a pixel that does not grow with the transform, in units of one level of an FFT.
 constexpr double levels_of_copies = 8.0;
@@ -54,7 +55,7 @@ std::vector<Cell> plan_cells(Shape frame, const CellLimits& limits) {
     for (int wide = fft::fast_size(shortest);; wide = fft::fast_size(wide + 1)) {
       const int n_x = in_x.count(wide);
       const double modes = double(in_y.length(n_y)) * in_x.length(n_x);
-      const bool cached = modes * bytes_per_mode * double(limits.pixel_size) < cache_bytes;
+      const bool cached = modes * bytes_per_mode < cache_bytes;
       const double cost = double(n_y) * n_x * modes * (std::log2(modes) + levels_of_copies) *
                           (cached ? 1.0 : cost_outside_cache);
       if (cost < least) {

@@ -10,10 +10,9 @@ namespace whitediff {
 
 /// What limits the cells of a frame.
 struct CellLimits {
-  int border = 0;              ///< Pixels that a cell must read beyond its box.
-  double widest = 0.0;         ///< The greatest width of a box for which the filter varies little.
-  double highest = 0.0;        ///< Likewise the height.
-  std::size_t pixel_size = 4;  ///< Bytes of a pixel.
+  int border = 0;        ///< Pixels that a cell must read beyond its box.
+  double widest = 0.0;   ///< The greatest width of a box for which the filter varies little.
+  double highest = 0.0;  ///< Likewise the height.
 };
 
 /// The cells that cover a frame at the least cost.

@@ -10,7 +10,7 @@ namespace whitediff {
 
 FilterDesign::FilterDesign(Shape grid, const FilterOptions& options)
     : options_(options),
-      noise_(grid, options.power_floor),
+      noise_(grid, options),
       transform_(fft::RealTransform::get(grid)),
       power_(grid.height * noise_.stride()),
       squares_(noise_.stride()) {}

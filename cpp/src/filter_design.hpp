@@ -26,7 +26,7 @@ class FilterDesign {
   const std::vector<double>& gains() const { return gains_; }
   long clipped_modes() const { return clipped_modes_; }
 
-  /// P(k), held at the floor; rows stride() apart.
+  /// P(k), with the floor; rows stride() apart.
   const double* power() const { return power_.data(); }
   std::size_t stride() const { return noise_.stride(); }
 

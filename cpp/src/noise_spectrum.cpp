@@ -52,9 +52,9 @@ Sums sums_of(const KernelImage& kernel) {
 
 }  // namespace
 
-NoiseSpectrum::NoiseSpectrum(Shape grid, double power_floor)
+NoiseSpectrum::NoiseSpectrum(Shape grid, const FilterOptions& options)
     : spectrum_(grid),
-      power_floor_(power_floor),
+      options_(options),
       rows_(PowerSpectrum::rows_at_once * spectrum_.stride()),
       factor_(PowerSpectrum::rows_at_once * spectrum_.stride()) {}
 
@@ -86,12 +86,16 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
   }
   if (!(power_at_zero_ > 0.0 && std::isfinite(bound))) {
     throw std::invalid_argument(
-        "noise: expected a finite, positive total variance at k = 0 (a source of positive variance whose "
+        "noise: expected a finite, positive total variance at k = 0 (a source of positive variance "
+        "whose "
         "kernels do not sum to zero), got " +
         std::to_string(power_at_zero_));
   }
   floor_ = 0.0;
-  if (constant_ < power_floor_ * bound) floor_ = power_floor_ * largest_power();
+  if (constant_ < options_.power_floor * bound) {
+    floor_ = options_.power_floor * largest_power();
+    if (options_.mode == Mode::difference) power_at_zero_ += floor_;
+  }
 }
 
 double NoiseSpectrum::largest_power() {
@@ -128,9 +132,9 @@ NoiseSpectrum::Row NoiseSpectrum::finished_row(int y, int j) {
   Row row{y, rows_.data() + offset, source_rows_, 0};
   if (floor_ > 0.0) {
     for (int x = 0; x < columns(); ++x) {
-      if (row.power[x] >= floor_) continue;
-      row.power[x] = floor_;
-      row.clipped += x == 0 || x == columns() - 1 ? 1 : 2;
+      double& power = row.power[x];
+      if (power < floor_) row.clipped += x == 0 || x == columns() - 1 ? 1 : 2;
+      power = options_.mode == Mode::difference ? power + floor_ : std::max(power, floor_);
     }
   }
   return row;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "power_spectrum.hpp"
+#include "whitediff/filter.hpp"
 
 namespace whitediff {
 
@@ -14,12 +15,12 @@ class NoiseSpectrum {
   /// One row of the half grid.
   struct Row {
     int y;
-    double* power;                              ///< P(k), held at the floor.
+    double* power;                              ///< P(k), with the floor.
     const std::vector<const double*>& sources;  ///< |a_i(k)|^2; null: the same for all k.
-    long clipped;                               ///< Modes of the row held at the floor.
+    long clipped;                               ///< Modes of the row below the floor.
   };
 
-  NoiseSpectrum(Shape grid, double power_floor);
+  NoiseSpectrum(Shape grid, const FilterOptions& options);
 
   Shape grid() const { return spectrum_.grid(); }
   int columns() const { return spectrum_.columns(); }
@@ -28,6 +29,7 @@ class NoiseSpectrum {
   /// @throws std::invalid_argument if the power at k = 0 is not positive.
   void set(const LocalNoise& noise);
 
+  /// P(0), with the floor.
   double power_at_zero() const { return power_at_zero_; }
   /// Squared weights: |a_i|^2 of the sources without kernels.
   const std::vector<double>& squared_weights() const { return squared_weights_; }
@@ -62,7 +64,7 @@ class NoiseSpectrum {
   double largest_power();
 
   PowerSpectrum spectrum_;
-  double power_floor_;
+  FilterOptions options_;
   std::vector<Source> sources_;
   std::size_t count_ = 0;
   std::vector<double> squared_weights_;

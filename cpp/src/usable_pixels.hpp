@@ -21,8 +21,7 @@ class UsablePixels {
   }
 
   bool usable(int y, int x) const {
-    return std::isfinite(plane_(y, x)) &&
-           !(mask_.active() && (mask_.bits(y, x) & mask_.ignore));
+    return std::isfinite(plane_(y, x)) && !(mask_.active() && (mask_.bits(y, x) & mask_.ignore));
   }
 
   ImageView<const T> plane() const { return plane_; }

@@ -152,8 +152,8 @@ std::vector<double> variances_in(const std::vector<Box>& boxes,
   // One box keeps all threads busy by itself.
   const bool alone = boxes.size() == 1;
   parallel_for(variances.size(), alone ? 1 : threads, [&](std::size_t n) {
-    variances[n] = mean_variance(sources[n % count], ignore, boxes[n / count], pixels,
-                                 alone ? threads : 1);
+    variances[n] =
+        mean_variance(sources[n % count], ignore, boxes[n / count], pixels, alone ? threads : 1);
   });
   for (std::size_t n = 0; n < boxes.size(); ++n) {
     double* local = variances.data() + n * count;
@@ -375,7 +375,7 @@ class Whitening {
   CellLimits limits(const NoiseModel::Batch& local, const FilterSupport& support,
                     int border) const {
     const double infinity = std::numeric_limits<double>::infinity();
-    CellLimits limits{border, infinity, infinity, sizeof(T)};
+    CellLimits limits{border, infinity, infinity};
     if (local.size() == 1) return limits;
     const double longest = derivative_step * std::sqrt(24.0 * largest_bias);
     FilterChange change(filter_, support);

@@ -38,7 +38,7 @@ class Whitened:
     n_threads : `int`
         Threads used.
     clipped_modes : `int`
-        Fourier modes held at the power floor, over all filters.
+        Fourier modes with less power than the floor, over all filters.
     seconds : `dict` [`str`, `float`]
         What the stages took: "plan", "statistics", "filter".
     bank : object

@@ -16,9 +16,10 @@ enum class Mode {
 /// How a filter is made from the noise of an image.
 struct FilterOptions {
   Mode mode = Mode::difference;
-  /// Where P(k) is less than this fraction of its maximum, it is held there. The gain of a
-  /// whitening filter is then at most power_floor^-1/2. Only matters where every input went
-  /// through a kernel. Whitening of float32 images uses at least 1e-7, so that their rounding stays
+  /// A fraction of the maximum of P(k) that stands in for power that is not there; it only matters
+  /// where every input went through a kernel. A whitening filter adds it to P: its gain is then
+  /// at most power_floor^-1/2, and the filter stays smooth in k, hence compact. A score filter
+  /// holds P at it. Whitening of float32 images uses at least 1e-7, so that their rounding stays
   /// below 1e-4 of the signal.
   double power_floor = 1e-10;
   /// The error, in units of the noise, at which the tail of a filter may be cut off.
@@ -33,7 +34,7 @@ struct FilterOptions {
 struct FilterImage {
   Image<double> image;        ///< Odd height and width, zero shift in the middle pixel.
   std::vector<double> gains;  ///< Of every source: mean over k of |F(k) a_i(k)|^2.
-  long clipped_modes = 0;     ///< Modes of the grid used whose power was held at the floor.
+  long clipped_modes = 0;     ///< Modes of the grid used whose power is below the floor.
 };
 
 /// How far a filter reaches.

@@ -71,7 +71,7 @@ struct Whitened {
   FilterSupport support;
   int border = 0;  ///< Of automatic cells; that the filter asks for, where cells were given.
   int n_threads = 0;
-  long clipped_modes = 0;  ///< Modes held at the power floor, over all filters.
+  long clipped_modes = 0;  ///< Modes with less power than the floor, over all filters.
   Timings seconds;
 };
 

@@ -277,7 +277,7 @@ class DecorrelateALKernelTask(Task):
         if not ratio < _DIVERGING_RATIO:
             self.log.warning(
                 "Diverging correction: the variance of the convolved image is %.1e times that of "
-                "the other. The noise power of %d modes was held at its floor.",
+                "the other. The noise power of %d modes is below the floor.",
                 ratio,
                 whitened.clipped_modes,
             )
