@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct NoiseSource {
   ImageView<const std::int32_t> mask;  ///< For the clipped mean of the variance; may be empty.
   /// What filters are made with instead of clipped means of the variance; finite and >= 0.
   std::optional<double> mean_variance = {};
+  std::string name = "variance";  ///< What messages call the variance.
 };
 
 /// Called in the calling thread as cells are done; what it throws ends the computation.
