@@ -173,9 +173,9 @@ void CellWorker<T>::check_variance(const NoiseSource<T>& source, ImageView<const
   for (int x = box.x0; x < box.x1; ++x) {
     const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.mask.ignore);
     if (row[x] < T(0) && !masked) {
-      throw std::invalid_argument("variance: expected values >= 0, got " + std::to_string(row[x]) +
-                                  " at (x, y) = (" + std::to_string(x) + ", " + std::to_string(y) +
-                                  ")");
+      throw std::invalid_argument(source.name + ": expected values >= 0, got " +
+                                  std::to_string(row[x]) + " at (x, y) = (" + std::to_string(x) +
+                                  ", " + std::to_string(y) + ")");
     }
   }
 }

@@ -49,7 +49,7 @@ Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& sci
   if (science_convolved && !options.scale) {
     const Point middle = difference.box().center();
     const double sum = kernel->sum({middle.x + whitening.xy0.x, middle.y + whitening.xy0.y});
-    require(sum != 0.0, "scale: expected one, since the kernel's sum is zero, got none");
+    require(sum != 0.0, "scale: expected a number, since the kernel's sum is zero, got none");
     scale = 1.0 / sum;
   }
   for (NoiseSource<T>& source : sources) source.weight = scale;

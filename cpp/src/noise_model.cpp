@@ -74,8 +74,9 @@ NoiseModel::Batch NoiseModel::batch(std::span<const std::size_t> indices) const 
           batch.images_.emplace_back(points.size() * kernel.shape().size());
       kernel.evaluate(points, values.data());
       if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
-        throw std::invalid_argument("a kernel of shape " + to_string(kernel.shape()) +
-                                    " gave non-finite values");
+        throw std::invalid_argument(
+            "kernel: expected finite values, got others from one of shape " +
+            to_string(kernel.shape()));
       }
       images = values.data();
     }

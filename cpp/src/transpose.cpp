@@ -31,7 +31,7 @@ void transpose(const std::complex<float>* in, std::size_t in_pitch, int rows, in
                std::complex<float>* out, std::size_t out_pitch) {
   for (int y = 0; y < rows; y += 4) {
     for (int x = 0; x < columns; x += 4) {
-      const auto row = [&](int j) __attribute__((always_inline)) {
+      const auto row = [&](int j) __attribute__((always_inline))->const Four* {
         return reinterpret_cast<const Four*>(in + (y + j) * in_pitch + x);
       };
       const Four a = *row(0), b = *row(1), c = *row(2), d = *row(3);
@@ -39,7 +39,7 @@ void transpose(const std::complex<float>* in, std::size_t in_pitch, int rows, in
       const Four ab_odd = __builtin_shufflevector(a, b, 1, 5, 3, 7);
       const Four cd_even = __builtin_shufflevector(c, d, 0, 4, 2, 6);
       const Four cd_odd = __builtin_shufflevector(c, d, 1, 5, 3, 7);
-      const auto column = [&](int j) __attribute__((always_inline)) {
+      const auto column = [&](int j) __attribute__((always_inline))->Four* {
         return reinterpret_cast<Four*>(out + (x + j) * out_pitch + y);
       };
       *column(0) = __builtin_shufflevector(ab_even, cd_even, 0, 1, 4, 5);

@@ -101,15 +101,15 @@ void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
   };
   for (const auto& source : sources) {
     if (const auto* plane = plane_of(source)) {
-      check_shape(plane->shape(), "variance");
+      check_shape(plane->shape(), source.name);
     } else {
       const double value = std::get<double>(source.variance);
       require(std::isfinite(value) && value >= 0.0,
-              "variance: expected a finite number >= 0, got " + std::to_string(value));
+              source.name + ": expected a finite number >= 0, got " + std::to_string(value));
     }
     if (source.mean_variance) {
       require(std::isfinite(*source.mean_variance) && *source.mean_variance >= 0.0,
-              "mean variance: expected a finite number >= 0, got " +
+              source.name + ": expected a mean that is finite and >= 0, got " +
                   std::to_string(*source.mean_variance));
     }
     if (!source.mask.empty()) check_shape(source.mask.shape(), "mask");
@@ -269,9 +269,11 @@ class Whitening {
   Point position(Point pixel) const { return {pixel.x + options_.xy0.x, pixel.y + options_.xy0.y}; }
 
   NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
-    require(
-        std::none_of(variances.begin(), variances.end(), [](double v) { return std::isnan(v); }),
-        "variance: expected finite, unmasked pixels in every plane and a positive total, got none");
+    for (std::size_t n = 0; n < variances.size(); ++n) {
+      require(!std::isnan(variances[n]),
+              sources_[n % sources_.size()].name +
+                  ": expected finite, unmasked pixels and a positive total variance, got none");
+    }
     std::vector<NoiseModel::Source> sources;
     for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});
     // Whitening itself needs no PSF, which may be slow to evaluate.

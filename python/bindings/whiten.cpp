@@ -13,7 +13,7 @@ using Boxes = py::array_t<std::int32_t, py::array::c_style | py::array::forcecas
 
 std::vector<KernelPtr> pointers(const Kernels& kernels) { return {kernels.begin(), kernels.end()}; }
 
-/// (variance, kernels, weight, mask, mean variance), as the package passes a noise source.
+/// (variance, kernels, weight, mask, mean variance, name), as the package passes a noise source.
 template <class T>
 whitediff::NoiseSource<T> source_of(const py::tuple& source) {
   whitediff::NoiseSource<T> result;
@@ -26,6 +26,7 @@ whitediff::NoiseSource<T> source_of(const py::tuple& source) {
   result.weight = source[2].cast<double>();
   result.mask = mask_of(source[3].cast<MaskArray>());
   result.mean_variance = source[4].cast<std::optional<double>>();
+  result.name = source[5].cast<std::string>();
   return result;
 }
 

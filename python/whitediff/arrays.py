@@ -33,7 +33,9 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"{name} must be a 2-D array of at least one pixel, got shape {array.shape}")
+        raise ValueError(
+            f"{name} must be a 2-D array of at least one pixel, got shape {array.shape}"
+        )
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     image: FloatImage = _with_contiguous_rows(array.astype(dtype, copy=False))
     hidden = np.ma.getmask(value)

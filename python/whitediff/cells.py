@@ -45,7 +45,8 @@ class Grid:
         self.expanded = None if expanded is None else _as_boxes(expanded, "expanded")
         if self.expanded is not None and len(self.expanded) != len(self.boxes):
             raise ValueError(
-                f"expanded must have one box for each of {len(self.boxes)}, got {len(self.expanded)}"
+                f"expanded must have one box for each of {len(self.boxes)}, "
+                f"got {len(self.expanded)}"
             )
         self.reduction = one_of(reduction, ("crossfade", "average", "copy"), "reduction")
 

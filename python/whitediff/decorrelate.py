@@ -180,14 +180,15 @@ def decorrelate(
         image,
     )
     options = _options(
-        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads, progress
-    )
+        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads,
+        progress,
+    )  # fmt: skip
 
     science_mean, template_mean = mean_variances
 
     def source(plane: npt.ArrayLike, name: str, mean: float | None) -> tuple[Any, ...]:
         checked = as_variance(plane, image, f"{name}_variance")
-        return checked, [], 1.0, masks[f"{name}_mask"], mean
+        return checked, [], 1.0, masks[f"{name}_mask"], mean, f"{name}_variance"
 
     core = _core.decorrelate(
         image,
@@ -257,8 +258,9 @@ def whiten(
         pixels,
     )
     options = _options(
-        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads, progress
-    )
+        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads,
+        progress,
+    )  # fmt: skip
     core = _core.whiten(
         pixels,
         [
@@ -268,6 +270,7 @@ def whiten(
                 source.weight,
                 masks[f"sources[{n}].mask"],
                 source.mean_variance,
+                f"sources[{n}].variance",
             )
             for n, source in enumerate(sources)
         ],

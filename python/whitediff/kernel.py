@@ -132,7 +132,8 @@ class _AfwKernel(Kernel):
 
     def __init__(self, kernel: Any) -> None:
         width, height = (int(size) for size in kernel.getDimensions())
-        x, y = kernel.getCtr() if hasattr(kernel, "getCtr") else ((width - 1) // 2, (height - 1) // 2)
+        has_center = hasattr(kernel, "getCtr")
+        x, y = kernel.getCtr() if has_center else ((width - 1) // 2, (height - 1) // 2)
         super().__init__(shape=(height, width), center=(height - 1 - int(y), width - 1 - int(x)))
         self._kernel = kernel
         self._image = _image_for(kernel, width, height)

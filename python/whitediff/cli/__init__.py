@@ -6,7 +6,14 @@ from io import TextIOWrapper
 __all__ = ["main"]
 
 # The extra of this package that brings each package in.
-_EXTRAS = {"click": "cli", "rich": "cli", "astropy": "cli", "matplotlib": "plot"}
+_EXTRAS = {
+    "click": "cli",
+    "rich": "cli",
+    "astropy": "cli",
+    "matplotlib": "plot",
+    "lsst": "tasks",
+    "pydantic": "tasks",
+}
 
 
 def main() -> None:

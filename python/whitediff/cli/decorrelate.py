@@ -14,8 +14,6 @@ from .masks import check_planes, ignore_plane_option, left_out
 from .progress import progress_bar
 
 if TYPE_CHECKING:
-    from .. import Whitened
-    from ..exposure import Exposure
     from .subtraction import Subtraction
 
 
@@ -54,9 +52,8 @@ if TYPE_CHECKING:
 @click.option(
     "--variance",
     type=click.Choice(["estimate", "full"]),
-    default="estimate",
-    show_default=True,
-    help="How variance planes are propagated: scaled, or convolved with the squared filter.",
+    help="How variance planes are propagated: scaled, or convolved with the squared filter.  "
+    "[default: estimate]",
 )
 @click.option(
     "--science-variance",
@@ -81,9 +78,27 @@ if TYPE_CHECKING:
 @click.option(
     "--threads",
     type=click.IntRange(min=0),
-    default=0,
     metavar="N",
     help="Number of threads.  [default: all cores]",
+)
+@click.option(
+    "--config",
+    type=INPUT,
+    help="Configuration of DecorrelateALKernelSpatialTask, which does the work then: Python code "
+    "that changes 'config', as lsst.pex.config reads it.",
+)
+@click.option(
+    "-c",
+    "--config-override",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One field of the same; may be given several times.",
+)
+@click.option(
+    "--save-metadata",
+    type=OUTPUT,
+    help="JSON file for what that task records: variances, cells, timings.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--plot", type=OUTPUT, help="Figure of before and after to write (png, pdf, svg).")
@@ -97,12 +112,15 @@ def decorrelate(
     scale: float | None,
     mode: Literal["difference", "score"],
     constant: bool,
-    variance: Literal["estimate", "full"],
+    variance: Literal["estimate", "full"] | None,
     science_variance: float | Path | None,
     template_variance: float | Path | None,
     psf: Path | None,
     ignore_planes: tuple[str, ...],
-    threads: int,
+    threads: int | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    save_metadata: Path | None,
     overwrite: bool,
     plot: Path | None,
 ) -> None:
@@ -113,62 +131,104 @@ def decorrelate(
     how it was made.
     """
     files = {"science": science, "template": template, "difference": difference, "kernel": kernel}
-    others = [path for path in (science_variance, template_variance, psf) if isinstance(path, Path)]
-    outputs = [output] if plot is None else [output, plot]
-    check_outputs(outputs, [*files.values(), *others], overwrite=overwrite)
+    others = [science_variance, template_variance, psf, config]
+    check_outputs(
+        [path for path in (output, plot, save_metadata) if path is not None],
+        [*files.values(), *(path for path in others if isinstance(path, Path))],
+        overwrite=overwrite,
+    )
 
     import whitediff
 
     from .noise import input_noise
+    from .outcome import outcome_of_function
     from .provenance import whitened_header
     from .subtraction import read_subtraction
 
     if plot is not None:
         check_figure(plot)
+    task = None
+    if config is not None or overrides or save_metadata is not None:
+        from .configuration import configured_task, worker_of
+        from .task import outcome_of_task, write_metadata
+
+        settings: dict[str, tuple[str, Any]] = {}
+        if variance is not None:
+            full = variance == "full"
+            settings["completeVarPlanePropagation"] = (f"--variance {variance}", full)
+        if threads is not None:
+            settings["nThreads"] = (f"--threads {threads}", threads)
+        if ignore_planes:
+            settings["ignoreMaskPlanes"] = ("--ignore-plane", list(ignore_planes))
+        task = configured_task(config, overrides, settings, constant=constant)
+
     subtraction = read_subtraction(**files, convolved=convolved, scale=scale)
     exposures = (subtraction.science, subtraction.template, subtraction.difference)
     planes = check_planes(ignore_planes, exposures)
+    propagation = variance or "estimate"
+    if task is not None:
+        used = worker_of(task, constant=constant).config
+        planes = tuple(used.ignoreMaskPlanes)
+        propagation = "full" if used.completeVarPlanePropagation else "estimate"
     masks = [left_out(exposure, planes) for exposure in exposures]
     noise = {
         "science": input_noise(science_variance, subtraction.science, science, masks[0]),
         "template": input_noise(template_variance, subtraction.template, template, masks[1]),
     }
+    psf_of_difference = _psf(psf, subtraction, mode)
     with progress_bar("whitening") as progress:
-        result = whitediff.decorrelate(
-            subtraction.difference.image.array,
-            noise["science"].variance,
-            noise["template"].variance,
-            subtraction.kernel,
-            convolved=subtraction.convolved,
-            mode=mode,
-            spatially_varying=not constant,
-            variance=variance,
-            scale=subtraction.scale,
-            science_mask=masks[0],
-            template_mask=masks[1],
-            mask=masks[2],
-            psf=_psf(psf, subtraction, mode),
-            xy0=tuple(subtraction.difference.getXY0()),
-            n_threads=threads,
-            progress=progress,
-        )
-    header = whitened_header(subtraction, result, noise, files, mode=mode, propagation=variance)
-    whitened = _exposure(subtraction.difference, result, header)
+        if task is not None:
+            outcome = outcome_of_task(
+                task,
+                subtraction,
+                noise,
+                mode=mode,
+                constant=constant,
+                psf=psf_of_difference,
+                progress=progress,
+            )
+        else:
+            result = whitediff.decorrelate(
+                subtraction.difference.image.array,
+                noise["science"].variance,
+                noise["template"].variance,
+                subtraction.kernel,
+                convolved=subtraction.convolved,
+                mode=mode,
+                spatially_varying=not constant,
+                variance=propagation,
+                scale=subtraction.scale,
+                science_mask=masks[0],
+                template_mask=masks[1],
+                mask=masks[2],
+                psf=psf_of_difference,
+                xy0=tuple(subtraction.difference.getXY0()),
+                n_threads=threads or 0,
+                progress=progress,
+            )
+            outcome = outcome_of_function(subtraction.difference, result)
+    header = whitened_header(
+        subtraction, outcome.facts, noise, files, mode=mode, propagation=propagation
+    )
+    whitened = outcome.exposure
+    whitened.setMetadata(header)
     with writing(output):
         whitened.write(output, overwrite=overwrite)
+    if task is not None and save_metadata is not None:
+        write_metadata(task, save_metadata, overwrite=overwrite)
     if plot is not None:
         write_figure(
             plot,
             [("before", subtraction.difference), ("after", whitened)],
             planes,
             overwrite=overwrite,
-            whitened=result,
+            whitened=outcome.whitened,
         )
     for name, keyword in (("science", "WDSVAR"), ("template", "WDTVAR")):
-        click.echo(f"{name} variance {header[keyword]:.6g}: {noise[name].description}")
-    click.echo(
-        f"{output}: whitened in {len(result.cells)} cells with a border of {result.border} pixels"
-    )
+        number = f" {header[keyword]:.6g}" if keyword in header else ""
+        click.echo(f"{name} variance{number}: {noise[name].description}")
+    border = f" with a border of {header['WDBORDER']} pixels" if "WDBORDER" in header else ""
+    click.echo(f"{output}: whitened in {header['WDCELLS']} cells{border}")
 
 
 def _psf(path: Path | None, subtraction: Subtraction, mode: str) -> Any:
@@ -184,27 +244,3 @@ def _psf(path: Path | None, subtraction: Subtraction, mode: str) -> Any:
         return science
     unconvolved = science if subtraction.convolved == "template" else template
     return subtraction.difference.psf or unconvolved
-
-
-def _exposure(difference: Exposure, result: Whitened, header: Any) -> Exposure:
-    """The whitened exposure, placed as the difference is."""
-    from ..exposure import Exposure
-    from ..psf import CellPsf, KernelPsf
-
-    x0, y0 = difference.getXY0()
-    psf: Any = None
-    if result.psf is not None:
-        centers = result.cells.centers
-        if len(centers) == 1:
-            psf = KernelPsf(result.psf[0], centers[0])
-        else:
-            psf = CellPsf(result.psf, result.cells.boxes + (x0, y0, x0, y0), centers)
-    return Exposure(
-        image=result.image,
-        mask=difference.mask,
-        variance=result.variance,
-        psf=psf,
-        wcs=difference.wcs,
-        xy0=(x0, y0),
-        metadata=header,
-    )

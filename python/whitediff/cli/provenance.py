@@ -6,19 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from astropy.io import fits
 
-from .. import Whitened, __version__
+from .. import __version__
 from .noise import InputNoise
 from .subtraction import Subtraction
 
 __all__ = ["whitened_header"]
 
+_FACTS = {
+    "scienceVariance": ("WDSVAR", "mean variance of raw science pixels"),
+    "templateVariance": ("WDTVAR", "mean variance of raw template pixels"),
+    "nCells": ("WDCELLS", "number of cells"),
+    "border": ("WDBORDER", "[pixel] read beyond each cell"),
+    "clippedModes": ("WDCLIP", "Fourier modes at the power floor"),
+    "nThreads": ("WDTHREAD", "threads"),
+}
+
 
 def whitened_header(
     subtraction: Subtraction,
-    result: Whitened,
+    facts: Mapping[str, Any],
     noise: Mapping[str, InputNoise],
     files: Mapping[str, Path],
     *,
@@ -31,8 +39,8 @@ def whitened_header(
     ----------
     subtraction : Subtraction
         What was whitened.
-    result : Whitened
-        The result.
+    facts : mapping of str to scalar
+        Those of the `Outcome`.
     noise : mapping of str to InputNoise
         Of "science" and "template".
     files : mapping of str to Path
@@ -43,7 +51,6 @@ def whitened_header(
     header = subtraction.difference.metadata.copy()
     # Pixels without a value are NaN in the result.
     header.remove("MASKVAL", ignore_missing=True)
-    science, template = np.nanmean(result.cells.variances, axis=0)
     cards: dict[str, Any] = {
         "WDVERSN": (__version__, "version of whitediff"),
         # Names of files may leave no room for a comment.
@@ -53,19 +60,17 @@ def whitened_header(
         "WDKERN": _text(files["kernel"]),
         "WDCONV": (subtraction.convolved, "image that was convolved"),
         "WDMODE": (mode, "white difference, or score (detection) image"),
-        "WDVARY": (len(result.cells.centers) > 1, "filter varies over the frame"),
         "WDVAR": (propagation, "propagation of the variance plane"),
-        "WDSVAR": (float(science), "mean variance of raw science pixels"),
-        "WDTVAR": (float(template), "mean variance of raw template pixels"),
         "WDSNOISE": (noise["science"].origin, "origin: number, file, plane or sky"),
         "WDTNOISE": (noise["template"].origin, "origin: number, file, plane or sky"),
-        "WDCELLS": (len(result.cells), "number of cells"),
-        "WDBORDER": (result.border, "[pixel] read beyond each cell"),
-        "WDCLIP": (result.clipped_modes, "Fourier modes at the power floor"),
-        "WDTHREAD": (result.n_threads, "threads"),
     }
     if subtraction.scale is not None:
         cards["WDSCALE"] = (subtraction.scale, "factor on the difference, after subtraction")
+    if "nFilters" in facts:
+        cards["WDVARY"] = (facts["nFilters"] > 1, "filter varies over the frame")
+    for name, (keyword, comment) in _FACTS.items():
+        if name in facts:
+            cards[keyword] = (facts[name], comment)
     for keyword, card in cards.items():
         header[keyword] = card
     header.add_history(f"Noise whitened by whitediff {__version__}, keywords WD...")

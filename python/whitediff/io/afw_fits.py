@@ -67,7 +67,8 @@ def read_afw_kernel(hdus: fits.HDUList) -> MatchingKernel:
     name = archive.name(_ROOT_ID)
     if name == "FixedKernel":
         image, center = archive.fixed_kernel(_ROOT_ID)
-        basis, functions = image[None], [Polynomial2D([1.0])]
+        one: list[Polynomial2D | Chebyshev2D] = [Polynomial2D([1.0])]
+        basis, functions = image[None], one
     elif name == "LinearCombinationKernel":
         basis, center, functions = archive.linear_combination(_ROOT_ID)
     else:

@@ -34,7 +34,7 @@ class RegionKernel(Kernel):
     def __init__(self, kernels: Sequence[Kernel], boxes: ArrayLike) -> None:
         self._boxes = _checked_boxes(boxes, len(kernels))
         self._kernels = tuple(kernels)
-        frames = {(tuple(kernel.shape), tuple(kernel.center)) for kernel in kernels}
+        frames = {(kernel.shape, kernel.center) for kernel in kernels}
         if len(frames) != 1:
             raise ValueError(f"the kernels must have one shape and centre, got {sorted(frames)}")
         shape, center = frames.pop()
@@ -82,6 +82,7 @@ class RegionFunction:
         self._functions = tuple(functions)
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """Values at positions x and y, which are broadcast against each other."""
         x, y = np.broadcast_arrays(x, y)
         region = _nearest_region(self._boxes, x, y)
         values = [function(x, y) for function in self._functions]
