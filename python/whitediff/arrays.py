@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from numbers import Real
 from typing import Any
 
@@ -83,6 +84,7 @@ def as_masks(
     ValueError
         If a mask's shape is not that of the image.
     """
+    ignore_mask = as_integer(ignore_mask, "ignore_mask")
     arrays = {name: None if mask is None else np.asarray(mask) for name, mask in masks.items()}
     for name, array in arrays.items():
         if array is None:
@@ -112,6 +114,21 @@ def as_position(value: Any, name: str) -> tuple[float, float]:
     if not (np.isfinite(x) and np.isfinite(y)):
         raise ValueError(f"{name} must be finite, got ({x}, {y})")
     return x, y
+
+
+def as_integer(value: Any, name: str) -> int:
+    """Give a whole number."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+
+
+def as_number(value: Any, name: str) -> float:
+    """Give a real number."""
+    if not isinstance(value, Real | np.number) or isinstance(value, complex):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return float(value)
 
 
 def one_of(value: str, choices: tuple[str, ...], name: str) -> str:

@@ -90,4 +90,7 @@ def _as_boxes(value: npt.ArrayLike, name: str) -> Boxes:
         raise ValueError(f"{name} must have shape (n, 4), n >= 1, got {array.shape}")
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold integers, got dtype {array.dtype}")
+    limits = np.iinfo(np.int32)
+    if array.min() < limits.min or array.max() > limits.max:
+        raise ValueError(f"{name} must fit into 32 bits, got up to {np.abs(array).max()}")
     return np.ascontiguousarray(array, dtype=np.int32)

@@ -10,7 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .arrays import FloatImage, MaskImage, as_image, as_masks, as_position, as_variance, one_of
+from .arrays import (
+    FloatImage,
+    MaskImage,
+    as_image,
+    as_integer,
+    as_masks,
+    as_number,
+    as_position,
+    as_variance,
+    one_of,
+)
 from .cells import Cells, Grid
 from .kernel import as_kernel, as_psf
 from .noise_model import NoiseSource
@@ -184,7 +194,7 @@ def decorrelate(
         progress,
     )  # fmt: skip
 
-    science_mean, template_mean = mean_variances
+    science_mean, template_mean = _pair(mean_variances, "mean_variances")
 
     def source(plane: npt.ArrayLike, name: str, mean: float | None) -> tuple[Any, ...]:
         checked = as_variance(plane, image, f"{name}_variance")
@@ -197,7 +207,7 @@ def decorrelate(
         as_kernel(kernel),
         None if pre_kernel is None else as_psf(pre_kernel),
         convolved == "science",
-        None if scale is None else float(scale),
+        None if scale is None else as_number(scale, "scale"),
         options,
     )
     return Whitened(core, has_psf=psf is not None or mode == "score")
@@ -279,6 +289,14 @@ def whiten(
     return Whitened(core, has_psf=psf is not None)
 
 
+def _pair(values: Any, name: str) -> tuple[float | None, float | None]:
+    """A pair of numbers, either of which may be None."""
+    if not (isinstance(values, tuple | list) and len(values) == 2):
+        raise TypeError(f"{name} must be a pair (science, template), got {values!r}")
+    first, second = (None if value is None else as_number(value, name) for value in values)
+    return first, second
+
+
 def _options(
     mode: Mode,
     spatially_varying: bool,
@@ -310,6 +328,6 @@ def _options(
         "boxes": boxes,
         "expanded": expanded,
         "reduction": _core.Reduction.__members__[reduction],
-        "n_threads": int(n_threads),
+        "n_threads": as_integer(n_threads, "n_threads"),
         "progress": progress,
     }

@@ -50,6 +50,8 @@ def fixed_kernel(image: npt.ArrayLike, *, center: tuple[int, int] | None = None)
     ValueError
         If the image is not 2-D, empty, or not finite.
     """
+    if np.ma.is_masked(image):
+        raise ValueError("kernel must have no masked pixels, got some")
     array = np.asarray(image)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"kernel must hold real numbers, got dtype {array.dtype}")

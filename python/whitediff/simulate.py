@@ -28,7 +28,7 @@ _SMALLEST_SIDE = 64
 
 # PSF of the sharper image, and the parts of the kernel that makes the wider one: sigmas in y and x.
 _PSF_SIGMA = 1.3
-_KERNEL_SIGMAS = ((0.9, 0.9), (2.2, 1.7))
+_KERNEL_SIGMAS = ((0.7, 0.7), (1.6, 1.3))
 _PSF_RADIUS, _KERNEL_RADIUS, _STAR_RADIUS = 8, 12, 10
 # The share of the second part: terms 1; X, Y; X^2, XY, Y^2 of positions in units of the frame.
 _SHARE = (0.2, 0.35, 0.15, 0.0, 0.1, 0.0)
@@ -94,7 +94,7 @@ def simulate(
     seed: int = 0,
     convolved: Literal["template", "science"] = "template",
     kernel_sum: float = 1.0,
-    variance_ratio: float = 1.0,
+    variance_ratio: float = 3.0,
 ) -> Simulation:
     """Simulate a pair of images with different PSFs, and their difference.
 

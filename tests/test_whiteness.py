@@ -1,0 +1,269 @@
+"""How white an image is: against brute force, and with sources, gaps and masks."""
+
+import numpy as np
+import pytest
+
+from white_noise import convolve, gaussian, inner
+from whitediff.kernel import fixed_kernel
+from whitediff.simulate import simulate
+from whitediff.whiteness import Whiteness, whiteness
+
+SHAPE = (301, 417)
+
+
+def smoothed_noise(rng, sigma=0.7, shape=SHAPE):
+    """Noise of variance one that a Gaussian kernel has correlated, and what it should show."""
+    kernel = gaussian(sigma, radius=6)
+    kernel /= np.sqrt(np.sum(kernel**2))
+    noise = rng.normal(size=[size + 12 for size in shape])
+    expected = np.array([np.sum(kernel[:, lag:] * kernel[:, :-lag]) for lag in range(1, 6)])
+    return inner(convolve(noise, fixed_kernel(kernel)), 6), expected
+
+
+def test_white_noise_is_white(rng):
+    noise = 3 * rng.normal(size=SHAPE)
+    result = whiteness(noise, 9.0)
+    assert result.n_pixels > 0.99 * noise.size
+    # 4.5 sampling errors, in all of these.
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
+    assert abs(result.in_x / result.error_in_x).max() < 4.5
+    assert abs(result.in_y / result.error_in_y).max() < 4.5
+    deviations = result.autocorrelation / result.error
+    assert result.autocorrelation[5, 5] == pytest.approx(1, abs=1e-12)
+    deviations[5, 5] = 0
+    assert abs(deviations).max() < 4.5
+
+
+def test_no_bias_on_the_mean_of_many():
+    """Clipping and the search for sources hide nothing that counts."""
+    many = [whiteness(np.random.default_rng(n).normal(size=(550, 550)), 1.0) for n in range(16)]
+    variances, in_x, in_y = (
+        np.array([getattr(result, name) for result in many])
+        for name in ("variance", "in_x", "in_y")
+    )
+    # 4.5 sampling errors of 4.8e6 pixels: 6.5e-4 for the variance, 4.6e-4 for a correlation.
+    assert variances.mean() == pytest.approx(1, abs=4.5 * 6.5e-4)
+    assert abs(in_x.mean(axis=0)).max() < 4.5 * 4.6e-4
+    assert abs(in_y.mean(axis=0)).max() < 4.5 * 4.6e-4
+
+
+def test_sampling_errors_are_those_of_white_noise():
+    many = [whiteness(np.random.default_rng(n).normal(size=(60, 70))) for n in range(100)]
+    in_x = np.array([result.in_x / result.error_in_x for result in many])
+    variances = np.array([(result.variance - 1) / result.variance_error for result in many])
+    # The scatter of 500 (100) normal numbers is known to 3.2 % (7 %).
+    assert in_x.std() == pytest.approx(1, abs=4.5 * 0.032)
+    assert variances.std() == pytest.approx(1, abs=4.5 * 0.07)
+
+
+def overlap(shift, size):
+    """Indices that stay inside after the opposite shift."""
+    return slice(max(0, shift), min(size, size + shift))
+
+
+def test_autocorrelation_and_pairs_are_those_of_brute_force(rng):
+    """Noise so weak in its wings that nothing is clipped, with gaps, over several tiles."""
+    noise = rng.uniform(-1, 1, size=(310, 601))
+    mask = rng.random(noise.shape) < 0.1
+    result = whiteness(noise, mask=mask, max_lag=7)
+    kept = np.where(mask, 0.0, noise - np.median(noise[~mask]))
+    variance = np.sum(kept**2) / np.sum(~mask)
+    for dy in range(-7, 8):
+        for dx in range(-7, 8):
+            here = overlap(dy, 310), overlap(dx, 601)
+            there = overlap(-dy, 310), overlap(-dx, 601)
+            n_pairs = np.sum(~mask[here] & ~mask[there])
+            expected = np.sum(kept[here] * kept[there]) / n_pairs / variance
+            assert result.n_pairs[7 + dy, 7 + dx] == n_pairs
+            # Rounding of Fourier transforms.
+            assert result.autocorrelation[7 + dy, 7 + dx] == pytest.approx(expected, abs=1e-12)
+
+
+def test_correlated_noise_shows(rng):
+    noise, expected = smoothed_noise(rng)
+    result = whiteness(noise, 1.0)
+    # Correlated numbers scatter more than the sampling error of white noise, by less than a half.
+    for measured, error in ((result.in_x, result.error_in_x), (result.in_y, result.error_in_y)):
+        assert expected[0] > 50 * error[0]
+        assert abs(measured - expected).max() < 4.5 * 1.5 * error[0]
+
+
+def test_axes_are_not_mixed_up(rng):
+    noise = rng.normal(size=SHAPE)
+    noise[:, 2:] += 0.5 * noise[:, :-2]
+    result = whiteness(noise)
+    # 0.5 / (1 + 0.25), and less, as sums go on.
+    assert result.in_x[1] > 0.3
+    assert max(abs(result.in_y).max(), abs(result.in_x[0])) < 0.05
+    mirrored = result.autocorrelation[::-1, ::-1]
+    # Rounding of Fourier transforms.
+    np.testing.assert_allclose(result.autocorrelation, mirrored, atol=1e-12)
+
+
+def test_variance_plane_makes_noise_uniform(rng):
+    plane = np.linspace(1, 50, SHAPE[1]) * np.ones((SHAPE[0], 1))
+    noise = np.sqrt(plane) * rng.normal(size=SHAPE)
+    result = whiteness(noise, plane)
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
+    half = whiteness(noise, plane / 2)
+    assert half.variance == pytest.approx(2 * result.variance, rel=1e-12)
+    np.testing.assert_allclose(half.autocorrelation, result.autocorrelation, atol=1e-12)
+
+
+def test_without_a_plane_the_variance_is_that_of_the_image(rng):
+    noise = 7 * rng.normal(size=SHAPE) + 1000
+    result = whiteness(noise)
+    assert result.variance == pytest.approx(49, abs=4.5 * result.variance_error)
+    assert abs(result.in_x / result.error_in_x).max() < 4.5
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30, -1e30])
+def test_bad_pixels_are_left_out(rng, bad):
+    noise = rng.normal(size=SHAPE).astype(np.float32)
+    noise[50:60, :] = bad
+    noise[:, 100] = bad
+    noise[rng.integers(SHAPE[0], size=50), rng.integers(SHAPE[1], size=50)] = bad
+    result = whiteness(noise, 1.0)
+    assert result.n_pixels > 0.7 * noise.size
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
+    assert abs(result.in_x / result.error_in_x).max() < 4.5
+    assert abs(result.in_y / result.error_in_y).max() < 4.5
+
+
+@pytest.mark.parametrize("bad", [np.nan, 0.0, -1.0, np.inf])
+def test_pixels_of_no_variance_are_left_out(rng, bad):
+    plane = np.ones(SHAPE)
+    plane[:40] = bad
+    result = whiteness(rng.normal(size=SHAPE), plane)
+    assert result.n_pixels <= plane[40:].size
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
+
+
+def test_masked_pixels_are_left_out(rng):
+    noise = rng.normal(size=SHAPE)
+    mask = rng.integers(8, size=SHAPE)
+    hidden = mask & 0b100 != 0
+    noise[hidden] *= 1.5
+    by_bits = whiteness(noise, 1.0, mask=mask, ignore_mask=0b100)
+    by_booleans = whiteness(noise, 1.0, mask=hidden)
+    assert by_bits.n_pixels <= np.sum(~hidden)
+    assert by_bits.variance == pytest.approx(1, abs=4.5 * by_bits.variance_error)
+    np.testing.assert_array_equal(by_bits.autocorrelation, by_booleans.autocorrelation)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_stars_do_not_dominate(seed):
+    simulation = simulate((603, 701), seed=seed)
+    result = whiteness(simulation.science, simulation.science_variance)
+    # The noise alone has 100.
+    assert np.nanvar(simulation.science) > 10000
+    # Wings of stars below 4.5 sigma remain: another 0.3 %, and as much correlation.
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error + 0.003)
+    assert abs(result.in_x).max() < 4.5 * result.error_in_x.max() + 0.003
+    assert abs(result.in_y).max() < 4.5 * result.error_in_y.max() + 0.003
+
+
+def test_wings_of_masked_stars_are_left_out(rng):
+    """A mask that covers the core of a star only is no worse than none."""
+    noise = rng.normal(size=SHAPE)
+    star = 3000 * gaussian(2.5, radius=15)
+    mask = np.zeros(SHAPE, bool)
+    for y in range(30, 280, 40):
+        for x in range(30, 400, 40):
+            noise[y - 15 : y + 16, x - 15 : x + 16] += star
+            mask[y - 4 : y + 5, x - 4 : x + 5] = True
+    result = whiteness(noise, 1.0, mask=mask)
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
+    assert abs(result.in_x / result.error_in_x).max() < 4.5
+
+
+def test_negative_residuals_are_sources_too(rng):
+    noise = rng.normal(size=SHAPE)
+    for y in range(20, 290, 30):
+        noise[y : y + 5, 20:400:30] -= 20
+    result = whiteness(noise, 1.0)
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
+
+
+class TestPowerSpectrum:
+    def test_of_white_noise_is_flat(self, rng):
+        power = whiteness(rng.normal(size=SHAPE), max_lag=8).power_spectrum(32)
+        assert power.shape == (32, 32)
+        # Sums of some 100 independent coefficients, each with an error of 0.003.
+        np.testing.assert_allclose(power, 1, atol=4.5 * 0.03)
+
+    def test_of_smoothed_noise_is_that_of_the_kernel(self, rng):
+        noise, _ = smoothed_noise(rng, sigma=1.0)
+        power = whiteness(noise, max_lag=12).power_spectrum(32)
+        frequency = np.fft.fftshift(np.fft.fftfreq(32))
+        radius = np.hypot(frequency[:, None], frequency)
+        # sigma = 1 pixel: P = 4 pi exp(-(2 pi f)^2), over a mean of 1.
+        expected = 4 * np.pi * np.exp(-((2 * np.pi * radius) ** 2))
+        # Ten per cent of the peak: sampling errors, and the window's resolution.
+        assert abs(power - expected).max() < 0.1 * expected.max()
+        mirrored = np.roll(power[::-1, ::-1], (1, 1), (0, 1))
+        # Rounding of Fourier transforms.
+        np.testing.assert_allclose(power, mirrored, atol=1e-12 * power.max())
+
+    def test_mean_over_rings(self, rng):
+        noise, _ = smoothed_noise(rng, sigma=1.0)
+        result = whiteness(noise, max_lag=12)
+        frequency, power = result.radial_power_spectrum(32)
+        assert frequency.shape == power.shape == (16,)
+        assert frequency[0] == 0
+        assert power[0] == pytest.approx(result.power_spectrum(32)[16, 16])
+        assert (np.diff(frequency) > 0).all()
+        assert 0.45 < frequency[-1] < 0.5
+        expected = 4 * np.pi * np.exp(-((2 * np.pi * frequency) ** 2))
+        assert abs(power - expected).max() < 0.1 * expected[0]
+
+
+def test_single_precision_big_endian_and_views_serve(rng):
+    noise = rng.normal(size=SHAPE)
+    expected = whiteness(noise, 1.0)
+    single = whiteness(noise.astype(">f4"), np.float32(1))
+    # Pixels are rounded at 6e-8, and one or two may cross the threshold of a clip.
+    np.testing.assert_allclose(single.autocorrelation, expected.autocorrelation, atol=1e-4)
+    view = whiteness(np.repeat(noise, 2, axis=1)[:, ::2], 1.0)
+    np.testing.assert_array_equal(view.autocorrelation, expected.autocorrelation)
+
+
+def test_input_is_not_modified(rng):
+    noise, plane = rng.normal(size=SHAPE), np.ones(SHAPE)
+    noise[5, 5], plane[6, 6] = np.nan, np.nan
+    before = noise.copy()
+    for array in (noise, plane):
+        array.flags.writeable = False
+    whiteness(noise, plane)
+    np.testing.assert_array_equal(noise, before)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "error", "message"),
+    [
+        (np.ones(5), {}, ValueError, r"image must be a 2-D array .*, got shape \(5,\)"),
+        (np.ones((9, 9)) * 1j, {}, TypeError, "image must hold real numbers"),
+        (np.full((9, 9), np.nan), {}, ValueError, "finite, unmasked pixels .*, got none among 81"),
+        (np.full((9, 9), 3.0), {}, ValueError, "image must have noise, got 81 equal pixels"),
+        (np.eye(9), {"mask": np.ones((9, 9), bool)}, ValueError, "unmasked pixels .*, got none"),
+        (np.eye(9), {"mask": np.ones((8, 9), bool)}, ValueError, r"mask must have shape \(9, 9\)"),
+        (
+            np.eye(9),
+            {"variance": np.ones((9, 8))},
+            ValueError,
+            r"variance must have shape \(9, 9\)",
+        ),
+        (np.eye(9), {"max_lag": 9}, ValueError, r"less than the sides .*, \(9, 9\), got 9"),
+        (np.eye(9), {"max_lag": 0}, ValueError, "max_lag must be at least 1 .*, got 0"),
+    ],
+)
+def test_bad_input(image, options, error, message):
+    with pytest.raises(error, match=message):
+        whiteness(image, **options)
+
+
+def test_says_what_it_is(rng):
+    result = whiteness(rng.normal(size=(60, 70)), 1.0)
+    assert isinstance(result, Whiteness)
+    assert repr(result).startswith("Whiteness(variance=")
+    assert result.max_lag == 5
