@@ -105,9 +105,9 @@ def test_header_says_how_it_was_made(inputs, output, capsys):
     }
     assert {keyword: header[keyword] for keyword in expected} == expected
     assert header["WDCELLS"] > 1 and header["WDBORDER"] > 0
-    # The sky variance of both simulated images is 100; stars are clipped or masked.
+    # The sky variances of the simulated images are 100 and 300; stars are clipped or masked.
     assert header["WDSVAR"] == pytest.approx(100, rel=0.01)
-    assert header["WDTVAR"] == pytest.approx(100, rel=0.01)
+    assert header["WDTVAR"] == pytest.approx(300, rel=0.01)
     assert f"{output}: whitened in {header['WDCELLS']} cells" in printed
     assert "science variance 100: variance plane of" in printed
 
@@ -118,10 +118,10 @@ def test_sky_variance_is_measured_where_none_is_known(plain, output, capsys):
     assert (header["WDSNOISE"], header["WDTNOISE"]) == ("sky", "sky")
     assert f"Variance of the science image: measured in the sky of {plain}" in history_of(output)
     assert "measured in the sky" in printed
-    # True value 100; 4 x the sampling error of 279 000 pixels, of a median (1.25 x that of a mean),
-    # is 1.4 %; the rest is for stars too faint to be found.
+    # True values 100 and 300; 4 x the sampling error of 279 000 pixels, of a median (1.25 x that of
+    # a mean), is 1.4 %; the rest is for stars too faint to be found.
     assert header["WDSVAR"] == pytest.approx(100, rel=0.03)
-    assert header["WDTVAR"] == pytest.approx(100, rel=0.03)
+    assert header["WDTVAR"] == pytest.approx(300, rel=0.03)
     assert "template, by assumption" in history_of(output)
     assert Exposure.read(output).psf is None
 

@@ -93,7 +93,7 @@ def test_result_is_the_same_as_without_the_task(inputs, run, tmp_path, extra):
 @pytest.mark.parametrize("score", [[], ["--mode", "score"]])
 def test_psf_from_a_file_is_the_same(run, tmp_path, score):
     parts = [gaussian(sigma, radius=9) for sigma in (1.5, 2.1)]
-    psf = SpatialKernel(parts, [Polynomial2D([1.0, -1e-3]), Polynomial2D([0.0, 1e-3])])
+    psf = SpatialKernel(parts, [Polynomial2D([1.0, -1e-3, 0.0]), Polynomial2D([0.0, 1e-3, 0.0])])
     write_kernel(MatchingKernel(psf), tmp_path / "psf.fits")
     extra = ["--psf", tmp_path / "psf.fits", *score]
     found = run("task.fits", *extra, "--save-metadata", tmp_path / "metadata.json")

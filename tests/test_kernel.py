@@ -216,7 +216,8 @@ class TestPythonKernel:
             def evaluate(self, x, y):
                 return np.full((len(x), 3, 7), np.nan)
 
-        with pytest.raises(ValueError, match=r"expected finite values, got others from one of shape \(3, 7\)"):
+        message = r"expected finite values, got others from one of shape \(3, 7\)"
+        with pytest.raises(ValueError, match=message):
             whitediff.decorrelate(np.zeros((60, 150)), 1.0, 2.0, Broken())
 
     def test_must_implement_evaluate(self):

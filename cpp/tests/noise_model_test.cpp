@@ -6,8 +6,8 @@ using namespace whitediff;
 namespace {
 
 /// P(k) on the half grid.
-Image<double> power_of(const LocalNoise& noise, Shape grid, double floor = 0.0) {
-  NoiseSpectrum spectrum(grid, floor);
+Image<double> power_of(const LocalNoise& noise, Shape grid, const FilterOptions& options) {
+  NoiseSpectrum spectrum(grid, options);
   spectrum.set(noise);
   Image<double> power({grid.height, spectrum.columns()});
   spectrum.for_each_row([&](const NoiseSpectrum::Row& row) {
@@ -15,6 +15,8 @@ Image<double> power_of(const LocalNoise& noise, Shape grid, double floor = 0.0) 
   });
   return power;
 }
+
+FilterOptions with_floor(double floor, Mode mode = Mode::score) { return {mode, floor, 1e-5}; }
 
 /// Squared wave number of a mode, in radians per pixel.
 double wave_number2(Shape grid, int ky, int kx) {
@@ -31,7 +33,7 @@ TEST_CASE("Gaussian kernels give Gaussian power") {
   const auto kernel = test::gaussian({21, 21}, sigma, total);
   const KernelImage image{kernel.view(), {10, 10}};
   const LocalNoise noise{{{v_s, weight, {}}, {v_t, weight, {image}}, {1.0, 2.0, {image, image}}}, {}};
-  const Image<double> power = power_of(noise, grid);
+  const Image<double> power = power_of(noise, grid, {});
   double error = 0.0;
   for (int ky = 0; ky < grid.height; ++ky) {
     for (int kx = 0; kx <= grid.width / 2; ++kx) {
@@ -51,47 +53,66 @@ TEST_CASE("Gaussian kernels give Gaussian power") {
 TEST_CASE("the power at k = 0 is that of the kernels' sums") {
   const auto kernel = test::noise<double>({5, 6}, 2);
   const double total = test::sum(kernel);
-  NoiseSpectrum spectrum({16, 16}, 1e-10);
+  NoiseSpectrum spectrum({16, 16}, with_floor(1e-10));
   spectrum.set({{{2.0, 3.0, {}}, {1.5, 1.0, {{kernel.view(), {1, 1}}, {kernel.view(), {2, 2}}}}}, {}});
   CHECK(spectrum.power_at_zero() ==
         doctest::Approx(18.0 + 1.5 * std::pow(total, 4)).epsilon(1e-13));
 }
 
-TEST_CASE("P is held at the floor, mode by mode") {
+TEST_CASE("the floor adds to P, or holds it, and says on how many modes it matters") {
   const Shape grid{32, 32};
   const auto kernel = test::gaussian({25, 25}, 2.5);
   const LocalNoise noise{{{2.0, 1.0, {{kernel.view(), {12, 12}}}}}, {}};
-  const Image<double> free = power_of(noise, grid);
-  const double floor = 1e-4;
-  NoiseSpectrum spectrum(grid, floor);
-  spectrum.set(noise);
-  long clipped = 0, expected = 0;
-  spectrum.for_each_row([&](const NoiseSpectrum::Row& row) {
-    clipped += row.clipped;
-    for (int kx = 0; kx <= 16; ++kx) {
-      CHECK(row.power[kx] == doctest::Approx(std::max(free(row.y, kx), 2.0 * floor)).epsilon(1e-10));
-      if (free(row.y, kx) < 2.0 * floor) expected += kx == 0 || kx == 16 ? 1 : 2;
-    }
-  });
-  CHECK(clipped == expected);
-  CHECK(clipped > 0);
+  const Image<double> free = power_of(noise, grid, with_floor(0.0));
+  const double fraction = 1e-4, floor = 2.0 * fraction;
+  for (const Mode mode : {Mode::difference, Mode::score}) {
+    NoiseSpectrum spectrum(grid, with_floor(fraction, mode));
+    spectrum.set(noise);
+    long clipped = 0, expected = 0;
+    spectrum.for_each_row([&](const NoiseSpectrum::Row& row) {
+      clipped += row.clipped;
+      for (int kx = 0; kx <= 16; ++kx) {
+        const double power = free(row.y, kx);
+        const double floored = mode == Mode::difference ? power + floor : std::max(power, floor);
+        CHECK(row.power[kx] == doctest::Approx(floored).epsilon(1e-10));
+        if (power < floor) expected += kx == 0 || kx == 16 ? 1 : 2;
+      }
+    });
+    CHECK(clipped == expected);
+    CHECK(clipped > 0);
+    CHECK(spectrum.power_at_zero() ==
+          doctest::Approx(mode == Mode::difference ? 2.0 + floor : 2.0).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("white noise needs no floor") {
+  const auto kernel = test::gaussian({25, 25}, 2.5);
+  const LocalNoise noise{{{1.0, 1.0, {}}, {2.0, 1.0, {{kernel.view(), {12, 12}}}}}, {}};
+  for (const Mode mode : {Mode::difference, Mode::score}) {
+    CHECK(test::same_bits(power_of(noise, {16, 16}, with_floor(1e-3, mode)),
+                          power_of(noise, {16, 16}, with_floor(0.0, mode))));
+  }
 }
 
 TEST_CASE("the floor counts from the largest power, wherever that is") {
   // [1, -0.9]: nearly nothing at k = 0, nearly everything at kx = pi.
   const double pixels[] = {1.0, -0.9};
   const LocalNoise noise{{{1.0, 1.0, {{{pixels, {1, 2}}, {0, 0}}}}}, {}};
-  const Image<double> power = power_of(noise, {8, 8}, 0.5);
+  const Image<double> power = power_of(noise, {8, 8}, with_floor(0.5));
   CHECK(power(0, 4) == doctest::Approx(1.9 * 1.9).epsilon(1e-12));
   CHECK(power(0, 1) == doctest::Approx(0.5 * 1.9 * 1.9).epsilon(1e-12));
 }
 
 TEST_CASE("noise without power at k = 0 is refused") {
   const double pixels[] = {1.0, -1.0};
-  NoiseSpectrum spectrum({8, 8}, 1e-10);
+  NoiseSpectrum spectrum({8, 8}, {});
   CHECK_THROWS_AS(spectrum.set({{{1.0, 1.0, {{{pixels, {1, 2}}, {0, 0}}}}}, {}}),
                   std::invalid_argument);
   CHECK_THROWS_AS(spectrum.set({{{0.0, 1.0, {}}}, {}}), std::invalid_argument);
+  // Nor does noise have more power than there are numbers.
+  const double huge[] = {1e200};
+  CHECK_THROWS_AS(spectrum.set({{{1.0, 1.0, {{{huge, {1, 1}}, {0, 0}}}}}, {}}),
+                  std::invalid_argument);
 }
 
 TEST_CASE("a batch holds every kernel at every position") {

@@ -1,0 +1,68 @@
+# Everything that takes more than one command. Works from a fresh checkout: what is missing is
+# installed, Python packages into .venv and Debian packages with apt-get.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+ifneq ($(shell command -v ninja),)
+export CMAKE_GENERATOR ?= Ninja
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-cpp test-python bench lint format clean packages install
+
+help:  ## Show this text
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: install  ## Simulate images, whiten them, check and plot the result (in demo/)
+	$(BIN)/whitediff simulate $(DEMO) --overwrite
+	$(BIN)/whitediff decorrelate --science $(DEMO)/science.fits --template $(DEMO)/template.fits \
+	  --difference $(DEMO)/difference.fits --kernel $(DEMO)/kernel.fits -o $(DEMO)/white.fits \
+	  --plot $(DEMO)/decorrelate.png --overwrite
+	$(BIN)/whitediff check $(DEMO)/difference.fits $(DEMO)/white.fits --plot $(DEMO)/check.png \
+	  --overwrite
+
+test: test-cpp test-python  ## Run the C++ and the Python tests
+
+test-cpp: packages
+	.ci/packages doctest-dev
+	cmake --preset dev
+	cmake --build --preset dev --parallel 2
+	ctest --preset dev --parallel 2
+
+test-python: install $(VENV)/test
+	$(BIN)/python -m pytest
+
+bench: install $(VENV)/bench  ## Measure speed and memory against other ways
+	$(BIN)/python bench/run.py
+
+lint: install $(VENV)/lint $(VENV)/test  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy --python-executable $(BIN)/python
+	$(BIN)/clang-format --dry-run --Werror $(shell find cpp python -name '*.?pp')
+
+format: $(VENV)/lint  ## Put C++ code and imports into form
+	$(BIN)/clang-format -i $(shell find cpp python -name '*.?pp')
+	$(BIN)/ruff check --select I --fix .
+
+clean:  ## Remove everything that was built
+	rm -rf build dist $(VENV) $(DEMO)
+
+packages:
+	@.ci/packages c++:g++ cmake:cmake libfftw3-dev
+
+install: packages $(VENV)/ready
+	$(BIN)/python -m pip install --quiet '.[all]'
+
+$(VENV)/ready:
+	@.ci/packages python3-venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+# One file a group of pyproject.toml, new when the groups are.
+$(VENV)/test $(VENV)/lint $(VENV)/bench: $(VENV)/%: pyproject.toml | $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --group $*
+	touch $@

@@ -1,0 +1,255 @@
+"""What is measured, as data: every row of the table is one `Case`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from contestants import CONTESTANTS, decorrelate
+from errors import AnswerError, SkippedError
+from machine import core_count
+from scene import make_scene
+from timing import Clock, take_turns
+
+_FRESH = Path(__file__).with_name("fresh.py")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Attributes
+    ----------
+    size : `int`
+        Pixels on a side of the frame.
+    threads : `int`
+        Threads of whitediff, FFTW and scipy alike.
+    repeat : `int`
+        Rounds, or new processes.
+    clock : {"wall", "cpu"}
+        Elapsed time, or the processor time of all threads.
+    large : `bool`
+        Whether cases that take gigabytes and minutes run.
+    """
+
+    size: int
+    threads: int
+    repeat: int
+    clock: Clock
+    large: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One number a round, and the seconds behind them (medians)."""
+
+    values: list[float]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table.
+
+    Attributes
+    ----------
+    name : `str`
+        For the command line.
+    what : `str`
+        What the number says.
+    measure : callable
+        Gives the numbers, or raises `SkippedError` or `AnswerError`.
+    target : `float`
+        What the median must reach: at most this, or at least.
+    at_least : `bool`
+        Whether more is better.
+    unit : `str`
+        Of the number; "x" for a ratio.
+    """
+
+    name: str
+    what: str
+    measure: Callable[[Settings], Measured]
+    target: float
+    at_least: bool = False
+    unit: str = "x"
+
+    def met(self, value: float) -> bool:
+        """Whether the target is reached."""
+        return value >= self.target if self.at_least else value <= self.target
+
+
+def ratio(numerator: str, denominator: str) -> Callable[[Settings], Measured]:
+    """Compare the times of two contestants."""
+
+    def measure(settings: Settings) -> Measured:
+        scene = make_scene(settings.size)
+        names = (numerator, denominator)
+        functions = [CONTESTANTS[name](scene, settings.threads) for name in names]
+        above, below = take_turns(functions, settings.repeat, settings.clock)
+        return Measured(
+            [a / b for a, b in zip(above, below, strict=True)],
+            {numerator: median(above), denominator: median(below)},
+        )
+
+    return measure
+
+
+def two_threads(settings: Settings) -> Measured:
+    """Compare one thread with two, by the clock on the wall."""
+    if core_count() < 2:
+        raise SkippedError("only one core")
+    scene = make_scene(settings.size)
+    one, two = take_turns([decorrelate(scene, 1), decorrelate(scene, 2)], settings.repeat, "wall")
+    return Measured(
+        [a / b for a, b in zip(one, two, strict=True)],
+        {"one thread": median(one), "two threads": median(two)},
+    )
+
+
+def time_a_pixel(large: int, small: int) -> Callable[[Settings], Measured]:
+    """Compare the times a pixel of a large frame and of a small one."""
+
+    def measure(settings: Settings) -> Measured:
+        if not settings.large:
+            raise SkippedError(f"{large} x {large} pixels: --large")
+        functions = [decorrelate(make_scene(size), settings.threads) for size in (large, small)]
+        seconds = take_turns(functions, settings.repeat, settings.clock)
+        per_pixel = [
+            [value / size**2 for value in values]
+            for values, size in zip(seconds, (large, small), strict=True)
+        ]
+        return Measured(
+            [a / b for a, b in zip(*per_pixel, strict=True)],
+            {
+                f"{large} x {large}": median(seconds[0]),
+                f"{small} x {small}": median(seconds[1]),
+            },
+        )
+
+    return measure
+
+
+def in_new_process(*arguments: str) -> Callable[[Settings], Measured]:
+    """Give what `fresh.py` prints, in one new process after the other."""
+
+    def measure(settings: Settings) -> Measured:
+        options = ("--size", str(settings.size), "--threads", str(settings.threads))
+        values = []
+        seconds: dict[str, list[float]] = {}
+        # The first process finds files that are not in memory yet.
+        for turn in range(settings.repeat + 1):
+            done = subprocess.run(
+                [sys.executable, str(_FRESH), *arguments, *options], capture_output=True, text=True
+            )
+            if done.returncode != 0:
+                raise AnswerError(f"a new process failed: {done.stderr.strip().splitlines()[-1]}")
+            if turn == 0:
+                continue
+            answer = json.loads(done.stdout)
+            if "skipped" in answer:
+                raise SkippedError(answer["skipped"])
+            values.append(answer["value"])
+            for name, value in answer["seconds"].items():
+                seconds.setdefault(name, []).append(value)
+        return Measured(values, {name: median(all_) for name, all_ in seconds.items()})
+
+    return measure
+
+
+_B = "FFTW round trip"
+
+CASES = (
+    Case(
+        "decorrelate",
+        "spatially varying, image and estimated variance, scalar variances / B",
+        ratio("decorrelate", _B),
+        target=0.9,
+    ),
+    Case(
+        "planes",
+        "the same with variance planes and clipped statistics / B",
+        ratio("decorrelate, variance planes", _B),
+        target=0.9,
+    ),
+    Case(
+        "task",
+        "the same through DecorrelateALKernelSpatialTask with masks and PSF / B",
+        ratio("DecorrelateALKernelSpatialTask", _B),
+        target=1.2,
+    ),
+    Case(
+        "full-variance",
+        "with full variance propagation / B",
+        ratio("decorrelate, full variance", _B),
+        target=2.5,
+    ),
+    Case(
+        "numpy",
+        "numpy full frame in double precision / decorrelate, one filter",
+        ratio("numpy full frame, one filter", "decorrelate, one filter"),
+        target=60,
+        at_least=True,
+    ),
+    Case(
+        "fftconvolve",
+        "scipy fftconvolve with one ready filter / decorrelate, one filter",
+        ratio("scipy fftconvolve, one filter", "decorrelate, one filter"),
+        target=1,
+        at_least=True,
+    ),
+    Case(
+        "oaconvolve",
+        "scipy oaconvolve with one ready filter / decorrelate, one filter",
+        ratio("scipy oaconvolve, one filter", "decorrelate, one filter"),
+        target=1,
+        at_least=True,
+    ),
+    Case("threads", "one thread / two threads", two_threads, target=1.85, at_least=True),
+    Case(
+        "first-call",
+        "first call in a new process / later ones",
+        in_new_process("first-call"),
+        target=1.1,
+    ),
+    Case(
+        "memory",
+        "peak memory beyond inputs and outputs, variance planes",
+        in_new_process("memory"),
+        target=64,
+        unit="MiB",
+    ),
+    Case(
+        "memory-full",
+        "peak memory beyond inputs and outputs, full variance",
+        in_new_process("memory", "--variance", "full"),
+        target=64,
+        unit="MiB",
+    ),
+    Case(
+        "memory-constant",
+        "peak memory beyond inputs and outputs, one filter",
+        in_new_process("memory", "--constant"),
+        target=64,
+        unit="MiB",
+    ),
+    Case(
+        "scale",
+        "time a pixel, 16384 x 16384 / 2048 x 2048",
+        time_a_pixel(16384, 2048),
+        target=1.15,
+    ),
+    Case(
+        "import",
+        "import whitediff, after numpy",
+        in_new_process("import"),
+        target=40,
+        unit="ms",
+    ),
+    Case("help", "whitediff --help", in_new_process("help"), target=300, unit="ms"),
+)

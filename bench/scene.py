@@ -1,0 +1,111 @@
+"""The difference image that is timed: white noise through a spatially varying kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+import whitediff
+from whitediff.simulate import MASK_PLANES
+
+FloatPlane = npt.NDArray[np.float32]
+
+RADIUS = 10
+SIGMAS = (1.2, 2.4)
+SCIENCE_VARIANCE, TEMPLATE_VARIANCE = 100.0, 100.0
+_BAND = 64
+
+
+def _profile(sigma: float) -> npt.NDArray[np.float64]:
+    offset = np.arange(-RADIUS, RADIUS + 1)
+    profile = np.exp(-0.5 * (offset / sigma) ** 2)
+    return np.asarray(profile / profile.sum())
+
+
+def _smoothed(block: FloatPlane, profile: npt.NDArray[np.float64]) -> FloatPlane:
+    """Convolve a block with a profile in y and x; it loses RADIUS pixels on every side."""
+    for _ in range(2):
+        height = len(block) - 2 * RADIUS
+        taps = profile.astype(np.float32)
+        total = taps[0] * block[:height]
+        for shift in range(1, len(taps)):
+            total += taps[shift] * block[shift : shift + height]
+        block = np.ascontiguousarray(total.T)
+    return block
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """D = S - K*T without sources; K a mixture of two Gaussians, 21 x 21, weights linear in x.
+
+    Attributes
+    ----------
+    size : `int`
+        Pixels on a side.
+    difference : `numpy.ndarray` of float32, [y, x]
+    kernel : `whitediff.SpatialKernel`
+        Its sum is one, so that the whitened image has the variance
+        SCIENCE_VARIANCE + TEMPLATE_VARIANCE.
+    """
+
+    size: int
+    difference: FloatPlane
+    kernel: whitediff.SpatialKernel
+
+    def _plane(self, mean: float, seed: int) -> FloatPlane:
+        plane = np.random.default_rng(seed).standard_normal((self.size, self.size), np.float32)
+        plane *= 0.02 * mean
+        plane += mean
+        return plane
+
+    @cached_property
+    def science_plane(self) -> FloatPlane:
+        """Variance plane with a scatter of 2 per cent."""
+        return self._plane(SCIENCE_VARIANCE, 2)
+
+    @cached_property
+    def template_plane(self) -> FloatPlane:
+        """Variance plane with a scatter of 2 per cent."""
+        return self._plane(TEMPLATE_VARIANCE, 3)
+
+    @cached_property
+    def mask(self) -> npt.NDArray[np.int32]:
+        """Detections on one pixel in fifty, in blots of ten by ten."""
+        blots = np.random.default_rng(4).random((self.size // 10 + 1, self.size // 10 + 1)) < 0.02
+        detected = MASK_PLANES["DETECTED"]
+        mask = np.kron(blots.astype(np.int32) << detected, np.ones((10, 10), np.int32))
+        return np.ascontiguousarray(mask[: self.size, : self.size])
+
+    @cached_property
+    def psf(self) -> npt.NDArray[np.float64]:
+        """PSF of the difference image."""
+        return np.outer(_profile(SIGMAS[1]), _profile(SIGMAS[1]))
+
+
+@lru_cache(maxsize=2)
+def make_scene(size: int) -> Scene:
+    """Make the scene of this size, always the same."""
+    rng = np.random.default_rng(1)
+    difference = rng.standard_normal((size, size), np.float32)
+    difference *= np.sqrt(SCIENCE_VARIANCE)
+    template = rng.standard_normal((size + 2 * RADIUS, size + 2 * RADIUS), np.float32)
+    template *= np.sqrt(TEMPLATE_VARIANCE)
+    share = np.arange(size, dtype=np.float32) / (size - 1)
+    profiles = [_profile(sigma) for sigma in SIGMAS]
+    for y in range(0, size, _BAND):
+        rows = slice(y, min(y + _BAND, size))
+        block = template[rows.start : rows.stop + 2 * RADIUS]
+        for profile, weight in zip(profiles, (1 - share, share), strict=True):
+            difference[rows] -= weight * _smoothed(block, profile)
+    slope = 1 / (size - 1)
+    kernel = whitediff.SpatialKernel(
+        np.stack([np.outer(profile, profile) for profile in profiles]),
+        [
+            whitediff.Polynomial2D([1.0, -slope, 0.0]),
+            whitediff.Polynomial2D([0.0, slope, 0.0]),
+        ],
+    )
+    return Scene(size, difference, kernel)

@@ -1,0 +1,55 @@
+"""Times of functions that take turns, so that a change of the machine's mood meets all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+Clock = Literal["wall", "cpu"]
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+
+# The clocks tick in microseconds at worst; short functions are called many times in a row.
+_LEAST_SECONDS = 0.02
+
+
+class Timed:
+    """A function to time, and the check of what it gives."""
+
+    def __init__(self, run: Callable[[], Any], check: Callable[[Any], None]) -> None:
+        self.run = run
+        self.check = check
+        self._calls = 1
+
+    def seconds(self, clock: Callable[[], float]) -> float:
+        """Time a call, as the mean over some in a row, and check what the last one gave."""
+        begin = clock()
+        for _ in range(self._calls):
+            result = self.run()
+        seconds = clock() - begin
+        self.check(result)
+        return seconds / self._calls
+
+    def warm_up(self, clock: Callable[[], float]) -> None:
+        """Make a first call, and find how many are timed at once."""
+        self.seconds(clock)
+        self._calls = max(1, round(_LEAST_SECONDS / max(self.seconds(clock), 1e-6)))
+
+
+def take_turns(functions: Sequence[Timed], repeat: int, clock: Clock) -> list[list[float]]:
+    """Time functions in turn, every other round in the opposite order.
+
+    Returns
+    -------
+    `list` of `list` of `float`
+        Seconds a call, [function][round].
+    """
+    tick = CLOCKS[clock]
+    for function in functions:
+        function.warm_up(tick)
+    seconds: list[list[float]] = [[] for _ in functions]
+    for turn in range(repeat):
+        order = range(len(functions)) if turn % 2 == 0 else reversed(range(len(functions)))
+        for n in order:
+            seconds[n].append(functions[n].seconds(tick))
+    return seconds
