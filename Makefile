@@ -56,8 +56,12 @@ packages:
 install: packages $(VENV)/ready
 	$(BIN)/python -m pip install --quiet '.[all]'
 
+# A Python of Debian's comes without what virtual environments and compiled modules take.
 $(VENV)/ready:
-	@.ci/packages python3-venv
+	@.ci/packages $(PYTHON):python3
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/packages python3-venv
+	@test -f "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" || \
+	  .ci/packages python3-dev
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	touch $@

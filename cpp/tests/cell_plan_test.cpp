@@ -30,7 +30,7 @@ TEST_CASE("planned cells cover the frame, with their border") {
     for (const int border : {1, 10, 32, 100}) {
       CAPTURE(to_string(frame));
       CAPTURE(border);
-      const auto cells = plan_cells(frame, {border, infinity, infinity, 4});
+      const auto cells = plan_cells(frame, {border, infinity, infinity});
       CHECK_NOTHROW(check_cells(cells, frame));
       const auto covered = coverage(cells, frame);
       CHECK(std::find(covered.begin(), covered.end(), false) == covered.end());
@@ -44,17 +44,17 @@ TEST_CASE("planned cells cover the frame, with their border") {
 
 TEST_CASE("boxes keep to the size over which the filter varies little") {
   const Shape frame{900, 1100};
-  const auto cells = plan_cells(frame, {20, 90.0, 120.0, 4});
+  const auto cells = plan_cells(frame, {20, 90.0, 120.0});
   for (const Cell& cell : cells) {
     // Boxes overlap by a few pixels, which the limit does not count.
     CHECK(cell.box.width() <= 90 + 16);
     CHECK(cell.box.height() <= 120 + 16);
   }
-  CHECK(cells.size() > plan_cells(frame, {20, infinity, infinity, 4}).size());
+  CHECK(cells.size() > plan_cells(frame, {20, infinity, infinity}).size());
 }
 
 TEST_CASE("a filter that varies within a pixel still gets boxes worth a transform") {
-  const auto cells = plan_cells({500, 500}, {16, 0.0, 0.0, 8});
+  const auto cells = plan_cells({500, 500}, {16, 0.0, 0.0});
   for (const Cell& cell : cells) CHECK(cell.box.width() >= 31);
 }
 

@@ -29,7 +29,7 @@ std::vector<Cell> cells_from(fuzz::Input& input, Shape frame) {
       return make_cells(frame, input.within(1, 5), input.within(1, 5), input.within(0, 50),
                         input.within(0, 50));
     case 2:
-      return plan_cells(frame, {input.within(0, 200), limit_from(input), limit_from(input), 4});
+      return plan_cells(frame, {input.within(0, 200), limit_from(input), limit_from(input)});
     default: {
       std::vector<Cell> cells;
       for (int count = input.within(0, 6); count > 0; --count) {

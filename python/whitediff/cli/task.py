@@ -136,9 +136,10 @@ class _EvaluatedPsf:
     def _at(self, position: Any) -> KernelPsf:
         x, y = position
         image = self._kernel.evaluate(np.array([float(x)]), np.array([float(y)]))[0]
+        center = np.array(self._kernel.center)
         # Zeros move the centre of the kernel to where PSFs have theirs.
-        sides = [(c, size - 1 - c) for c, size in zip(self._kernel.center, image.shape, strict=True)]
-        return KernelPsf(np.pad(image, [(max(s) - s[0], max(s) - s[1]) for s in sides]))
+        sides = np.stack([center, np.array(image.shape) - 1 - center], axis=1)
+        return KernelPsf(np.pad(image, sides.max(axis=1, keepdims=True) - sides))
 
 
 def _with_noise(exposure: Exposure, noise: InputNoise, psf: Any, xy0: tuple[int, int]) -> Exposure:
