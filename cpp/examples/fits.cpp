@@ -43,7 +43,8 @@ whitediff::Image<T> read(const std::string& path) {
   fits_get_img_dim(opened, &axes, &status);
   fits_get_img_size(opened, 2, sizes, &status);
   check(status);
-  if (axes != 2) throw std::runtime_error(path + ": expected two axes, got " + std::to_string(axes));
+  if (axes != 2)
+    throw std::runtime_error(path + ": expected two axes, got " + std::to_string(axes));
   whitediff::Image<T> image({static_cast<int>(sizes[1]), static_cast<int>(sizes[0])});
   long first[2] = {1, 1};
   fits_read_pix(opened, data_type<T>, first, static_cast<LONGLONG>(image.shape().size()), nullptr,
@@ -86,9 +87,9 @@ bool decorrelate(char** arguments) {
   const auto kernel = read<double>(arguments[1]);
   const double science_variance = std::stod(arguments[2]);
   const double template_variance = std::stod(arguments[3]);
-  auto white = whitediff::decorrelate<float>(
-      difference.view(), {science_variance, {}, 1.0, {}}, {template_variance, {}, 1.0, {}},
-      whitediff::fixed_kernel(kernel.view()));
+  auto white = whitediff::decorrelate<float>(difference.view(), {science_variance, {}, 1.0, {}},
+                                             {template_variance, {}, 1.0, {}},
+                                             whitediff::fixed_kernel(kernel.view()));
   write<float>(arguments[4], {{"IMAGE", &white.image}, {"VARIANCE", &white.variance}});
   const auto written = read<float>(std::string(arguments[4]) + "[IMAGE]");
   return example::report(difference, written, science_variance + template_variance);

@@ -2,11 +2,10 @@
 
 // Simulated images for the examples.
 
-#include <whitediff/whitediff.hpp>
-
 #include <cmath>
 #include <cstdio>
 #include <random>
+#include <whitediff/whitediff.hpp>
 
 namespace example {
 

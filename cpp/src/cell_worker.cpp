@@ -172,7 +172,7 @@ void CellWorker<T>::check_variance(const NoiseSource<T>& source, ImageView<const
   if (!any_negative(row + box.x0, box.width())) return;
   for (int x = box.x0; x < box.x1; ++x) {
     const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.mask.ignore);
-    if (row[x] < T(0) && !masked) {
+    if (row[x] < T(0) && std::isfinite(row[x]) && !masked) {
       throw std::invalid_argument(source.name + ": expected values >= 0, got " +
                                   std::to_string(row[x]) + " at (x, y) = (" + std::to_string(x) +
                                   ", " + std::to_string(y) + ")");

@@ -66,8 +66,8 @@ TEST_CASE("the tiles of a cell are its halves, with what they read") {
   for (int trial = 0; trial < 50; ++trial) {
     const Shape frame{pick(1, 90), pick(1, 90)};
     const int radius = pick(0, 50);
-    for (const Cell& cell : make_cells(frame, pick(1, std::min(4, frame.height)), 1, pick(0, 9),
-                                       pick(0, 60))) {
+    for (const Cell& cell :
+         make_cells(frame, pick(1, std::min(4, frame.height)), 1, pick(0, 9), pick(0, 60))) {
       const auto [upper, lower] = tiles_of(cell, radius);
       CHECK(upper.box.y0 == cell.box.y0);
       CHECK(upper.box.y1 == lower.box.y0);

@@ -84,7 +84,8 @@ TEST_CASE("cells of a grid cover frames of every size") {
   };
   for (int trial = 0; trial < 60; ++trial) {
     const Shape frame{pick(1, 90), pick(1, 90)};
-    const int rows = pick(1, std::min(7, frame.height)), columns = pick(1, std::min(7, frame.width));
+    const int rows = pick(1, std::min(7, frame.height)),
+              columns = pick(1, std::min(7, frame.width));
     const int overlap = pick(0, 25), border = pick(0, 40);
     CAPTURE(to_string(frame));
     CAPTURE(rows);
@@ -134,8 +135,8 @@ TEST_CASE("a cross-fade runs evenly from one box to the other") {
   const Blend blend(cells, Reduction::crossfade);
   const auto left = weights_of(blend, cells[0], 0, 0);
   const std::vector<double> expected{1.0, 1.0, 3.5 / 4, 2.5 / 4, 1.5 / 4, 0.5 / 4};
-  // Depths of pixel 2: its distance of 3.5 to the end of the left box, and 0.5 of the right one; but
-  // the left box is six wide, so that its depth grows from its own beginning: min(2, 3) + 1/2.
+  // Depths of pixel 2: its distance of 3.5 to the end of the left box, and 0.5 of the right one;
+  // but the left box is six wide, so that its depth grows from its own beginning: min(2, 3) + 1/2.
   for (int x = 0; x < 6; ++x) {
     const double own = std::min(x, 5 - x) + 0.5;
     const double other = x < 2 ? 0.0 : std::min(x - 2, 7 - x) + 0.5;

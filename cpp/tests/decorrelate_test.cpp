@@ -21,8 +21,7 @@ NoiseSource<double> raw(double variance) { return {variance, {}, 1.0, {}}; }
 TEST_CASE("a matched template is a source that went through the kernel") {
   const auto difference = test::noise<double>(frame, 1);
   const KernelPtr kernel = test::varying_gaussian({15, 15}, 1.0, 1.6, frame.width, 1.3);
-  const auto expected =
-      whiten<double>(difference.view(), {raw(2.0), {3.0, {kernel}, 1.0, {}}}, {});
+  const auto expected = whiten<double>(difference.view(), {raw(2.0), {3.0, {kernel}, 1.0, {}}}, {});
   check_same(decorrelate<double>(difference.view(), raw(2.0), raw(3.0), kernel), expected);
 
   DecorrelateOptions scaled;
@@ -44,9 +43,9 @@ TEST_CASE("a matched science image is divided by the kernel's sum at the centre 
              whiten<double>(difference.view(), {{2.0, {kernel}, weight, {}}, {3.0, {}, weight, {}}},
                             options.whiten));
   options.scale = 1.0;
-  check_same(decorrelate<double>(difference.view(), raw(2.0), raw(3.0), kernel, options),
-             whiten<double>(difference.view(), {{2.0, {kernel}, 1.0, {}}, raw(3.0)},
-                            options.whiten));
+  check_same(
+      decorrelate<double>(difference.view(), raw(2.0), raw(3.0), kernel, options),
+      whiten<double>(difference.view(), {{2.0, {kernel}, 1.0, {}}, raw(3.0)}, options.whiten));
 }
 
 TEST_CASE("a likelihood image was correlated with the pre-kernel") {
@@ -76,7 +75,8 @@ TEST_CASE("float32 works as float64 does") {
   const auto narrow = test::converted<float>(difference);
   const KernelPtr kernel = test::gaussian_kernel({9, 9}, 1.2);
   const auto expected = decorrelate<double>(difference.view(), raw(1.0), raw(1.0), kernel);
-  const auto got = decorrelate<float>(narrow.view(), {1.0, {}, 1.0, {}}, {1.0, {}, 1.0, {}}, kernel);
+  const auto got =
+      decorrelate<float>(narrow.view(), {1.0, {}, 1.0, {}}, {1.0, {}, 1.0, {}}, kernel);
   // float32 rounding of a transform: 6e-8 times the square root of the number of levels, 16.
   CHECK(test::difference(got.image, expected.image) < 2e-6 * test::largest(difference));
 }

@@ -40,7 +40,8 @@ TEST_CASE("what does not fit is refused, and the message says what was expected 
     CHECK_MESSAGE(message.find(part) != std::string::npos, message);
   };
   const std::string shape = "expected shape (20, 30), that of the image, got ";
-  expect(message_of([&](Sources& sources, auto&) { sources.clear(); }), "at least one noise source");
+  expect(message_of([&](Sources& sources, auto&) { sources.clear(); }),
+         "at least one noise source");
   expect(message_of([&](Sources& sources, auto&) { sources[0].variance = wide.view(); }),
          "variance: " + shape + "(30, 20)");
   expect(message_of([&](Sources& sources, auto&) { sources[0].mask = mask.view(); }),
@@ -62,8 +63,9 @@ TEST_CASE("what does not fit is refused, and the message says what was expected 
            sources = {{0.0, {}, 1.0, {}}, {0.0, {}, 1.0, {}}};
          }),
          "positive total");
-  expect(message_of([&](auto&, WhitenOptions& options) { options.filter = FilterOptions::score(); }),
-         "psf: expected one in mode score");
+  expect(
+      message_of([&](auto&, WhitenOptions& options) { options.filter = FilterOptions::score(); }),
+      "psf: expected one in mode score");
   expect(message_of([&](auto&, WhitenOptions& options) { options.n_threads = -2; }),
          "n_threads: expected 0 (all cores)");
   expect(message_of([&](auto&, WhitenOptions& options) {
@@ -91,8 +93,8 @@ TEST_CASE("variance planes without a usable pixel are refused, and so are negati
           options.ignore_mask = 2;
         }) == "");
 
-  const auto unusable =
-      test::constant<float>({20, 30}, std::numeric_limits<float>::quiet_NaN());
-  CHECK(message_of([&](Sources& sources, auto&) { sources[0].variance = unusable.view(); })
-            .find("expected finite, unmasked pixels") != std::string::npos);
+  const auto unusable = test::constant<float>({20, 30}, std::numeric_limits<float>::quiet_NaN());
+  CHECK(message_of([&](Sources& sources, auto&) {
+          sources[0].variance = unusable.view();
+        }).find("expected finite, unmasked pixels") != std::string::npos);
 }

@@ -69,7 +69,8 @@ TEST_CASE_TEMPLATE("lines are transformed as the direct sum says, one by one", T
                     std::polar(1.0, -2.0 * std::numbers::pi * cycles);
         }
         error = std::max(error, std::abs(std::complex<double>(spectrum[start + k]) - direct));
-        error_back = std::max(error_back, double(std::abs(back[start + k] / T(length) - in[start + k])));
+        error_back =
+            std::max(error_back, double(std::abs(back[start + k] / T(length) - in[start + k])));
       }
     }
     // Numbers of two deviates each.

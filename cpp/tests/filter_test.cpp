@@ -115,8 +115,7 @@ TEST_CASE("a score filter is P(0) conj(phi) / P") {
   for (int ky = 0; ky < grid.height; ++ky) {
     for (int kx = 0; kx <= grid.width / 2; ++kx) {
       const auto psf = test::transfer(pair.psf, default_center({4, 5}), grid, ky, kx);
-      const auto expected =
-          pair.power(grid, 0, 0) * std::conj(psf) / pair.power(grid, ky, kx);
+      const auto expected = pair.power(grid, 0, 0) * std::conj(psf) / pair.power(grid, ky, kx);
       error = std::max(error, std::abs(filter(ky, kx) - expected));
     }
   }
@@ -204,10 +203,13 @@ TEST_CASE("the support is the least radius within the tolerance") {
     fft::Buffer<std::complex<double>> spectrum(design.transform().spectrum_size());
     design.transform().forward(tail.data(), spectrum.data());
     const double whole = double(grid.size()) * pair.power(grid, 0, 0);
-    return std::sqrt(sum_over_modes(grid, [&](int ky, int kx) {
-             return std::norm(spectrum[ky * design.transform().stride() + kx]) *
-                    design.power()[ky * design.stride() + kx];
-           }) / whole);
+    return std::sqrt(sum_over_modes(grid,
+                                    [&](int ky, int kx) {
+                                      return std::norm(
+                                                 spectrum[ky * design.transform().stride() + kx]) *
+                                             design.power()[ky * design.stride() + kx];
+                                    }) /
+                     whole);
   };
   CHECK(support.error == doctest::Approx(error(support.radius)).epsilon(1e-6));
   CHECK(error(support.radius) <= options.tolerance);

@@ -39,10 +39,10 @@ TEST_CASE("filter and responses follow their definition at every mode") {
           const auto psf = test::transfer(pair.psf, {1, 2}, grid, ky, kx);
           const std::complex<double> filter =
               mode == Mode::difference ? std::sqrt(ratio) : ratio * std::conj(psf);
-          error = std::max({error, std::abs(got.filter(ky, kx) - filter),
-                            std::abs(got.responses[0](ky, kx) - 0.5 * filter),
-                            std::abs(got.responses[1](ky, kx) +
-                                     1.5 * transfer_at(ky, kx) * filter)});
+          error =
+              std::max({error, std::abs(got.filter(ky, kx) - filter),
+                        std::abs(got.responses[0](ky, kx) - 0.5 * filter),
+                        std::abs(got.responses[1](ky, kx) + 1.5 * transfer_at(ky, kx) * filter)});
         }
       }
       // Values up to a few hundred: rounding.
@@ -55,8 +55,10 @@ TEST_CASE("a full-frame filter convolves, with zeros beyond the frame") {
   const Pair pair;
   auto image = test::noise<double>({14, 13}, 3);
   // The kernel itself as the filter: c_T of a source alone, undone by nothing.
-  const FullFrameFilter unit = full_frame_filter({{{1.0, 1.0, {}}}, {}}, Mode::difference, {24, 25});
-  CHECK(test::difference(full_frame_convolve(image.view(), unit.filter.view(), 0.0), image) < 1e-14);
+  const FullFrameFilter unit =
+      full_frame_filter({{{1.0, 1.0, {}}}, {}}, Mode::difference, {24, 25});
+  CHECK(test::difference(full_frame_convolve(image.view(), unit.filter.view(), 0.0), image) <
+        1e-14);
 
   const LocalNoise two{{{1.0, 1.0, {}}, {0.0, 1.0, {pair.kernel_image()}}}, {}};
   const FullFrameFilter blur = full_frame_filter(two, Mode::difference, {24, 25});

@@ -32,21 +32,21 @@ TEST_CASE("Gaussian kernels give Gaussian power") {
   const double sigma = 1.6, total = 1.4, v_s = 3.0, v_t = 5.0, weight = 0.5;
   const auto kernel = test::gaussian({21, 21}, sigma, total);
   const KernelImage image{kernel.view(), {10, 10}};
-  const LocalNoise noise{{{v_s, weight, {}}, {v_t, weight, {image}}, {1.0, 2.0, {image, image}}}, {}};
+  const LocalNoise noise{{{v_s, weight, {}}, {v_t, weight, {image}}, {1.0, 2.0, {image, image}}},
+                         {}};
   const Image<double> power = power_of(noise, grid, {});
   double error = 0.0;
   for (int ky = 0; ky < grid.height; ++ky) {
     for (int kx = 0; kx <= grid.width / 2; ++kx) {
       const double k2 = wave_number2(grid, ky, kx);
       const double square = total * total * std::exp(-sigma * sigma * k2);
-      const double expected =
-          weight * weight * (v_s + v_t * square) + 4.0 * square * square;
+      const double expected = weight * weight * (v_s + v_t * square) + 4.0 * square * square;
       error = std::max(error, std::abs(power(ky, kx) - expected));
     }
   }
-  // The kernel image ends at 6.5 sigma, where 1e-9 of it is lost, and sampling folds modes beyond pi
-  // back, exp(-sigma^2 pi^2 / 2) = 3e-6 of the amplitude, into power of the same small size:
-  // |1 + 1|^2 of 1e-11.
+  // The kernel image ends at 6.5 sigma, where 1e-9 of it is lost, and sampling folds modes beyond
+  // pi back, exp(-sigma^2 pi^2 / 2) = 3e-6 of the amplitude, into power of the same small size: |1
+  // + 1|^2 of 1e-11.
   CHECK(error < 1e-8);
 }
 
@@ -54,7 +54,8 @@ TEST_CASE("the power at k = 0 is that of the kernels' sums") {
   const auto kernel = test::noise<double>({5, 6}, 2);
   const double total = test::sum(kernel);
   NoiseSpectrum spectrum({16, 16}, with_floor(1e-10));
-  spectrum.set({{{2.0, 3.0, {}}, {1.5, 1.0, {{kernel.view(), {1, 1}}, {kernel.view(), {2, 2}}}}}, {}});
+  spectrum.set(
+      {{{2.0, 3.0, {}}, {1.5, 1.0, {{kernel.view(), {1, 1}}, {kernel.view(), {2, 2}}}}}, {}});
   CHECK(spectrum.power_at_zero() ==
         doctest::Approx(18.0 + 1.5 * std::pow(total, 4)).epsilon(1e-13));
 }

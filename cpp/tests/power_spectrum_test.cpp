@@ -18,8 +18,7 @@ Spectrum sampled(const Image<double>& kernel, Shape grid) {
   PowerSpectrum spectrum(grid);
   PowerSpectrum::Prepared prepared;
   spectrum.prepare({kernel.view(), {0, 0}}, prepared);
-  Spectrum result{Image<double>({grid.height, spectrum.columns()}),
-                  std::vector<int>(grid.height)};
+  Spectrum result{Image<double>({grid.height, spectrum.columns()}), std::vector<int>(grid.height)};
   fft::Buffer<double> rows(PowerSpectrum::rows_at_once * spectrum.stride());
   for (int ky = 0; ky <= grid.height / 4; ++ky) {
     spectrum.rows(prepared, ky, rows.data());

@@ -27,8 +27,7 @@ TEST_CASE("the PSF of the whitened image is the filtered PSF, of sum one") {
 
   const FilterImage filter = filter_image(noise, {}, support);
   // The PSF is zero beyond its image, so the direct convolution on its pixels is complete.
-  Image<double> direct =
-      test::convolve(image.psf, *fixed_kernel(filter.image.view()));
+  Image<double> direct = test::convolve(image.psf, *fixed_kernel(filter.image.view()));
   const double total = test::sum(direct);
   std::transform(direct.data(), direct.data() + direct.shape().size(), direct.data(),
                  [total](double value) { return value / total; });

@@ -7,9 +7,8 @@ TEST_CASE("a polynomial follows its definition") {
   const Polynomial2D polynomial(c);
   CHECK(polynomial.coefficients() == c);
   for (const auto [x, y] : {Point{0.0, 0.0}, {2.0, -3.0}, {-1.5, 0.5}, {10.0, 7.0}}) {
-    const double direct = c[0] + c[1] * x + c[2] * y + c[3] * x * x + c[4] * x * y +
-                          c[5] * y * y + c[6] * x * x * x + c[7] * x * x * y + c[8] * x * y * y +
-                          c[9] * y * y * y;
+    const double direct = c[0] + c[1] * x + c[2] * y + c[3] * x * x + c[4] * x * y + c[5] * y * y +
+                          c[6] * x * x * x + c[7] * x * x * y + c[8] * x * y * y + c[9] * y * y * y;
     // Ten terms in another order: rounding.
     CHECK(polynomial({x, y}) == doctest::Approx(direct).epsilon(1e-14));
   }

@@ -21,7 +21,8 @@ struct Job {
     const Shape shape = image.shape();
     options.whiten.cells = make_cells(shape, 3, 3, 6, 0);
     for (Cell& cell : options.whiten.cells) cell.expanded = {};
-    return decorrelate<float>(image.view(), {1.0, {}, 1.0, {}}, {2.0, {}, 1.0, {}}, kernel, options);
+    return decorrelate<float>(image.view(), {1.0, {}, 1.0, {}}, {2.0, {}, 1.0, {}}, kernel,
+                              options);
   }
 };
 

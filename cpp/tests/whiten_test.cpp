@@ -79,8 +79,8 @@ TEST_CASE("noise comes out white, with the right variance") {
     CHECK(std::abs(test::correlation(result.image, inside, lag, 0)) < 4.0 / std::sqrt(pixels));
     CHECK(std::abs(test::correlation(result.image, inside, 0, lag)) < 4.0 / std::sqrt(pixels));
   }
-  // Parseval is exact: v_s g_s + v_t g_t = P(0). The kernel image ends at 3.5 sigma, which takes less
-  // than 1e-2 of its sum where it is widest.
+  // Parseval is exact: v_s g_s + v_t g_t = P(0). The kernel image ends at 3.5 sigma, which takes
+  // less than 1e-2 of its sum where it is widest.
   CHECK(result.variance(200, 10) == doctest::Approx(3.0).epsilon(1e-5));
   CHECK(result.variance(200, 430) == doctest::Approx(3.0).epsilon(2e-2));
 }
@@ -123,8 +123,7 @@ TEST_CASE("the estimated variance is the sum of gains times variances") {
   WhitenOptions options = scene.options();
   options.spatially_varying = false;
   const auto result = scene.whitened(options);
-  const auto gains =
-      filter_images(result.noise, result.filter, result.support).front().gains;
+  const auto gains = filter_images(result.noise, result.filter, result.support).front().gains;
   double error = 0.0;
   for (int y = 0; y < scene.shape.height; ++y) {
     for (int x = 0; x < scene.shape.width; ++x) {
@@ -232,7 +231,8 @@ TEST_CASE("a mean variance that the caller gives makes the filter; the plane mak
     CHECK(result.noise.variances()[2 * n + 1] < 7.0);
   }
   const auto filters = filter_images(result.noise, result.filter, result.support);
-  const double expected = filters[0].gains[0] * scene.v_s(3, 3) + filters[0].gains[1] * scene.v_t(3, 3);
+  const double expected =
+      filters[0].gains[0] * scene.v_s(3, 3) + filters[0].gains[1] * scene.v_t(3, 3);
   // Gains of two grids differ by what wraps around.
   CHECK(result.variance(3, 3) == doctest::Approx(expected).epsilon(1e-6));
 }
@@ -400,10 +400,10 @@ TEST_CASE("views with gaps between rows are read as they are") {
   };
   const auto image = embedded(scene.image), v_s = embedded(scene.v_s), v_t = embedded(scene.v_t);
   const auto cut = [&](const Image<double>& whole) { return whole.view().cut(inside); };
-  check_same(whiten<double>(cut(image),
-                            {{cut(v_s), {}, 1.0, {}}, {cut(v_t), {scene.kernel}, 1.0, {}}},
-                            scene.options()),
-             scene.whitened(scene.options()));
+  check_same(
+      whiten<double>(cut(image), {{cut(v_s), {}, 1.0, {}}, {cut(v_t), {scene.kernel}, 1.0, {}}},
+                     scene.options()),
+      scene.whitened(scene.options()));
 }
 
 TEST_CASE("a mean variance stands in where a plane has no usable pixel in a cell") {
@@ -436,8 +436,8 @@ TEST_CASE("kernels are asked at pixel positions, counted from xy0") {
   WhitenOptions options;
   options.xy0 = {100.0, 200.0};
   options.cells = make_cells({40, 60}, 1, 2, 0, 0);
-  const auto result = whiten<float>(
-      image.view(), {{1.0, {std::make_shared<Recorder>(asked)}, 1.0, {}}}, options);
+  const auto result =
+      whiten<float>(image.view(), {{1.0, {std::make_shared<Recorder>(asked)}, 1.0, {}}}, options);
   REQUIRE(asked.size() >= 2);
   const std::vector<Point> expected{{114.5, 219.5}, {144.5, 219.5}};
   CHECK(std::vector<Point>(asked.end() - 2, asked.end()) == expected);

@@ -1,10 +1,9 @@
 // Whitens a simulated difference image and checks the variance of what comes out.
 
-#include <whitediff/whitediff.hpp>
-
 #include <cmath>
 #include <cstdio>
 #include <random>
+#include <whitediff/whitediff.hpp>
 
 int main() {
   using namespace whitediff;
@@ -37,8 +36,7 @@ int main() {
   }
 
   const NoiseSource<float> one{1.0, {}, 1.0, {}};
-  const auto white =
-      decorrelate<float>(difference.view(), one, one, fixed_kernel(kernel.view()));
+  const auto white = decorrelate<float>(difference.view(), one, one, fixed_kernel(kernel.view()));
 
   const int margin = 20;
   double squares = 0.0, predicted = 0.0;

@@ -94,9 +94,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Shape transform = transform_shape(cells, radius);
   for (const Cell& cell : cells) {
     for (const Cell& tile : tiles_of(cell, radius)) {
-      fuzz::require(tile.expanded.height() <= transform.height &&
-                        tile.expanded.width() <= transform.width,
-                    "transforms hold every tile");
+      fuzz::require(
+          tile.expanded.height() <= transform.height && tile.expanded.width() <= transform.width,
+          "transforms hold every tile");
     }
   }
   return 0;

@@ -1,14 +1,13 @@
 // Kernels of any shape, coefficients and nodes, evaluated anywhere: refused, or as many values as
 // they promise, finite ones if whitening takes them.
 
-#include "whitediff/kernel.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <vector>
 
 #include "input.hpp"
+#include "whitediff/kernel.hpp"
 #include "whitediff/noise_model.hpp"
 #include "whitediff/whiten.hpp"
 
@@ -28,8 +27,8 @@ std::shared_ptr<const SpatialFunction> function_from(fuzz::Input& input) {
   auto coefficients = values_from(input, input.within(0, 10));
   if (input.within(0, 1) == 0) return std::make_shared<Polynomial2D>(std::move(coefficients));
   const auto range = values_from(input, 4);
-  return std::make_shared<Chebyshev2D>(
-      std::move(coefficients), Chebyshev2D::Range{range[0], range[1], range[2], range[3]});
+  return std::make_shared<Chebyshev2D>(std::move(coefficients),
+                                       Chebyshev2D::Range{range[0], range[1], range[2], range[3]});
 }
 
 KernelPtr kernel_from(fuzz::Input& input) {
