@@ -24,10 +24,10 @@ enum class VariancePropagation {
 template <class T>
 struct NoiseSource {
   /// Of the shape of the image, or one number for all pixels; >= 0, non-finite pixels allowed.
-  std::variant<double, ImageView<const T>> variance;
-  std::vector<KernelPtr> kernels;      ///< What the image went through.
-  double weight = 1.0;                 ///< What it was multiplied by.
-  ImageView<const std::int32_t> mask;  ///< For the clipped mean of the variance; may be empty.
+  std::variant<double, ImageView<const T>> variance = 0.0;
+  std::vector<KernelPtr> kernels = {};      ///< What the image went through.
+  double weight = 1.0;                      ///< What it was multiplied by.
+  ImageView<const std::int32_t> mask = {};  ///< For the clipped mean of the variance; may be empty.
   /// What filters are made with instead of clipped means of the variance; finite and >= 0.
   std::optional<double> mean_variance = {};
   std::string name = "variance";  ///< What messages call the variance.
