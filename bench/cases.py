@@ -64,8 +64,8 @@ class Case:
         What the number says.
     measure : callable
         Gives the numbers, or raises `SkippedError` or `AnswerError`.
-    target : `float`
-        What the median must reach: at most this, or at least.
+    target : `float` or None
+        What the median must reach: at most this, or at least. None: for comparison only.
     at_least : `bool`
         Whether more is better.
     unit : `str`
@@ -75,13 +75,16 @@ class Case:
     name: str
     what: str
     measure: Callable[[Settings], Measured]
-    target: float
+    target: float | None = None
     at_least: bool = False
     unit: str = "x"
 
-    def met(self, value: float) -> bool:
-        """Whether the target is reached."""
-        return value >= self.target if self.at_least else value <= self.target
+    def outcome(self, value: float) -> str:
+        """Say whether the target is reached."""
+        if self.target is None:
+            return "measured"
+        met = value >= self.target if self.at_least else value <= self.target
+        return "pass" if met else "miss"
 
 
 def ratio(numerator: str, denominator: str) -> Callable[[Settings], Measured]:
@@ -191,24 +194,25 @@ CASES = (
     ),
     Case(
         "numpy",
-        "numpy full frame in double precision / decorrelate, one filter",
+        "numpy full frame, complex, double precision / decorrelate, one filter",
         ratio("numpy full frame, one filter", "decorrelate, one filter"),
         target=60,
         at_least=True,
     ),
     Case(
+        "numpy-real",
+        "the same with transforms of real images / decorrelate, one filter",
+        ratio("numpy full frame, real transforms", "decorrelate, one filter"),
+    ),
+    Case(
         "fftconvolve",
         "scipy fftconvolve with one ready filter / decorrelate, one filter",
         ratio("scipy fftconvolve, one filter", "decorrelate, one filter"),
-        target=1,
-        at_least=True,
     ),
     Case(
         "oaconvolve",
         "scipy oaconvolve with one ready filter / decorrelate, one filter",
         ratio("scipy oaconvolve, one filter", "decorrelate, one filter"),
-        target=1,
-        at_least=True,
     ),
     Case("threads", "one thread / two threads", two_threads, target=1.85, at_least=True),
     Case(

@@ -40,7 +40,7 @@ def measure(case: Case, settings: Settings) -> dict[str, Any]:
     middle = median(values)
     return {
         **row,
-        "outcome": "pass" if case.met(middle) else "miss",
+        "outcome": case.outcome(middle),
         "values": values,
         "median": middle,
         "quartiles": quantiles(values, n=4)[::2] if len(values) > 1 else [middle, middle],
@@ -68,7 +68,9 @@ def sweep(settings: Settings, sizes: Sequence[int]) -> list[dict[str, Any]]:
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Give a row of the results as text, one for each of _COLUMNS."""
-    target = f"{'>=' if row['at_least'] else '<='} {row['target']:g} {row['unit']}"
+    target = ""
+    if row["target"] is not None:
+        target = f"{'>=' if row['at_least'] else '<='} {row['target']:g} {row['unit']}"
     if "median" not in row:
         return row["case"], "", "", "", target, row["outcome"]
     spread = (f"{low:.3g} .. {high:.3g}" for low, high in (row["quartiles"], row["range"]))
@@ -89,7 +91,7 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
         table = Table(*_COLUMNS)
         styles = {"pass": "green", "miss": "yellow", "wrong": "red", "skipped": "dim"}
         for line in lines:
-            table.add_row(*line, style=styles[line[-1]])
+            table.add_row(*line, style=styles.get(line[-1]))
         Console().print(table)
     for row in rows:
         if "reason" in row:

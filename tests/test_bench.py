@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 BENCH = Path(__file__).parents[1] / "bench"
@@ -72,9 +71,14 @@ def test_wrong_answers_are_found():
 
 
 @pytest.mark.usefixtures("bench_modules")
-def test_cases_are_named_once():
+def test_cases_and_their_targets():
     from cases import CASES
 
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names)
-    assert all(np.isfinite(case.target) for case in CASES)
+
+    over = next(case for case in CASES if case.name == "threads")
+    assert over.outcome(over.target) == "pass"
+    assert over.outcome(over.target - 0.1) == "miss"
+    under = next(case for case in CASES if case.name == "memory")
+    assert under.outcome(under.target + 1) == "miss"
