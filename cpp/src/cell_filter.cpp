@@ -3,29 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "line_products.hpp"
 #include "multiversion.hpp"
 
 namespace whitediff {
 namespace {
-
-/// lines *= filter; complex numbers as pairs.
-template <class T>
-WHITEDIFF_ALWAYS_INLINE void multiply_pairs(const T* filter, std::size_t size, T* pairs) {
-  for (std::size_t i = 0; i < size; ++i) {
-    pairs[2 * i] *= filter[i];
-    pairs[2 * i + 1] *= filter[i];
-  }
-}
-
-WHITEDIFF_MULTIVERSION
-void multiply_lines(const float* filter, std::size_t size, std::complex<float>* lines) {
-  multiply_pairs(filter, size, reinterpret_cast<float*>(lines));
-}
-
-WHITEDIFF_MULTIVERSION
-void multiply_lines(const double* filter, std::size_t size, std::complex<double>* lines) {
-  multiply_pairs(filter, size, reinterpret_cast<double*>(lines));
-}
 
 /// squares = P(0) / P and filter = norm * sqrt(squares).
 template <class T>
@@ -136,12 +118,12 @@ void CellFilter<T>::set_whitening(const LocalNoise& noise) {
 
 template <class T>
 void CellFilter<T>::multiply(int first, Complex* lines) const {
-  constexpr int batch = fft::LineTransform<T>::batch;
+  const std::size_t begin = first * pitch_;
+  const std::size_t size = fft::LineTransform<T>::batch * pitch_;
   if (options_.mode == Mode::difference) {
-    multiply_lines(whitening_.data() + first * pitch_, batch * pitch_, lines);
+    whitediff::multiply(whitening_.data() + begin, size, lines);
   } else {
-    const Complex* filter = score_.data() + first * pitch_;
-    for (std::size_t i = 0; i < batch * pitch_; ++i) lines[i] *= filter[i];
+    whitediff::multiply(score_.data() + begin, size, lines);
   }
 }
 

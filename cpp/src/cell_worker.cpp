@@ -8,42 +8,51 @@
 
 #include "cell_plan.hpp"
 #include "finite.hpp"
+#include "line_products.hpp"
 #include "multiversion.hpp"
 #include "usable_sum.hpp"
 
 namespace whitediff {
 namespace {
 
+template <class T>
+WHITEDIFF_ALWAYS_INLINE bool add_row(T factor, const T* values, int size, T* sums) {
+  int unusual = 0;
+  for (int x = 0; x < size; ++x) {
+    sums[x] += factor * values[x];
+    unusual |= !(values[x] >= T(0));
+  }
+  return unusual != 0;
+}
+
+/// sums += factor * values; says whether a value is negative or not a number.
+WHITEDIFF_MULTIVERSION bool add_scaled(float factor, const float* values, int size, float* sums) {
+  return add_row(factor, values, size, sums);
+}
+WHITEDIFF_MULTIVERSION bool add_scaled(double factor, const double* values, int size,
+                                       double* sums) {
+  return add_row(factor, values, size, sums);
+}
+
+// Rows of a cell are too short for the hardware to foresee the next one: they are called in so many
+// rows before they are needed.
 constexpr int prefetch_rows = 8;
 
-WHITEDIFF_MULTIVERSION void add_scaled(float factor, const float* values, int size, float* out) {
-  for (int x = 0; x < size; ++x) out[x] += factor * values[x];
-}
-WHITEDIFF_MULTIVERSION void add_scaled(double factor, const double* values, int size, double* out) {
-  for (int x = 0; x < size; ++x) out[x] += factor * values[x];
+enum class Access { read, write };
+
+template <Access access, class T>
+void prefetch(const T* begin, int size) {
+  constexpr int line = 64 / sizeof(T);
+  for (int x = 0; x < size; x += line) __builtin_prefetch(begin + x, access == Access::write);
+  __builtin_prefetch(begin + size - 1, access == Access::write);
 }
 
-WHITEDIFF_MULTIVERSION bool any_negative(const float* row, int size) {
-  int found = 0;
-  for (int x = 0; x < size; ++x) found |= row[x] < 0.0f;
-  return found != 0;
-}
-WHITEDIFF_MULTIVERSION bool any_negative(const double* row, int size) {
-  int found = 0;
-  for (int x = 0; x < size; ++x) found |= row[x] < 0.0;
-  return found != 0;
-}
-
-/// Calls the pixels that a cell shares with its neighbours in a row in for reading and writing, so
-/// that adding to them later does not wait for memory.
-template <class T>
-void prefetch_edges(ImageView<T> out, int y, const Box& box, const Blend::Run& alone) {
-  if (y >= box.y1) return;
-  T* row = out.row(y);
-  __builtin_prefetch(row + box.x0, 1);
-  __builtin_prefetch(row + alone.begin, 1);
-  __builtin_prefetch(row + alone.end, 1);
-  __builtin_prefetch(row + box.x1 - 1, 1);
+/// Calls the row of a box in that comes prefetch_rows after y.
+template <Access access, class Pixel>
+void prefetch_ahead(ImageView<Pixel> image, const Box& box, int y) {
+  if (y + prefetch_rows < box.y1) {
+    prefetch<access>(image.row(y + prefetch_rows) + box.x0, box.width());
+  }
 }
 
 /// Replaces what is not finite.
@@ -95,6 +104,7 @@ bool CellWorker<T>::load_image(const Tiles& tiles, std::optional<T> filling) {
   transform_.load(height_of(tiles), [&](int tile, int y, T* row) {
     const Box& expanded = tiles[tile].expanded;
     if (y >= expanded.height()) return;
+    prefetch_ahead<Access::read>(task_.image, expanded, expanded.y0 + y);
     std::copy_n(task_.image.row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
     if (all_finite(row, expanded.width())) return;
     complete = false;
@@ -134,8 +144,8 @@ void CellWorker<T>::filter_image(std::size_t cell) {
   transform_.filter_columns([&](int first, auto* lines) { filter_.multiply(first, lines); });
   read(tiles, [&](int y, const T* row) {
     const Blend::Run alone = task_.blend.row(cell, y, weights_.data());
-    prefetch_edges(task_.image_out, y + prefetch_rows, box, alone);
-    prefetch_edges(task_.variance_out, y + prefetch_rows, box, alone);
+    prefetch_ahead<Access::write>(task_.image_out, box, y);
+    prefetch_ahead<Access::write>(task_.variance_out, box, y);
     T* out = task_.image_out.row(y);
     add_row(box, alone, row, out);
     if (!complete) restore_gaps(task_.image.row(y) + box.x0, box.width(), out + box.x0);
@@ -159,9 +169,10 @@ void CellWorker<T>::estimate_variance(const Box& box, int y) {
   for (std::size_t i = 0; i < task_.sources.size(); ++i) {
     const auto* plane = std::get_if<ImageView<const T>>(&task_.sources[i].variance);
     if (!plane) continue;
-    check_variance(task_.sources[i], *plane, box, y);
-    add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box.x0, box.width(),
-               row_.data());
+    prefetch_ahead<Access::read>(*plane, box, y);
+    const bool unusual = add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box.x0,
+                                    box.width(), row_.data());
+    if (unusual) check_variance(task_.sources[i], *plane, box, y);
   }
 }
 
@@ -169,7 +180,6 @@ template <class T>
 void CellWorker<T>::check_variance(const NoiseSource<T>& source, ImageView<const T> plane,
                                    const Box& box, int y) const {
   const T* row = plane.row(y);
-  if (!any_negative(row + box.x0, box.width())) return;
   for (int x = box.x0; x < box.x1; ++x) {
     const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.mask.ignore);
     if (row[x] < T(0) && std::isfinite(row[x]) && !masked) {
@@ -196,15 +206,14 @@ void CellWorker<T>::propagate_variance(std::size_t cell, const LocalNoise& noise
         std::fill_n(row, expanded.width(), filling);
         return;
       }
+      prefetch_ahead<Access::read>(*plane, expanded, expanded.y0 + y);
       std::copy_n(plane->row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
       if (!all_finite(row, expanded.width())) fill_gaps(row, expanded.width(), filling);
     });
     const auto& response = filter_.squared_response(i);
     transform_.transform_columns([&](int first, const auto* lines) {
       const std::size_t begin = first * transform_.pitch();
-      for (std::size_t n = 0; n < batch_size; ++n) {
-        variance_lines_[begin + n] += lines[n] * response[begin + n];
-      }
+      multiply_add(lines, response.data() + begin, batch_size, variance_lines_.data() + begin);
     });
   }
   transform_.restore_columns([&](int first, auto* lines) {
@@ -217,8 +226,8 @@ void CellWorker<T>::propagate_variance(std::size_t cell, const LocalNoise& noise
     std::fill(row_.begin(), row_.end(), T(0));
     for (const auto& source : task_.sources) {
       if (const auto* plane = std::get_if<ImageView<const T>>(&source.variance)) {
-        check_variance(source, *plane, box, y);
-        add_scaled(T(1), plane->row(y) + box.x0, box.width(), row_.data());
+        const bool unusual = add_scaled(T(1), plane->row(y) + box.x0, box.width(), row_.data());
+        if (unusual) check_variance(source, *plane, box, y);
       }
     }
     restore_gaps(row_.data(), box.width(), out + box.x0);

@@ -28,8 +28,7 @@ constexpr double largest_bias = 5e-4;
 constexpr double least_float32_floor = 1e-7;
 constexpr double derivative_step = 16.0;
 // So many pixels make the error of a mean variance a hundredth of the scatter of the plane or less.
-constexpr std::size_t pixels_of_cell = std::size_t{1} << 15;
-constexpr std::size_t pixels_of_ninth = std::size_t{1} << 13;
+constexpr std::size_t pixels_of_cell = std::size_t{1} << 13;
 constexpr std::size_t batch_bytes = std::size_t{8} << 20;
 
 void require(bool condition, const std::string& message) {
@@ -342,7 +341,7 @@ class Whitening {
 
   NoiseModel survey() const {
     const std::vector<Box> boxes = ninths(image_.shape());
-    const std::vector<double> means = mean_variances(boxes, pixels_of_ninth);
+    const std::vector<double> means = mean_variances(boxes, pixels_of_cell);
     std::vector<Point> positions;
     std::vector<double> variances;
     for (std::size_t n = 0; n < boxes.size(); ++n) {
