@@ -16,7 +16,7 @@ namespace whitediff {
 namespace {
 
 template <class T>
-WHITEDIFF_ALWAYS_INLINE bool add_row(T factor, const T* values, int size, T* sums) {
+WHITEDIFF_ALWAYS_INLINE bool add_scaled_row(T factor, const T* values, int size, T* sums) {
   int unusual = 0;
   for (int x = 0; x < size; ++x) {
     sums[x] += factor * values[x];
@@ -27,11 +27,11 @@ WHITEDIFF_ALWAYS_INLINE bool add_row(T factor, const T* values, int size, T* sum
 
 /// sums += factor * values; says whether a value is negative or not a number.
 WHITEDIFF_MULTIVERSION bool add_scaled(float factor, const float* values, int size, float* sums) {
-  return add_row(factor, values, size, sums);
+  return add_scaled_row(factor, values, size, sums);
 }
 WHITEDIFF_MULTIVERSION bool add_scaled(double factor, const double* values, int size,
                                        double* sums) {
-  return add_row(factor, values, size, sums);
+  return add_scaled_row(factor, values, size, sums);
 }
 
 // Rows of a cell are too short for the hardware to foresee the next one: they are called in so many

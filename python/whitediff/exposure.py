@@ -543,7 +543,9 @@ def _floating(array: NDArray[Any]) -> NDArray[Any]:
 def _bits(array: NDArray[Any]) -> NDArray[np.int32]:
     if array.dtype.kind not in "iu":
         raise TypeError(f"mask must hold the bits of its planes as integers, got {array.dtype}")
-    if array.size and not 0 <= array.min() <= array.max() < 2**_N_MASK_BITS:
+    # An int32 holds no more than these bits: one pass over a mask suffices.
+    wide = array.dtype != np.int32
+    if array.size and (array.min() < 0 or (wide and array.max() >= 2**_N_MASK_BITS)):
         raise ValueError(
             f"mask must have values from 0 to 2^{_N_MASK_BITS} - 1, "
             f"got {array.min()} to {array.max()}"

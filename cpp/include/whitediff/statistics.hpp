@@ -12,12 +12,11 @@ struct PixelMask {
   std::int32_t ignore = 0;
 
   bool active() const { return !bits.empty() && ignore != 0; }
-  PixelMask cut(const Box& box) const { return {bits.empty() ? bits : bits.cut(box), ignore}; }
 };
 
 /// Clipped statistics of a plane.
 struct ClippedMean {
-  double mean = 0.0;     ///< NaN where `count` is 0.
+  double mean = 0.0;     ///< NaN where `used` is 0.
   std::size_t used = 0;  ///< Finite, unmasked pixels before clipping.
 };
 
@@ -25,7 +24,7 @@ struct ClippedMean {
 ///
 /// The first centre is the median and the first sigma 0.741 times the interquartile range (linear
 /// interpolation between ranks); later ones are the mean and the standard deviation of what is
-/// kept. Rubin's computeVarianceMean takes the same. Reads the plane five times, copies none of it.
+/// kept. Rubin's computeVarianceMean takes the same. Reads the plane six times, copies none of it.
 /// @param n_threads  0: all cores that the process may use. Never changes the result.
 /// @throws std::invalid_argument if the shapes of plane and mask differ.
 template <class T>
