@@ -72,40 +72,49 @@ void restore_gaps(const T* original, int size, T* out) {
   }
 }
 
-/// The rows that the taller tile reads.
-int height_of(const std::array<Cell, 2>& tiles) {
-  return std::max(tiles[0].expanded.height(), tiles[1].expanded.height());
-}
-
 }  // namespace
 
 template <class T>
+int CellWorker<T>::height() const {
+  return std::max(tiles_[0].expanded.height(), tiles_[1].expanded.height());
+}
+
+template <class T>
 void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
-  const Box& box = task_.cells[cell].box;
-  weights_.resize(box.width());
-  row_.resize(box.width());
-  filter_image(cell);
-  if (task_.variance == VariancePropagation::full) propagate_variance(cell, noise);
+  cell_ = cell;
+  box_ = task_.cells[cell].box.moved(0, -task_.input.first);
+  expanded_ = task_.cells[cell].expanded.moved(0, -task_.input.first);
+  tiles_ = tiles_of({box_, expanded_}, task_.border);
+  weights_.resize(box_.width());
+  row_.resize(box_.width());
+  const bool complete = filter_image();
+  if (!task_.image_turns.wait(cell)) return;
+  give_image(complete);
+  task_.image_turns.finish(cell);
+  if (task_.variance == VariancePropagation::estimate) return;
+  filter_variance(noise);
+  if (!task_.variance_turns.wait(cell)) return;
+  give_variance();
+  task_.variance_turns.finish(cell);
 }
 
 template <class T>
-void CellWorker<T>::add_row(const Box& box, const Blend::Run& alone, const T* values,
-                            T* out) const {
-  const double* weights = weights_.data() - box.x0;
-  values -= box.x0;
-  for (int x = box.x0; x < alone.begin; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
+void CellWorker<T>::add_row(const Blend::Run& alone, const T* values, T* out) const {
+  const double* weights = weights_.data() - box_.x0;
+  values -= box_.x0;
+  for (int x = box_.x0; x < alone.begin; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
   std::copy(values + alone.begin, values + alone.end, out + alone.begin);
-  for (int x = alone.end; x < box.x1; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
+  for (int x = alone.end; x < box_.x1; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
 }
 
 template <class T>
-bool CellWorker<T>::load_image(const Tiles& tiles, std::optional<T> filling) {
+bool CellWorker<T>::load_image(std::optional<T> filling) {
   bool complete = true;
-  transform_.load(height_of(tiles), [&](int tile, int y, T* row) {
-    const Box& expanded = tiles[tile].expanded;
+  transform_.load(height(), [&](int tile, int y, T* row) {
+    const Box& expanded = tiles_[tile].expanded;
     if (y >= expanded.height()) return;
-    prefetch_ahead<Access::read>(task_.image, expanded, expanded.y0 + y);
-    std::copy_n(task_.image.row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
+    prefetch_ahead<Access::read>(task_.input.image, expanded, expanded.y0 + y);
+    std::copy_n(task_.input.image.row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
     if (all_finite(row, expanded.width())) return;
     complete = false;
     if (filling) fill_gaps(row, expanded.width(), *filling);
@@ -114,93 +123,99 @@ bool CellWorker<T>::load_image(const Tiles& tiles, std::optional<T> filling) {
 }
 
 template <class T>
+bool CellWorker<T>::filter_image() {
+  const bool complete = load_image(std::nullopt);
+  if (!complete) {
+    const InputRows<T>& input = task_.input;
+    const double mean =
+        task_.filling ? *task_.filling
+                      : usable_sum(input.image, input.mask, task_.ignore_mask, expanded_).mean();
+    load_image(static_cast<T>(mean));
+  }
+  transform_.filter_columns([&](int first, auto* lines) { filter_.multiply(first, lines); });
+  return complete;
+}
+
+template <class T>
 template <class Visit>
-void CellWorker<T>::read(const Tiles& tiles, const Visit& visit) {
+void CellWorker<T>::read(const Visit& visit) {
   const auto first_row = [](const Cell& tile) { return tile.box.y0 - tile.expanded.y0; };
-  int begin = first_row(tiles[0]);
-  int end = begin + tiles[0].box.height();
-  if (!tiles[1].box.empty()) {
-    begin = std::min(begin, first_row(tiles[1]));
-    end = std::max(end, first_row(tiles[1]) + tiles[1].box.height());
+  int begin = first_row(tiles_[0]);
+  int end = begin + tiles_[0].box.height();
+  if (!tiles_[1].box.empty()) {
+    begin = std::min(begin, first_row(tiles_[1]));
+    end = std::max(end, first_row(tiles_[1]) + tiles_[1].box.height());
   }
   transform_.read(begin, end, [&](int tile, int y_in_tile, const T* row) {
-    const auto& [box, expanded] = tiles[tile];
+    const auto& [box, expanded] = tiles_[tile];
     const int y = expanded.y0 + y_in_tile;
     if (y >= box.y0 && y < box.y1) visit(y, row + (box.x0 - expanded.x0));
   });
 }
 
 template <class T>
-void CellWorker<T>::filter_image(std::size_t cell) {
-  const Box& box = task_.cells[cell].box;
-  const Tiles tiles = tiles_of(task_.cells[cell], task_.border);
-  const bool complete = load_image(tiles, std::nullopt);
-  if (!complete) {
-    const double mean =
-        task_.filling ? *task_.filling
-                      : usable_sum(task_.image, task_.mask, task_.cells[cell].expanded).mean();
-    load_image(tiles, static_cast<T>(mean));
-  }
-  transform_.filter_columns([&](int first, auto* lines) { filter_.multiply(first, lines); });
-  read(tiles, [&](int y, const T* row) {
-    const Blend::Run alone = task_.blend.row(cell, y, weights_.data());
-    prefetch_ahead<Access::write>(task_.image_out, box, y);
-    prefetch_ahead<Access::write>(task_.variance_out, box, y);
-    T* out = task_.image_out.row(y);
-    add_row(box, alone, row, out);
-    if (!complete) restore_gaps(task_.image.row(y) + box.x0, box.width(), out + box.x0);
+void CellWorker<T>::give_image(bool complete) {
+  const OutputRows<T>& output = task_.output;
+  const Box box_out = box_.moved(0, output_row(0));
+  read([&](int y, const T* row) {
+    const Blend::Run alone = weigh(y);
+    prefetch_ahead<Access::write>(output.image, box_out, output_row(y));
+    prefetch_ahead<Access::write>(output.variance, box_out, output_row(y));
+    T* out = output.image.row(output_row(y));
+    add_row(alone, row, out);
+    if (!complete) restore_gaps(task_.input.image.row(y) + box_.x0, box_.width(), out + box_.x0);
     if (task_.variance == VariancePropagation::estimate) {
-      estimate_variance(box, y);
-      T* variance_out = task_.variance_out.row(y);
-      add_row(box, alone, row_.data(), variance_out);
-      restore_gaps(row_.data(), box.width(), variance_out + box.x0);
+      estimate_variance(y);
+      T* variance_out = output.variance.row(output_row(y));
+      add_row(alone, row_.data(), variance_out);
+      restore_gaps(row_.data(), box_.width(), variance_out + box_.x0);
     }
   });
 }
 
 template <class T>
-void CellWorker<T>::estimate_variance(const Box& box, int y) {
+void CellWorker<T>::estimate_variance(int y) {
+  const auto& sources = task_.input.sources;
   T constant = 0;
-  for (std::size_t i = 0; i < task_.sources.size(); ++i) {
-    const auto* number = std::get_if<double>(&task_.sources[i].variance);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto* number = std::get_if<double>(&sources[i].variance);
     if (number) constant += static_cast<T>(filter_.gains()[i] * *number);
   }
   std::fill(row_.begin(), row_.end(), constant);
-  for (std::size_t i = 0; i < task_.sources.size(); ++i) {
-    const auto* plane = std::get_if<ImageView<const T>>(&task_.sources[i].variance);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     if (!plane) continue;
-    prefetch_ahead<Access::read>(*plane, box, y);
-    const bool unusual = add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box.x0,
-                                    box.width(), row_.data());
-    if (unusual) check_variance(task_.sources[i], *plane, box, y);
+    prefetch_ahead<Access::read>(*plane, box_, y);
+    const bool unusual = add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box_.x0,
+                                    box_.width(), row_.data());
+    if (unusual) check_variance(sources[i], *plane, y);
   }
 }
 
 template <class T>
-void CellWorker<T>::check_variance(const NoiseSource<T>& source, ImageView<const T> plane,
-                                   const Box& box, int y) const {
+void CellWorker<T>::check_variance(const SourceRows<T>& source, ImageView<const T> plane,
+                                   int y) const {
   const T* row = plane.row(y);
-  for (int x = box.x0; x < box.x1; ++x) {
-    const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.mask.ignore);
+  for (int x = box_.x0; x < box_.x1; ++x) {
+    const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.ignore_mask);
     if (row[x] < T(0) && std::isfinite(row[x]) && !masked) {
       throw std::invalid_argument(source.name + ": expected values >= 0, got " +
                                   std::to_string(row[x]) + " at (x, y) = (" + std::to_string(x) +
-                                  ", " + std::to_string(y) + ")");
+                                  ", " + std::to_string(frame_row(y)) + ")");
     }
   }
 }
 
 template <class T>
-void CellWorker<T>::propagate_variance(std::size_t cell, const LocalNoise& noise) {
-  const Box& box = task_.cells[cell].box;
-  const Tiles tiles = tiles_of(task_.cells[cell], task_.border);
+void CellWorker<T>::filter_variance(const LocalNoise& noise) {
+  const auto& sources = task_.input.sources;
   const std::size_t batch_size = transform_.batch * transform_.pitch();
   variance_lines_.assign(transform_.lines_size(), std::complex<T>(0));
-  for (std::size_t i = 0; i < task_.sources.size(); ++i) {
-    const auto* plane = std::get_if<ImageView<const T>>(&task_.sources[i].variance);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     const auto filling = static_cast<T>(noise.sources[i].variance);
-    transform_.load(height_of(tiles), [&](int tile, int y, T* row) {
-      const Box& expanded = tiles[tile].expanded;
+    transform_.load(height(), [&](int tile, int y, T* row) {
+      const Box& expanded = tiles_[tile].expanded;
       if (y >= expanded.height()) return;
       if (!plane) {
         std::fill_n(row, expanded.width(), filling);
@@ -219,18 +234,21 @@ void CellWorker<T>::propagate_variance(std::size_t cell, const LocalNoise& noise
   transform_.restore_columns([&](int first, auto* lines) {
     std::copy_n(variance_lines_.data() + first * transform_.pitch(), batch_size, lines);
   });
-  read(tiles, [&](int y, const T* row) {
-    const Blend::Run alone = task_.blend.row(cell, y, weights_.data());
-    T* out = task_.variance_out.row(y);
-    add_row(box, alone, row, out);
+}
+
+template <class T>
+void CellWorker<T>::give_variance() {
+  read([&](int y, const T* row) {
+    T* out = task_.output.variance.row(output_row(y));
+    add_row(weigh(y), row, out);
     std::fill(row_.begin(), row_.end(), T(0));
-    for (const auto& source : task_.sources) {
+    for (const auto& source : task_.input.sources) {
       if (const auto* plane = std::get_if<ImageView<const T>>(&source.variance)) {
-        const bool unusual = add_scaled(T(1), plane->row(y) + box.x0, box.width(), row_.data());
-        if (unusual) check_variance(source, *plane, box, y);
+        const bool unusual = add_scaled(T(1), plane->row(y) + box_.x0, box_.width(), row_.data());
+        if (unusual) check_variance(source, *plane, y);
       }
     }
-    restore_gaps(row_.data(), box.width(), out + box.x0);
+    restore_gaps(row_.data(), box_.width(), out + box_.x0);
   });
 }
 

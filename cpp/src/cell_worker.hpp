@@ -1,39 +1,67 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <variant>
 #include <vector>
 
 #include "cell_filter.hpp"
 #include "cell_transform.hpp"
-#include "whitediff/statistics.hpp"
+#include "turns.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
 
-/// What all cells of a frame share.
+/// Rows of the planes of one noise source.
+template <class T>
+struct SourceRows {
+  std::variant<double, ImageView<const T>> variance;
+  ImageView<const std::int32_t> mask;
+  std::string name;
+};
+
+/// Rows of all planes that cells read. Row 0 of the views is row `first` of the frame.
+template <class T>
+struct InputRows {
+  int first = 0;
+  ImageView<const T> image;
+  ImageView<const std::int32_t> mask;
+  std::vector<SourceRows<T>> sources;
+};
+
+/// Rows of the result, likewise.
+template <class T>
+struct OutputRows {
+  int first = 0;
+  ImageView<T> image, variance;
+};
+
+/// What all cells of a frame share. The rows may be exchanged between cells.
 template <class T>
 struct CellTask {
-  ImageView<const T> image;
-  PixelMask mask;
-  /// What stands for pixels that are not finite; if empty, the mean of each cell.
-  std::optional<double> filling;
-  const std::vector<NoiseSource<T>>& sources;
+  InputRows<T> input;
+  OutputRows<T> output;
   const std::vector<Cell>& cells;
   const Blend& blend;
+  Turns& image_turns;
+  Turns& variance_turns;  // of variances propagated in full
+  std::int32_t ignore_mask;
+  /// What stands for pixels that are not finite; if empty, the mean of each cell.
+  std::optional<double> filling;
   FilterOptions filter;
   FilterSupport support;
   VariancePropagation variance;
   int border;
   Shape transform;
-  ImageView<T> image_out;
-  ImageView<T> variance_out;
 };
 
 /// Filters cells one after the other; every thread has its own.
 template <class T>
 class CellWorker {
  public:
+  /// Keeps a reference to the task.
   explicit CellWorker(const CellTask<T>& task)
       : task_(task),
         transform_(task.transform),
@@ -43,27 +71,35 @@ class CellWorker {
   void set_filter(const LocalNoise& noise) { filter_.set(noise, transform_); }
   long clipped_modes() const { return filter_.clipped_modes(); }
 
-  /// Adds what one cell gives to the outputs; the variances of `noise` stand in for those that are
-  /// not finite.
+  /// Adds what one cell gives to the outputs, when its turn comes; the variances of `noise` stand
+  /// in for those that are not finite.
   void run(std::size_t cell, const LocalNoise& noise);
 
  private:
-  using Tiles = std::array<Cell, 2>;
-
   /// Loads the image and says whether it has no gaps; they are filled if there is a filling.
-  bool load_image(const Tiles& tiles, std::optional<T> filling);
-  void filter_image(std::size_t cell);
+  bool load_image(std::optional<T> filling);
+  /// Transforms, filters and transforms the columns back; says whether the image has no gaps.
+  bool filter_image();
   /// Calls visit(y, row) for every row y of the box, `row` beginning at box.x0.
   template <class Visit>
-  void read(const Tiles& tiles, const Visit& visit);
-  void propagate_variance(std::size_t cell, const LocalNoise& noise);
-  /// The estimated variance of the pixels of a box in row y.
-  void estimate_variance(const Box& box, int y);
+  void read(const Visit& visit);
+  void give_image(bool complete);
+  /// Propagates the variances in full, and transforms the columns back.
+  void filter_variance(const LocalNoise& noise);
+  void give_variance();
+  /// The estimated variance of the pixels of the box in row y.
+  void estimate_variance(int y);
   /// @throws std::invalid_argument if a variance plane has a negative, unmasked pixel in row y.
-  void check_variance(const NoiseSource<T>& source, ImageView<const T> plane, const Box& box,
-                      int y) const;
-  /// Gives the pixels of a box in row y, times their weights, to an output.
-  void add_row(const Box& box, const Blend::Run& alone, const T* values, T* out) const;
+  void check_variance(const SourceRows<T>& source, ImageView<const T> plane, int y) const;
+  /// The pixels of row y that no other cell gives.
+  Blend::Run weigh(int y) { return task_.blend.row(cell_, frame_row(y), weights_.data()); }
+  /// Gives the pixels of the box in a row, times their weights, to an output.
+  void add_row(const Blend::Run& alone, const T* values, T* out) const;
+
+  int frame_row(int y) const { return y + task_.input.first; }
+  int output_row(int y) const { return y + task_.input.first - task_.output.first; }
+  /// The rows that the taller tile reads.
+  int height() const;
 
   const CellTask<T>& task_;
   CellTransform<T> transform_;
@@ -71,6 +107,11 @@ class CellWorker {
   fft::Buffer<std::complex<T>> variance_lines_;
   std::vector<double> weights_;
   std::vector<T> row_;
+
+  // The cell at work; rows count from the first one of the input.
+  std::size_t cell_ = 0;
+  Box box_, expanded_;
+  std::array<Cell, 2> tiles_;
 };
 
 }  // namespace whitediff

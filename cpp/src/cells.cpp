@@ -77,7 +77,11 @@ std::vector<bool> coverage(const std::vector<Cell>& cells, Shape frame) {
 }
 
 Blend::Blend(const std::vector<Cell>& cells, Reduction reduction)
-    : cells_(cells), reduction_(reduction), neighbours_(cells.size()) {
+    : cells_(cells),
+      reduction_(reduction),
+      neighbours_(cells.size()),
+      predecessors_(cells.size()),
+      round_(cells.size()) {
   std::vector<std::size_t> order(cells.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -90,6 +94,19 @@ Blend::Blend(const std::vector<Cell>& cells, Reduction reduction)
     }
   }
   for (auto& list : neighbours_) std::sort(list.begin(), list.end());
+  for (std::size_t cell = 0; cell < cells.size(); ++cell) {
+    std::vector<bool> taken(neighbours_[cell].size() + 1);
+    for (const std::size_t other : neighbours_[cell]) {
+      if (other < cell && round_[other] < taken.size()) taken[round_[other]] = true;
+    }
+    round_[cell] =
+        static_cast<std::size_t>(std::find(taken.begin(), taken.end(), false) - taken.begin());
+  }
+  for (std::size_t cell = 0; cell < cells.size(); ++cell) {
+    for (const std::size_t other : neighbours_[cell]) {
+      if (round_[other] < round_[cell]) predecessors_[cell].push_back(other);
+    }
+  }
 }
 
 Blend::Run Blend::row(std::size_t cell, int y, double* weights) const {
@@ -137,20 +154,27 @@ Blend::Run Blend::row(std::size_t cell, int y, double* weights) const {
   return alone;
 }
 
-std::vector<std::vector<std::size_t>> Blend::rounds() const {
-  std::vector<std::size_t> round_of(cells_.size());
-  std::vector<std::vector<std::size_t>> rounds;
-  for (std::size_t cell = 0; cell < cells_.size(); ++cell) {
-    std::vector<bool> taken(rounds.size() + 1);
-    for (const std::size_t other : neighbours_[cell]) {
-      if (other < cell) taken[round_of[other]] = true;
+std::vector<std::vector<std::size_t>> Blend::groups() const {
+  std::vector<std::size_t> order(cells_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return round_[a] < round_[b]; });
+  // The row at which a cell's turn comes: its first one, or where that of a predecessor does.
+  std::vector<int> turn(cells_.size());
+  for (const std::size_t cell : order) {
+    turn[cell] = cells_[cell].box.y0;
+    for (const std::size_t other : predecessors_[cell]) {
+      turn[cell] = std::max(turn[cell], turn[other]);
     }
-    round_of[cell] =
-        static_cast<std::size_t>(std::find(taken.begin(), taken.end(), false) - taken.begin());
-    if (round_of[cell] == rounds.size()) rounds.emplace_back();
-    rounds[round_of[cell]].push_back(cell);
   }
-  return rounds;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return turn[a] < turn[b]; });
+  std::vector<std::vector<std::size_t>> groups;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i == 0 || turn[order[i]] != turn[order[i - 1]]) groups.emplace_back();
+    groups.back().push_back(order[i]);
+  }
+  return groups;
 }
 
 }  // namespace whitediff

@@ -17,12 +17,17 @@ void require_raw(const NoiseSource<T>& source, const std::string& name) {
       name + ": expected a variance and a mask only; kernels and weight follow from the options");
 }
 
-}  // namespace
+/// What `whiten` takes.
+template <class T>
+struct Combination {
+  std::vector<NoiseSource<T>> sources;
+  WhitenOptions options;
+};
 
 template <class T>
-Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& science,
-                        const NoiseSource<T>& template_image, KernelPtr kernel,
-                        const DecorrelateOptions& options) {
+Combination<T> combination(Shape frame, const NoiseSource<T>& science,
+                           const NoiseSource<T>& template_image, const KernelPtr& kernel,
+                           const DecorrelateOptions& options) {
   require_raw(science, "science");
   require_raw(template_image, "template");
   require(kernel != nullptr, "kernel: expected a kernel, got none");
@@ -47,13 +52,33 @@ Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& sci
 
   double scale = options.scale.value_or(1.0);
   if (science_convolved && !options.scale) {
-    const Point middle = difference.box().center();
+    const Point middle = Box{0, 0, frame.width, frame.height}.center();
     const double sum = kernel->sum({middle.x + whitening.xy0.x, middle.y + whitening.xy0.y});
     require(sum != 0.0, "scale: expected a number, since the kernel's sum is zero, got none");
     scale = 1.0 / sum;
   }
   for (NoiseSource<T>& source : sources) source.weight = scale;
+  return {std::move(sources), std::move(whitening)};
+}
+
+}  // namespace
+
+template <class T>
+Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& science,
+                        const NoiseSource<T>& template_image, KernelPtr kernel,
+                        const DecorrelateOptions& options) {
+  const auto [sources, whitening] =
+      combination(difference.shape(), science, template_image, kernel, options);
   return whiten(difference, sources, whitening);
+}
+
+template <class T>
+Whitening decorrelate_bands(const Plane<T>& difference, const NoiseSource<T>& science,
+                            const NoiseSource<T>& template_image, KernelPtr kernel,
+                            const WriteRows<T>& write, const DecorrelateOptions& options) {
+  const auto [sources, whitening] =
+      combination(difference.shape(), science, template_image, kernel, options);
+  return whiten_bands(difference, sources, write, whitening);
 }
 
 template Whitened<float> decorrelate(ImageView<const float>, const NoiseSource<float>&,
@@ -62,5 +87,11 @@ template Whitened<float> decorrelate(ImageView<const float>, const NoiseSource<f
 template Whitened<double> decorrelate(ImageView<const double>, const NoiseSource<double>&,
                                       const NoiseSource<double>&, KernelPtr,
                                       const DecorrelateOptions&);
+template Whitening decorrelate_bands(const Plane<float>&, const NoiseSource<float>&,
+                                     const NoiseSource<float>&, KernelPtr, const WriteRows<float>&,
+                                     const DecorrelateOptions&);
+template Whitening decorrelate_bands(const Plane<double>&, const NoiseSource<double>&,
+                                     const NoiseSource<double>&, KernelPtr,
+                                     const WriteRows<double>&, const DecorrelateOptions&);
 
 }  // namespace whitediff

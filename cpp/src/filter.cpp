@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "filter_design.hpp"
+#include "parallel.hpp"
 
 namespace whitediff {
 namespace {
@@ -39,11 +40,9 @@ fft::Buffer<double> grid_image(const FilterDesign& design) {
   return image;
 }
 
-/// sum over k of |f(k)|^2 P(k) for the transform f of an image on the grid.
-double noise_power(const FilterDesign& design, const fft::Buffer<double>& image) {
+/// sum over k of |f(k)|^2 P(k), f in the layout of the transform.
+double noise_power(const FilterDesign& design, const fft::Buffer<std::complex<double>>& spectrum) {
   const auto& transform = design.transform();
-  fft::Buffer<std::complex<double>> spectrum(transform.spectrum_size());
-  transform.forward(image.data(), spectrum.data());
   const int width = design.grid().width;
   double total = 0.0;
   for (int y = 0; y < design.grid().height; ++y) {
@@ -61,10 +60,11 @@ double noise_power(const FilterDesign& design, const fft::Buffer<double>& image)
 class Tail {
  public:
   Tail(const FilterDesign& design, Mode mode)
-      : design_(design),
-        mode_(mode),
-        image_(grid_image(design)),
-        whole_(noise_power(design, image_)) {}
+      : design_(design), mode_(mode), image_(grid_image(design)) {
+    fft::Buffer<std::complex<double>> filter(design.transform().spectrum_size());
+    design.write_spectrum(filter.data());
+    whole_ = noise_power(design, filter);
+  }
 
   double error(int radius) const {
     const Shape grid = design_.grid();
@@ -76,7 +76,9 @@ class Tail {
         cut[static_cast<std::size_t>(y) * grid.width + x] *= 1.0 - in_y * in_x;
       }
     }
-    return std::sqrt(noise_power(design_, cut) / whole_);
+    fft::Buffer<std::complex<double>> spectrum(design_.transform().spectrum_size());
+    design_.transform().forward(cut.data(), spectrum.data());
+    return std::sqrt(noise_power(design_, spectrum) / whole_);
   }
 
   /// The least radius in (lower, upper] whose error is within the tolerance; upper if none is.
@@ -92,7 +94,7 @@ class Tail {
   const FilterDesign& design_;
   Mode mode_;
   fft::Buffer<double> image_;
-  double whole_;
+  double whole_ = 0.0;
 };
 
 /// The part of a grid image within a radius of the zero shift, which moves to the middle.
@@ -140,29 +142,36 @@ int largest_extent(const LocalNoise& noise) {
 }  // namespace
 
 FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
-                             const FilterOptions& options) {
+                             const FilterOptions& options, int n_threads) {
   int extent = 1;
   for (const LocalNoise* noise : noises) extent = std::max(extent, largest_extent(*noise));
-  FilterSupport support;
-  support.grid = std::max(first_grid, fft::fast_size(3 * extent));
-  while (true) {
-    FilterDesign design({support.grid, support.grid}, options);
-    const int limit = static_cast<int>(largest_share(options.mode) * support.grid);
-    support.radius = 1;
-    support.error = 0.0;
-    for (const LocalNoise* noise : noises) {
-      design.set(*noise);
+  const int threads = thread_count(n_threads);
+  std::vector<FilterSupport> supports(noises.size());
+  for (int grid = std::max(first_grid, fft::fast_size(3 * extent));; grid *= 2) {
+    const int limit = static_cast<int>(largest_share(options.mode) * grid);
+    PerThread<FilterDesign> designs(threads);
+    const auto support_of = [&](FilterDesign& design, const LocalNoise& noise,
+                                int least) -> FilterSupport {
+      design.set(noise);
       const Tail tail(design, options.mode);
-      double error = tail.error(support.radius);
-      if (error > options.tolerance) {
-        support.radius = tail.radius(support.radius, limit, options.tolerance);
-        error = tail.error(support.radius);
-      }
-      support.error = std::max(support.error, error);
-      if (error > options.tolerance) break;
+      const double error = tail.error(least);
+      if (error <= options.tolerance) return {least, grid, error};
+      const int radius = tail.radius(least, limit, options.tolerance);
+      return {radius, grid, tail.error(radius)};
+    };
+    // What serves the first position serves most of them.
+    FilterDesign first({grid, grid}, options);
+    supports[0] = support_of(first, *noises[0], 1);
+    parallel_for(noises.size() - 1, threads, [&](std::size_t n) {
+      FilterDesign& design = designs.get([&] { return FilterDesign({grid, grid}, options); });
+      supports[n + 1] = support_of(design, *noises[n + 1], supports[0].radius);
+    });
+    FilterSupport largest{1, grid, 0.0};
+    for (const FilterSupport& support : supports) {
+      largest.radius = std::max(largest.radius, support.radius);
+      largest.error = std::max(largest.error, support.error);
     }
-    if (support.error <= options.tolerance || 2 * support.grid > last_grid) return support;
-    support.grid *= 2;
+    if (largest.error <= options.tolerance || 2 * grid > last_grid) return largest;
   }
 }
 

@@ -4,9 +4,23 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "multiversion.hpp"
 #include "transfer.hpp"
 
 namespace whitediff {
+namespace {
+
+WHITEDIFF_MULTIVERSION
+void write_whitening(double power_at_zero, const double* power, int columns,
+                     std::complex<double>* filter) {
+  auto* parts = reinterpret_cast<double*>(filter);
+  for (int x = 0; x < columns; ++x) {
+    parts[2 * x] = std::sqrt(power_at_zero / power[x]);
+    parts[2 * x + 1] = 0.0;
+  }
+}
+
+}  // namespace
 
 FilterDesign::FilterDesign(Shape grid, const FilterOptions& options)
     : options_(options),
@@ -45,10 +59,13 @@ void FilterDesign::write_spectrum(std::complex<double>* filter) const {
   const double power_at_zero = noise_.power_at_zero();
   for (int y = 0; y < grid().height; ++y) {
     const std::size_t row = y * transform_->stride();
+    const double* power = power_.data() + y * stride();
+    if (options_.mode == Mode::difference) {
+      write_whitening(power_at_zero, power, noise_.columns(), filter + row);
+      continue;
+    }
     for (int x = 0; x < noise_.columns(); ++x) {
-      const double ratio = power_at_zero / power_[y * stride() + x];
-      filter[row + x] =
-          options_.mode == Mode::difference ? std::sqrt(ratio) : ratio * std::conj(psf_[row + x]);
+      filter[row + x] = power_at_zero / power[x] * std::conj(psf_[row + x]);
     }
   }
 }

@@ -100,10 +100,10 @@ WHITEDIFF_MULTIVERSION Moments moments(const double* values, int size, double ce
 template <class T>
 class Statistics {
  public:
-  Statistics(const UsablePixels<T>& pixels, int threads) : pixels_(pixels), threads_(threads) {
-    std::vector<std::size_t> counts(pixels.bands());
-    for_each_band([&](std::size_t band) {
-      pixels_.visit(band, [&](const T*, int size) { counts[band] += size; });
+  Statistics(const UsableBands<T>& bands, int threads) : bands_(bands), threads_(threads) {
+    std::vector<std::size_t> counts(bands.count());
+    for_each_band([&](std::size_t band, const UsablePixels<T>& pixels) {
+      pixels.visit([&](const T*, int size) { counts[band] += size; });
     });
     for (const std::size_t count : counts) count_ += count;
   }
@@ -115,11 +115,10 @@ class Statistics {
     std::array<double, 3> quantiles;
     if (!choose_bins()) {
       std::vector<T> values;
-      for (std::size_t band = 0; band < pixels_.bands(); ++band) {
-        pixels_.visit(band, [&](const T* begin, int size) {
-          values.insert(values.end(), begin, begin + size);
-        });
-      }
+      bands_.for_each(1, [&](std::size_t, const UsablePixels<T>& pixels) {
+        pixels.visit(
+            [&](const T* begin, int size) { values.insert(values.end(), begin, begin + size); });
+      });
       for (std::size_t i = 0; i < quantiles.size(); ++i) {
         quantiles[i] = select(values, Rank(fractions[i], count_));
       }
@@ -134,9 +133,9 @@ class Statistics {
   }
 
   Moments clipped_moments(double center, double reach) const {
-    std::vector<Moments> of_bands(pixels_.bands());
-    for_each_band([&](std::size_t band) {
-      pixels_.visit(band, [&](const T* values, int size) {
+    std::vector<Moments> of_bands(bands_.count());
+    for_each_band([&](std::size_t band, const UsablePixels<T>& pixels) {
+      pixels.visit([&](const T* values, int size) {
         add(of_bands[band], moments(values, size, center, reach));
       });
     });
@@ -163,20 +162,21 @@ class Statistics {
 
   template <class Body>
   void for_each_band(const Body& body) const {
-    parallel_for(pixels_.bands(), threads_, body);
+    bands_.for_each(threads_, body);
   }
 
   /// Equal bins between two quantiles of a sample, well outside of the quartiles; false if the
   /// pixels are better ordered at once.
   bool choose_bins() {
     if (count_ < least_for_histogram) return false;
-    const Shape shape = pixels_.plane().shape();
+    const Shape shape = bands_.shape();
     const int step_y = std::max(1, shape.height / sample_steps);
     const int step_x = std::max(1, shape.width / sample_steps);
+    const UsablePixels<T> pixels = bands_.rows({step_y / 2, shape.height, step_y});
     std::vector<T> sample;
-    for (int y = step_y / 2; y < shape.height; y += step_y) {
+    for (int y = 0; y < pixels.values().height(); ++y) {
       for (int x = step_x / 2; x < shape.width; x += step_x) {
-        if (pixels_.usable(y, x)) sample.push_back(pixels_.plane()(y, x));
+        if (pixels.usable(y, x)) sample.push_back(pixels.values()(y, x));
       }
     }
     if (sample.size() < sample_steps) return false;
@@ -189,9 +189,9 @@ class Statistics {
   }
 
   template <class Visit>
-  void visit_bins(std::size_t band, const Visit& visit) const {
+  void visit_bins(const UsablePixels<T>& pixels, const Visit& visit) const {
     std::array<std::int32_t, UsablePixels<T>::piece> bin;
-    pixels_.visit(band, [&](const T* values, int size) {
+    pixels.visit([&](const T* values, int size) {
       bin_numbers(values, size, low_, scale_, bin.data());
       visit(values, bin.data(), size);
     });
@@ -200,9 +200,9 @@ class Statistics {
   std::vector<std::uint64_t> histogram() const {
     using Counts = std::vector<std::uint64_t>;
     std::vector<Counts> of_threads(threads_, Counts(bins + 2));
-    for_each_band([&](std::size_t band) {
+    for_each_band([&](std::size_t, const UsablePixels<T>& pixels) {
       Counts& counts = of_threads[thread_index()];
-      visit_bins(band, [&](const T*, const std::int32_t* bin, int size) {
+      visit_bins(pixels, [&](const T*, const std::int32_t* bin, int size) {
         for (int i = 0; i < size; ++i) ++counts[bin[i]];
       });
     });
@@ -231,9 +231,9 @@ class Statistics {
 
   void collect(std::array<Wanted, 3>& wanted) const {
     std::vector<std::array<std::vector<T>, 3>> of_threads(threads_);
-    for_each_band([&](std::size_t band) {
+    for_each_band([&](std::size_t, const UsablePixels<T>& pixels) {
       auto& candidates = of_threads[thread_index()];
-      visit_bins(band, [&](const T* values, const std::int32_t* bin, int size) {
+      visit_bins(pixels, [&](const T* values, const std::int32_t* bin, int size) {
         for (std::size_t n = 0; n < wanted.size(); ++n) {
           const auto [first, last] = std::pair(wanted[n].first_bin, wanted[n].last_bin);
           if (!any_between(bin, size, first, last)) continue;
@@ -251,7 +251,7 @@ class Statistics {
     }
   }
 
-  const UsablePixels<T>& pixels_;
+  const UsableBands<T>& bands_;
   int threads_;
   std::size_t count_ = 0;
   T low_ = 0, scale_ = 0;
@@ -260,13 +260,13 @@ class Statistics {
 }  // namespace
 
 template <class T>
-ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask, int n_threads) {
+ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask, int n_threads) {
   if (mask.active() && mask.bits.shape() != plane.shape()) {
     throw std::invalid_argument("mask: expected shape " + to_string(plane.shape()) +
                                 ", that of the plane, got " + to_string(mask.bits.shape()));
   }
-  const UsablePixels<T> pixels(plane, mask);
-  Statistics<T> statistics(pixels, thread_count(n_threads));
+  const UsableBands<T> bands(plane, mask);
+  Statistics<T> statistics(bands, thread_count(n_threads));
   if (statistics.count() == 0) return {std::numeric_limits<double>::quiet_NaN(), 0};
   const auto [lower, median, upper] = statistics.quartiles();
   double center = median;
@@ -281,7 +281,7 @@ ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask, int n_
   return {center, statistics.count()};
 }
 
-template ClippedMean clipped_mean(ImageView<const float>, const PixelMask&, int);
-template ClippedMean clipped_mean(ImageView<const double>, const PixelMask&, int);
+template ClippedMean clipped_mean(const Plane<float>&, const PixelMask&, int);
+template ClippedMean clipped_mean(const Plane<double>&, const PixelMask&, int);
 
 }  // namespace whitediff

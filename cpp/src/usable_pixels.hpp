@@ -5,46 +5,52 @@
 #include <cmath>
 
 #include "finite.hpp"
+#include "parallel.hpp"
 #include "whitediff/statistics.hpp"
 
 namespace whitediff {
 
-/// The finite, unmasked pixels of a plane, band by band of rows, so that bands can be shared out to
-/// threads while sums over them stay the same.
+/// Copies the finite values whose bits have none of `ignore`, and returns how many there are.
+int pack_usable(const float* values, const std::int32_t* bits, std::int32_t ignore, int size,
+                float* packed);
+int pack_usable(const double* values, const std::int32_t* bits, std::int32_t ignore, int size,
+                double* packed);
+
+/// The finite, unmasked pixels of some rows of a plane.
 template <class T>
 class UsablePixels {
  public:
-  UsablePixels(ImageView<const T> plane, const PixelMask& mask) : plane_(plane), mask_(mask) {}
+  /// @param bits  of the same rows; may be empty.
+  UsablePixels(ImageView<const T> values, ImageView<const std::int32_t> bits, std::int32_t ignore)
+      : values_(values), bits_(bits), ignore_(ignore) {}
 
-  std::size_t bands() const {
-    return static_cast<std::size_t>((plane_.height() + rows - 1) / rows);
+  ImageView<const T> values() const { return values_; }
+  ImageView<const std::int32_t> bits() const { return bits_; }
+
+  /// Those of rows y0 .. y1 - 1.
+  UsablePixels cut(int y0, int y1) const {
+    const Box box{0, y0, values_.width(), y1};
+    return {values_.cut(box), bits_.empty() ? bits_ : bits_.cut(box), ignore_};
   }
 
   bool usable(int y, int x) const {
-    return std::isfinite(plane_(y, x)) && !(mask_.active() && (mask_.bits(y, x) & mask_.ignore));
+    return std::isfinite(values_(y, x)) && (bits_.empty() || !(bits_(y, x) & ignore_));
   }
 
-  ImageView<const T> plane() const { return plane_; }
-
-  /// Calls visit(values, size) with the pixels of a band in pieces of at most `piece`.
+  /// Calls visit(values, size) with all of them, in pieces of at most `piece`.
   template <class Visit>
-  void visit(std::size_t band, const Visit& visit) const {
+  void visit(const Visit& visit) const {
     std::array<T, piece> packed;
-    const int begin = static_cast<int>(band) * rows;
-    for (int y = begin; y < std::min(begin + rows, plane_.height()); ++y) {
-      for (int x0 = 0; x0 < plane_.width(); x0 += piece) {
-        const int size = std::min(piece, plane_.width() - x0);
-        const T* values = plane_.row(y) + x0;
-        if (!mask_.active() && all_finite(values, size)) {
+    for (int y = 0; y < values_.height(); ++y) {
+      for (int x = 0; x < values_.width(); x += piece) {
+        const int size = std::min(piece, values_.width() - x);
+        const T* values = values_.row(y) + x;
+        if (bits_.empty() && all_finite(values, size)) {
           visit(values, size);
-          continue;
+        } else {
+          const std::int32_t* bits = bits_.empty() ? nullptr : bits_.row(y) + x;
+          visit(packed.data(), pack_usable(values, bits, ignore_, size, packed.data()));
         }
-        int kept = 0;
-        for (int x = 0; x < size; ++x) {
-          packed[kept] = values[x];
-          kept += usable(y, x0 + x);
-        }
-        visit(packed.data(), kept);
       }
     }
   }
@@ -52,9 +58,50 @@ class UsablePixels {
   static constexpr int piece = 1024;
 
  private:
-  static constexpr int rows = 64;
+  ImageView<const T> values_;
+  ImageView<const std::int32_t> bits_;
+  std::int32_t ignore_;
+};
 
-  ImageView<const T> plane_;
+/// A plane with its mask in bands of rows, so that bands can be shared out to threads while sums
+/// over them stay the same.
+template <class T>
+class UsableBands {
+ public:
+  /// Keeps a reference to the plane.
+  UsableBands(const Plane<T>& plane, PixelMask mask) : plane_(plane), mask_(std::move(mask)) {}
+
+  Shape shape() const { return plane_.shape(); }
+  std::size_t count() const {
+    return static_cast<std::size_t>((plane_.shape().height + band_rows - 1) / band_rows);
+  }
+
+  UsablePixels<T> rows(const Rows& rows) const {
+    if (!mask_.active()) return {plane_.rows(rows), {}, 0};
+    return {plane_.rows(rows), mask_.bits.rows(rows), mask_.ignore};
+  }
+
+  /// Calls body(band, its pixels) for every band, on threads.
+  template <class Body>
+  void for_each(int threads, const Body& body) const {
+    const bool in_memory = plane_.in_memory() && mask_.bits.in_memory();
+    const std::size_t at_once = in_memory ? count() : static_cast<std::size_t>(threads);
+    for (std::size_t first = 0; first < count(); first += at_once) {
+      const std::size_t bands = std::min(at_once, count() - first);
+      const int begin = static_cast<int>(first) * band_rows;
+      const int end = std::min(begin + static_cast<int>(bands) * band_rows, shape().height);
+      const UsablePixels<T> pixels = rows({begin, end});
+      parallel_for(bands, threads, [&](std::size_t n) {
+        const int y0 = static_cast<int>(n) * band_rows;
+        body(first + n, pixels.cut(y0, std::min(y0 + band_rows, end - begin)));
+      });
+    }
+  }
+
+ private:
+  static constexpr int band_rows = 64;
+
+  const Plane<T>& plane_;
   PixelMask mask_;
 };
 

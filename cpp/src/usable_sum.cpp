@@ -5,14 +5,15 @@
 namespace whitediff {
 
 template <class T>
-UsableSum usable_sum(ImageView<const T> image, const PixelMask& mask, const Box& box) {
+UsableSum usable_sum(ImageView<const T> image, ImageView<const std::int32_t> mask,
+                     std::int32_t ignore, const Box& box) {
   UsableSum total;
   for (int y = box.y0; y < box.y1; ++y) {
-    const std::int32_t* bits = mask.active() ? mask.bits.row(y) : nullptr;
+    const std::int32_t* bits = mask.empty() ? nullptr : mask.row(y);
     for (int x = box.x0; x < box.x1; ++x) {
       const double value = image(y, x);
       if (!std::isfinite(value)) continue;
-      const bool masked = bits && (bits[x] & mask.ignore);
+      const bool masked = bits && (bits[x] & ignore);
       (masked ? total.masked_sum : total.sum) += value;
       ++(masked ? total.masked_count : total.count);
     }
@@ -20,7 +21,9 @@ UsableSum usable_sum(ImageView<const T> image, const PixelMask& mask, const Box&
   return total;
 }
 
-template UsableSum usable_sum(ImageView<const float>, const PixelMask&, const Box&);
-template UsableSum usable_sum(ImageView<const double>, const PixelMask&, const Box&);
+template UsableSum usable_sum(ImageView<const float>, ImageView<const std::int32_t>, std::int32_t,
+                              const Box&);
+template UsableSum usable_sum(ImageView<const double>, ImageView<const std::int32_t>, std::int32_t,
+                              const Box&);
 
 }  // namespace whitediff

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
-#include "whitediff/statistics.hpp"
+#include "whitediff/image.hpp"
 
 namespace whitediff {
 
@@ -27,6 +28,7 @@ struct UsableSum {
 };
 
 template <class T>
-UsableSum usable_sum(ImageView<const T> image, const PixelMask& mask, const Box& box);
+UsableSum usable_sum(ImageView<const T> image, ImageView<const std::int32_t> mask,
+                     std::int32_t ignore, const Box& box);
 
 }  // namespace whitediff

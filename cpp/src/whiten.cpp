@@ -4,82 +4,37 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <memory>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 
 #include "cell_plan.hpp"
-#include "cell_worker.hpp"
-#include "filter_design.hpp"
+#include "filter_change.hpp"
+#include "filtering.hpp"
 #include "finite.hpp"
+#include "mean_variances.hpp"
 #include "parallel.hpp"
+#include "usable_pixels.hpp"
 #include "usable_sum.hpp"
 #include "whitediff/psf.hpp"
-#include "whitediff/statistics.hpp"
 
 namespace whitediff {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // A filter that changes by a relative rate g a pixel biases the noise of a box of side s that it
 // serves by g^2 s^2 / 24, first order cancelling: boxes are kept so small that this stays below.
 constexpr double largest_bias = 5e-4;
 constexpr double least_float32_floor = 1e-7;
-constexpr double derivative_step = 16.0;
 // So many pixels make the error of a mean variance a hundredth of the scatter of the plane or less.
 constexpr std::size_t pixels_of_cell = std::size_t{1} << 13;
-constexpr std::size_t batch_bytes = std::size_t{8} << 20;
 
 void require(bool condition, const std::string& message) {
   if (!condition) throw std::invalid_argument(message);
 }
 
-/// How much the filter changes from one position to another, relative, weighted by the power.
-class FilterChange {
- public:
-  FilterChange(const FilterOptions& options, const FilterSupport& support)
-      : here_({support.grid, support.grid}, options),
-        there_({support.grid, support.grid}, options),
-        filter_here_(here_.transform().spectrum_size()),
-        filter_there_(here_.transform().spectrum_size()) {}
-
-  void set(const LocalNoise& noise) {
-    here_.set(noise);
-    here_.write_spectrum(filter_here_.data());
-  }
-
-  /// rms over k of the relative change of |F|^2, twice that of F.
-  double to(const LocalNoise& noise) {
-    there_.set(noise);
-    there_.write_spectrum(filter_there_.data());
-    double change = 0.0, whole = 0.0;
-    for (int y = 0; y < here_.grid().height; ++y) {
-      const auto* here = filter_here_.data() + y * here_.transform().stride();
-      const auto* there = filter_there_.data() + y * here_.transform().stride();
-      const double* power = here_.power() + y * here_.stride();
-      for (int x = 0; x < here_.transform().columns(); ++x) {
-        change += std::norm(there[x] - here[x]) * power[x];
-        whole += std::norm(here[x]) * power[x];
-      }
-    }
-    return 2.0 * std::sqrt(change / whole);
-  }
-
- private:
-  FilterDesign here_, there_;
-  fft::Buffer<std::complex<double>> filter_here_, filter_there_;
-};
-
 template <class T>
-const ImageView<const T>* plane_of(const NoiseSource<T>& source) {
-  return std::get_if<ImageView<const T>>(&source.variance);
-}
-
-template <class T>
-void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
+void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
            const WhitenOptions& options) {
-  require(image.data() && image.height() >= 1 && image.width() >= 1,
+  require(!image.empty(),
           "image: expected at least one pixel, got shape " + to_string(image.shape()));
   require(std::isfinite(options.xy0.x) && std::isfinite(options.xy0.y),
           "xy0: expected finite numbers, got (" + std::to_string(options.xy0.x) + ", " +
@@ -93,13 +48,13 @@ void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
     for (const KernelPtr& kernel : kernels) {
       require(kernel != nullptr, what + ": expected a kernel, got a null pointer");
       const Shape shape = kernel->shape();
-      require(shape.height <= image.height() && shape.width <= image.width(),
+      require(shape.height <= image.shape().height && shape.width <= image.shape().width,
               what + ": expected a shape no larger than the image's, " + to_string(image.shape()) +
                   ", got " + to_string(shape));
     }
   };
   for (const auto& source : sources) {
-    if (const auto* plane = plane_of(source)) {
+    if (const auto* plane = std::get_if<Plane<T>>(&source.variance)) {
       check_shape(plane->shape(), source.name);
     } else {
       const double value = std::get<double>(source.variance);
@@ -121,64 +76,6 @@ void check(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
   }
 }
 
-/// The clipped mean variance of a source in a box, from evenly spaced rows that hold about `pixels`
-/// pixels; NaN if none of them is usable.
-template <class T>
-double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box,
-                     std::size_t pixels, int threads) {
-  if (source.mean_variance) return *source.mean_variance;
-  const auto* plane = plane_of(source);
-  if (!plane) return std::get<double>(source.variance);
-  const int step = static_cast<int>(std::max<std::size_t>(1, box.shape().size() / pixels));
-  const Shape shape{(box.height() + step - 1) / step, box.width()};
-  const auto sparse = [&](const auto& whole) {
-    const auto view = whole.cut(box);
-    return std::decay_t<decltype(view)>(view.data(), shape, view.stride() * step);
-  };
-  PixelMask mask{source.mask, ignore};
-  if (mask.active()) mask.bits = sparse(mask.bits);
-  return clipped_mean(sparse(*plane), mask, threads).mean;
-}
-
-/// Variances of every source in every box, sources fastest, with the gaps (boxes without a usable
-/// pixel, or without any noise) filled by the mean over the other boxes.
-template <class T>
-std::vector<double> variances_in(const std::vector<Box>& boxes,
-                                 const std::vector<NoiseSource<T>>& sources, std::int32_t ignore,
-                                 int threads, std::size_t pixels) {
-  const std::size_t count = sources.size();
-  std::vector<double> variances(boxes.size() * count);
-  // One box keeps all threads busy by itself.
-  const bool alone = boxes.size() == 1;
-  parallel_for(variances.size(), alone ? 1 : threads, [&](std::size_t n) {
-    variances[n] =
-        mean_variance(sources[n % count], ignore, boxes[n / count], pixels, alone ? threads : 1);
-  });
-  for (std::size_t n = 0; n < boxes.size(); ++n) {
-    double* local = variances.data() + n * count;
-    if (std::all_of(local, local + count, [](double v) { return v == 0.0; })) {
-      std::fill(local, local + count, nan);
-    }
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    double sum = 0.0;
-    std::size_t usable = 0;
-    for (std::size_t n = 0; n < boxes.size(); ++n) {
-      const double variance = variances[n * count + i];
-      if (std::isfinite(variance)) {
-        sum += variance;
-        ++usable;
-      }
-    }
-    const double mean = usable > 0 ? sum / static_cast<double>(usable) : nan;
-    for (std::size_t n = 0; n < boxes.size(); ++n) {
-      double& variance = variances[n * count + i];
-      if (!std::isfinite(variance)) variance = mean;
-    }
-  }
-  return variances;
-}
-
 /// Boxes that cut a frame in (at most) three by three.
 std::vector<Box> ninths(Shape frame) {
   std::vector<Box> boxes;
@@ -188,10 +85,6 @@ std::vector<Box> ninths(Shape frame) {
   }
   return boxes;
 }
-
-/// Planning samples the noise at the middle of every ninth of the frame, and a step away from there
-/// in x and in y.
-constexpr std::size_t points_of_ninth = 3;
 
 class Stopwatch {
  public:
@@ -203,68 +96,45 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// Where and how a frame is whitened, before any pixel is.
 template <class T>
-class Whitening {
+class Planning {
  public:
-  Whitening(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
-            const WhitenOptions& options)
-      : image_(image),
-        sources_(sources),
-        options_(options),
-        filter_(options.filter),
-        threads_(thread_count(options.n_threads)) {
+  Planning(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+           const WhitenOptions& options)
+      : frame_(image.shape()), sources_(sources), options_(options), filter_(options.filter) {
     if (std::is_same_v<T, float> && filter_.mode == Mode::difference) {
       filter_.power_floor = std::max(filter_.power_floor, least_float32_floor);
     }
   }
 
-  Whitened<T> run() const {
+  /// The noise model has no PSF in mode difference: whitening needs none.
+  Whitening plan() const {
     const Stopwatch plan_watch;
+    const int threads = thread_count(options_.n_threads);
     NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
     const NoiseModel::Batch local = noise.batch();
     std::vector<const LocalNoise*> noises;
     for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
-    const FilterSupport support = filter_support(noises, filter_);
+    const FilterSupport support = filter_support(noises, filter_, threads);
     const int border = border_of(noises, support);
-    const std::vector<Cell> cells = options_.cells.empty()
-                                        ? plan_cells(image_.shape(), limits(local, support, border))
-                                        : given_cells(border);
+    std::vector<Cell> cells = options_.cells.empty()
+                                  ? plan_cells(frame_, limits(local, support, border))
+                                  : given_cells(border);
     Timings seconds;
     seconds.plan = plan_watch.seconds();
 
     const Stopwatch statistics_watch;
     if (options_.spatially_varying) noise = cell_model(cells);
     seconds.statistics = statistics_watch.seconds();
-
-    const Stopwatch filter_watch;
-    Image<T> image(image_.shape());
-    Image<T> variance(image_.shape());
-    const Blend blend(cells, options_.reduction);
-    const CellTask<T> task{.image = image_,
-                           .mask = {options_.mask, options_.ignore_mask},
-                           .filling = frame_filling(),
-                           .sources = sources_,
-                           .cells = cells,
-                           .blend = blend,
-                           .filter = filter_,
-                           .support = support,
-                           .variance = options_.variance,
-                           .border = border,
-                           .transform = transform_shape(cells, border),
-                           .image_out = image.view(),
-                           .variance_out = variance.view()};
-    const long clipped_modes = filter_cells(task, noise);
-    if (!options_.cells.empty()) {
-      clear_uncovered(cells, image);
-      clear_uncovered(cells, variance);
-    }
-    seconds.filter = filter_watch.seconds();
-    return {
-        std::move(image), std::move(variance), cells,  with_psf(noise), filter_, support, border,
-        threads_,         clipped_modes,       seconds};
+    return {std::move(cells), std::move(noise), filter_, support, border, threads, 0, seconds};
   }
 
  private:
+  // Planning samples the noise at the middle of every ninth of the frame, and a step away from
+  // there in x and in y.
+  static constexpr std::size_t points_of_ninth = 3;
+
   Point position(Point pixel) const { return {pixel.x + options_.xy0.x, pixel.y + options_.xy0.y}; }
 
   NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
@@ -281,52 +151,15 @@ class Whitening {
                       std::move(positions), std::move(variances));
   }
 
-  /// One filter for the frame goes with one mean for its gaps.
-  std::optional<double> frame_filling() const {
-    if (options_.spatially_varying) return std::nullopt;
-    constexpr int band = 64;
-    std::vector<UsableSum> bands((image_.height() + band - 1) / band);
-    std::vector<char> complete(bands.size());
-    const auto box_of = [&](std::size_t n) {
-      const int y0 = static_cast<int>(n) * band;
-      return Box{0, y0, image_.width(), std::min(y0 + band, image_.height())};
-    };
-    parallel_for(bands.size(), threads_, [&](std::size_t n) {
-      const Box box = box_of(n);
-      complete[n] = true;
-      for (int y = box.y0; y < box.y1; ++y) {
-        complete[n] = complete[n] && all_finite(image_.row(y), image_.width());
-      }
-    });
-    if (std::all_of(complete.begin(), complete.end(), [](char all) { return all; })) {
-      return 0.0;  // nothing to fill
-    }
-    parallel_for(bands.size(), threads_, [&](std::size_t n) {
-      bands[n] = usable_sum(image_, {options_.mask, options_.ignore_mask}, box_of(n));
-    });
-    UsableSum total;
-    for (const UsableSum& sum : bands) total += sum;
-    return total.mean();
-  }
-
-  NoiseModel with_psf(const NoiseModel& noise) const {
-    return NoiseModel(noise.sources(), options_.psf, noise.positions(), noise.variances());
-  }
-
-  static void clear_uncovered(const std::vector<Cell>& cells, Image<T>& image) {
-    const std::vector<bool> covered = coverage(cells, image.shape());
-    for (std::size_t i = 0; i < covered.size(); ++i) {
-      if (!covered[i]) image.data()[i] = std::numeric_limits<T>::quiet_NaN();
-    }
-  }
-
-  std::vector<double> mean_variances(const std::vector<Box>& boxes, std::size_t pixels) const {
-    return variances_in(boxes, sources_, options_.ignore_mask, threads_, pixels);
+  std::vector<double> means(const std::vector<Box>& boxes) const {
+    return mean_variances(boxes, sources_, options_.ignore_mask, pixels_of_cell,
+                          thread_count(options_.n_threads));
   }
 
   NoiseModel frame_model() const {
-    const std::size_t all = image_.shape().size();
-    return model({position(image_.box().center())}, mean_variances({image_.box()}, all));
+    const Box frame{0, 0, frame_.width, frame_.height};
+    return model({position(frame.center())},
+                 frame_variances(sources_, options_.ignore_mask, thread_count(options_.n_threads)));
   }
 
   NoiseModel cell_model(const std::vector<Cell>& cells) const {
@@ -336,12 +169,20 @@ class Whitening {
       boxes.push_back(cell.box);
       positions.push_back(position(cell.box.center()));
     }
-    return model(std::move(positions), mean_variances(boxes, pixels_of_cell));
+    return model(std::move(positions), means(boxes));
   }
 
   NoiseModel survey() const {
-    const std::vector<Box> boxes = ninths(image_.shape());
-    const std::vector<double> means = mean_variances(boxes, pixels_of_cell);
+    const std::vector<Box> boxes = ninths(frame_);
+    const std::size_t count = sources_.size();
+    std::vector<double> of_boxes = means(boxes);
+    // The sampled rows may all be unusable though the plane is not.
+    if (std::any_of(of_boxes.begin(), of_boxes.end(), [](double v) { return std::isnan(v); })) {
+      const std::vector<double> whole = frame_model().variances();
+      for (std::size_t n = 0; n < of_boxes.size(); ++n) {
+        if (std::isnan(of_boxes[n])) of_boxes[n] = whole[n % count];
+      }
+    }
     std::vector<Point> positions;
     std::vector<double> variances;
     for (std::size_t n = 0; n < boxes.size(); ++n) {
@@ -349,119 +190,270 @@ class Whitening {
       positions.push_back(middle);
       positions.push_back({middle.x + derivative_step, middle.y});
       positions.push_back({middle.x, middle.y + derivative_step});
+      const auto local = of_boxes.begin() + static_cast<std::ptrdiff_t>(n * count);
       for (std::size_t copy = 0; copy < points_of_ninth; ++copy) {
-        for (std::size_t i = 0; i < sources_.size(); ++i) {
-          double mean = means[n * sources_.size() + i];
-          // The sampled rows may all be unusable though the plane is not.
-          if (std::isnan(mean)) mean = frame_model().variances()[i];
-          variances.push_back(mean);
-        }
+        variances.insert(variances.end(), local, local + static_cast<std::ptrdiff_t>(count));
       }
     }
     return model(std::move(positions), std::move(variances));
   }
 
   int border_of(const std::vector<const LocalNoise*>& noises, const FilterSupport& support) const {
-    int border = support.radius;
-    if (options_.variance == VariancePropagation::full) {
-      for (const LocalNoise* noise : noises) {
-        for (const auto& response : squared_responses(*noise, filter_, support)) {
-          border = std::max(border, response.shape().width / 2);
-        }
+    if (options_.variance == VariancePropagation::estimate) return support.radius;
+    std::vector<int> borders(noises.size(), support.radius);
+    parallel_for(noises.size(), thread_count(options_.n_threads), [&](std::size_t n) {
+      for (const auto& response : squared_responses(*noises[n], filter_, support)) {
+        borders[n] = std::max(borders[n], response.shape().width / 2);
       }
-    }
-    return border;
+    });
+    return *std::max_element(borders.begin(), borders.end());
   }
 
   CellLimits limits(const NoiseModel::Batch& local, const FilterSupport& support,
                     int border) const {
     const double infinity = std::numeric_limits<double>::infinity();
-    CellLimits limits{border, infinity, infinity};
-    if (local.size() == 1) return limits;
-    const double longest = derivative_step * std::sqrt(24.0 * largest_bias);
-    FilterChange change(filter_, support);
-    for (std::size_t n = 0; n < local.size(); n += points_of_ninth) {
-      change.set(local[n]);
-      limits.widest = std::min(limits.widest, longest / change.to(local[n + 1]));
-      limits.highest = std::min(limits.highest, longest / change.to(local[n + 2]));
-    }
-    return limits;
+    if (!options_.spatially_varying) return {border, infinity, infinity};
+    const auto [in_x, in_y] =
+        fastest_change(local, filter_, support.grid, thread_count(options_.n_threads));
+    const double longest = std::sqrt(24.0 * largest_bias);
+    return {border, longest / in_x, longest / in_y};
   }
 
   std::vector<Cell> given_cells(int border) const {
+    const Box frame{0, 0, frame_.width, frame_.height};
     std::vector<Cell> cells = options_.cells;
     for (Cell& cell : cells) {
       if (!cell.expanded.empty()) continue;
       // A box outside the frame stays as it is, for check_cells to refuse.
-      cell.expanded =
-          image_.box().contains(cell.box) ? cell.box.grown(border).clipped(image_.box()) : cell.box;
+      cell.expanded = frame.contains(cell.box) ? cell.box.grown(border).clipped(frame) : cell.box;
     }
-    check_cells(cells, image_.shape());
+    check_cells(cells, frame_);
     return cells;
   }
 
-  /// Filters all cells and returns the number of modes that the power floor held.
-  long filter_cells(const CellTask<T>& task, const NoiseModel& noise) const {
-    std::vector<std::unique_ptr<CellWorker<T>>> workers(threads_);
-    std::vector<long> clipped(task.cells.size());
-    const bool varying = options_.spatially_varying;
-    const NoiseModel::Batch frame = varying ? NoiseModel::Batch() : noise.batch();
-    const auto worker_of_thread = [&]() -> CellWorker<T>& {
-      auto& worker = workers[thread_index()];
-      if (!worker) {
-        worker = std::make_unique<CellWorker<T>>(task);
-        if (!varying) worker->set_filter(frame[0]);
-      }
-      return *worker;
-    };
-    const std::size_t at_once = batch_size(noise);
-    std::size_t done = 0;
-    for (const std::vector<std::size_t>& round : task.blend.rounds()) {
-      for (std::size_t first = 0; first < round.size(); first += at_once) {
-        const std::span<const std::size_t> cells(round.data() + first,
-                                                 std::min(at_once, round.size() - first));
-        const NoiseModel::Batch local = varying ? noise.batch(cells) : NoiseModel::Batch();
-        parallel_for(cells.size(), threads_, [&](std::size_t n) {
-          CellWorker<T>& worker = worker_of_thread();
-          if (varying) worker.set_filter(local[n]);
-          worker.run(cells[n], varying ? local[n] : frame[0]);
-          clipped[cells[n]] = worker.clipped_modes();
-        });
-        done += cells.size();
-        if (options_.progress) options_.progress(done, task.cells.size());
-      }
-    }
-    return varying ? std::accumulate(clipped.begin(), clipped.end(), 0L) : clipped.front();
-  }
-
-  /// How many cells have their kernels evaluated at once: memory is bounded, work stays parallel.
-  std::size_t batch_size(const NoiseModel& noise) const {
-    std::size_t kernels = noise.psf().size();
-    for (const auto& source : noise.sources()) kernels += source.kernels.size();
-    const std::size_t bytes = std::max<std::size_t>(kernels, 1) * noise.largest_kernel().size() * 8;
-    return std::max<std::size_t>(batch_bytes / bytes, 4 * static_cast<std::size_t>(threads_));
-  }
-
-  ImageView<const T> image_;
+  Shape frame_;
   const std::vector<NoiseSource<T>>& sources_;
   const WhitenOptions& options_;
   FilterOptions filter_;
-  int threads_;
 };
+
+/// Filters a frame as planned.
+template <class T>
+class Execution {
+ public:
+  Execution(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+            const WhitenOptions& options, const Whitening& plan)
+      : image_(image),
+        sources_(sources),
+        options_(options),
+        plan_(plan),
+        blend_(plan.cells, options.reduction),
+        image_turns_(blend_, plan.cells.size()),
+        variance_turns_(blend_, plan.cells.size()),
+        filtering_(CellTask<T>{.input = {},
+                               .output = {},
+                               .cells = plan.cells,
+                               .blend = blend_,
+                               .image_turns = image_turns_,
+                               .variance_turns = variance_turns_,
+                               .ignore_mask = options.ignore_mask,
+                               .filling = frame_filling(),
+                               .filter = plan.filter,
+                               .support = plan.support,
+                               .variance = options.variance,
+                               .border = plan.border,
+                               .transform = transform_shape(plan.cells, plan.border)},
+                   plan.noise, plan.n_threads, options.progress) {}
+
+  /// All cells, into images of the whole frame.
+  void run(Image<T>& image, Image<T>& variance) {
+    std::vector<std::size_t> order;
+    for (const auto& group : blend_.groups()) order.insert(order.end(), group.begin(), group.end());
+    const int height = image_.shape().height;
+    filtering_.run(order, input({0, height}), {0, image.view(), variance.view()});
+    clear_uncovered({0, image.view(), variance.view()});
+  }
+
+  /// Band by band.
+  void run(const WriteRows<T>& write) {
+    const std::vector<std::vector<std::size_t>> groups = blend_.groups();
+    const std::vector<int> finished = finished_rows(groups);
+    Window window;
+    int first = 0;
+    for (std::size_t n = 0; n < groups.size(); ++n) {
+      Rows read{image_.shape().height, 0};
+      // Taller cells of groups before may have given more already.
+      int end = std::max(finished[n], window.rows.end);
+      for (const std::size_t cell : groups[n]) {
+        read.begin = std::min(read.begin, plan_.cells[cell].expanded.y0);
+        read.end = std::max(read.end, plan_.cells[cell].expanded.y1);
+        end = std::max(end, plan_.cells[cell].box.y1);
+      }
+      window.move({first, end}, image_.shape().width);
+      filtering_.run(groups[n], input(read), window.view({first, end}));
+      if (finished[n] == first) continue;
+      const OutputRows<T> ready = window.view({first, finished[n]});
+      clear_uncovered(ready);
+      write(first, ready.image, ready.variance);
+      first = finished[n];
+    }
+  }
+
+  long clipped_modes() const { return filtering_.clipped_modes(); }
+
+ private:
+  /// The rows of the result that are being made.
+  struct Window {
+    Rows rows;
+    Image<T> image, variance;
+
+    /// Rows that are there already are kept, others are zero.
+    void move(const Rows& to, int width) {
+      for (Image<T>* plane : {&image, &variance}) {
+        Image<T> moved({to.count(), width});
+        for (int y = std::max(to.begin, rows.begin); y < std::min(to.end, rows.end); ++y) {
+          std::copy_n(plane->row(y - rows.begin), width, moved.row(y - to.begin));
+        }
+        *plane = std::move(moved);
+      }
+      rows = to;
+    }
+
+    OutputRows<T> view(const Rows& of) {
+      const Box box{0, of.begin - rows.begin, image.shape().width, of.end - rows.begin};
+      return {of.begin, image.view().cut(box), variance.view().cut(box)};
+    }
+  };
+
+  /// Up to where the frame is finished after each group.
+  std::vector<int> finished_rows(const std::vector<std::vector<std::size_t>>& groups) const {
+    std::vector<int> finished(groups.size(), image_.shape().height);
+    for (std::size_t n = groups.size() - 1; n > 0; --n) {
+      finished[n - 1] = finished[n];
+      for (const std::size_t cell : groups[n]) {
+        finished[n - 1] = std::min(finished[n - 1], plan_.cells[cell].box.y0);
+      }
+    }
+    return finished;
+  }
+
+  InputRows<T> input(const Rows& rows) const {
+    const auto bits = [&](const Plane<std::int32_t>& mask) {
+      const bool used = !mask.empty() && options_.ignore_mask != 0;
+      return used ? mask.rows(rows) : ImageView<const std::int32_t>();
+    };
+    InputRows<T> input{rows.begin, image_.rows(rows), bits(options_.mask), {}};
+    for (const auto& source : sources_) {
+      SourceRows<T> of_source{0.0, bits(source.mask), source.name};
+      if (const auto* plane = std::get_if<Plane<T>>(&source.variance)) {
+        of_source.variance = plane->rows(rows);
+      } else {
+        of_source.variance = std::get<double>(source.variance);
+      }
+      input.sources.push_back(std::move(of_source));
+    }
+    return input;
+  }
+
+  /// One filter for the frame goes with one mean for its gaps.
+  std::optional<double> frame_filling() const {
+    if (options_.spatially_varying) return std::nullopt;
+    const UsableBands<T> bands(image_, {});
+    std::vector<char> complete(bands.count());
+    bands.for_each(plan_.n_threads, [&](std::size_t band, const UsablePixels<T>& pixels) {
+      const ImageView<const T> values = pixels.values();
+      complete[band] = true;
+      for (int y = 0; y < values.height(); ++y) {
+        complete[band] = complete[band] && all_finite(values.row(y), values.width());
+      }
+    });
+    if (std::all_of(complete.begin(), complete.end(), [](char all) { return all; })) {
+      return 0.0;  // nothing to fill
+    }
+    const UsableBands<T> masked_bands(image_, {options_.mask, options_.ignore_mask});
+    std::vector<UsableSum> sums(masked_bands.count());
+    masked_bands.for_each(plan_.n_threads, [&](std::size_t band, const UsablePixels<T>& pixels) {
+      sums[band] =
+          usable_sum(pixels.values(), pixels.bits(), options_.ignore_mask, pixels.values().box());
+    });
+    UsableSum total;
+    for (const UsableSum& sum : sums) total += sum;
+    return total.mean();
+  }
+
+  /// Pixels that no given cell covers have no value.
+  void clear_uncovered(const OutputRows<T>& output) const {
+    if (options_.cells.empty()) return;
+    const Box rows = output.image.box().moved(0, output.first);
+    std::vector<Cell> cells;
+    for (const Cell& cell : plan_.cells) {
+      const Box box = cell.box.clipped(rows).moved(0, -output.first);
+      if (!box.empty()) cells.push_back({box, box});
+    }
+    const std::vector<bool> covered = coverage(cells, output.image.shape());
+    for (int y = 0; y < output.image.height(); ++y) {
+      for (int x = 0; x < output.image.width(); ++x) {
+        if (covered[static_cast<std::size_t>(y) * output.image.width() + x]) continue;
+        output.image(y, x) = output.variance(y, x) = std::numeric_limits<T>::quiet_NaN();
+      }
+    }
+  }
+
+  const Plane<T>& image_;
+  const std::vector<NoiseSource<T>>& sources_;
+  const WhitenOptions& options_;
+  const Whitening& plan_;
+  Blend blend_;
+  Turns image_turns_, variance_turns_;
+  Filtering<T> filtering_;
+};
+
+/// Plans, lets `run` execute the plan, and completes the account of it.
+template <class T, class Run>
+Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                      const WhitenOptions& options, const Run& run) {
+  check(image, sources, options);
+  Whitening whitening = Planning<T>(image, sources, options).plan();
+  const Stopwatch filter_watch;
+  Execution<T> execution(image, sources, options, whitening);
+  run(execution);
+  whitening.clipped_modes = execution.clipped_modes();
+  whitening.seconds.filter = filter_watch.seconds();
+  const NoiseModel& noise = whitening.noise;
+  whitening.noise = NoiseModel(noise.sources(), options.psf, noise.positions(), noise.variances());
+  return whitening;
+}
 
 }  // namespace
 
 template <class T>
 Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
                    const WhitenOptions& options) {
-  check(image, sources, options);
-  return Whitening<T>(image, sources, options).run();
+  Image<T> whitened, variance;
+  Whitening whitening = whiten_with<T>(image, sources, options, [&](Execution<T>& execution) {
+    whitened = Image<T>(image.shape());
+    variance = Image<T>(image.shape());
+    execution.run(whitened, variance);
+  });
+  return {std::move(whitening), std::move(whitened), std::move(variance)};
+}
+
+template <class T>
+Whitening whiten_bands(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                       const WriteRows<T>& write, const WhitenOptions& options) {
+  require(static_cast<bool>(write), "write: expected a function, got none");
+  return whiten_with<T>(image, sources, options,
+                        [&](Execution<T>& execution) { execution.run(write); });
 }
 
 template Whitened<float> whiten(ImageView<const float>, const std::vector<NoiseSource<float>>&,
                                 const WhitenOptions&);
 template Whitened<double> whiten(ImageView<const double>, const std::vector<NoiseSource<double>>&,
                                  const WhitenOptions&);
+template Whitening whiten_bands(const Plane<float>&, const std::vector<NoiseSource<float>>&,
+                                const WriteRows<float>&, const WhitenOptions&);
+template Whitening whiten_bands(const Plane<double>&, const std::vector<NoiseSource<double>>&,
+                                const WriteRows<double>&, const WhitenOptions&);
 
 std::vector<FilterImage> filter_images(const NoiseModel& noise, const FilterOptions& options,
                                        const FilterSupport& support, int n_threads) {

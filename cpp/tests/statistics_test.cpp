@@ -87,7 +87,7 @@ TEST_CASE("a plane without a usable pixel has no mean") {
 TEST_CASE("values that leave nothing inside three sigma end at their median") {
   // Half of the values at either end of a gap: the median lies between them, and sigma is theirs.
   const double values[] = {0.0, 0.0, 0.0, 0.0, 0.0, 1.0};
-  CHECK(clipped_mean<double>({values, {1, 6}}).mean == 0.0);
+  CHECK(clipped_mean<double>(ImageView<const double>(values, {1, 6})).mean == 0.0);
 }
 
 TEST_CASE("a mask of another shape is refused") {
@@ -96,4 +96,71 @@ TEST_CASE("a mask of another shape is refused") {
   CHECK_THROWS_WITH_AS(clipped_mean<double>(plane.view(), {mask.view(), 1}),
                        "mask: expected shape (3, 4), that of the plane, got (4, 3)",
                        std::invalid_argument);
+}
+
+TEST_CASE_TEMPLATE("a plane that is read has the statistics of one in memory", T, float, double) {
+  // One pixel, part of a band of 64 rows, just one, one and a row, several; the larger ones have
+  // more pixels than are ordered at once.
+  for (const Shape shape : {Shape{1, 1}, {1, 37}, {64, 3}, {65, 1}, {129, 71}, {333, 147}}) {
+    CAPTURE(to_string(shape));
+    auto plane = test::noise<T>(shape, 10);
+    Image<std::int32_t> mask(shape);
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      if (i % 29 == 3) plane.data()[i] = std::numeric_limits<T>::quiet_NaN();
+      if (i % 31 == 4) plane.data()[i] = -std::numeric_limits<T>::infinity();
+      if (i % 37 == 5) plane.data()[i] = T(1e6);
+      mask.data()[i] = i % 11 == 6 ? 3 : i % 13 == 7 ? 8 : 0;
+    }
+    for (const std::int32_t ignore : {0, 2, 10}) {
+      const ClippedMean expected = clipped_mean<T>(plane.view(), {mask.view(), ignore});
+      REQUIRE(expected.used > 0);
+      for (const int threads : {1, 2, 5}) {
+        const PixelMask read{test::reading(mask), ignore};
+        for (const ClippedMean& got :
+             {clipped_mean<T>(test::reading(plane), read, threads),
+              clipped_mean<T>(plane.view(), read, threads),
+              clipped_mean<T>(test::reading(plane), {mask.view(), ignore}, threads)}) {
+          CHECK(got.mean == expected.mean);
+          CHECK(got.used == expected.used);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a plane is read six times, some bands at a time") {
+  const Shape shape{1000, 53};
+  const auto plane = test::noise<float>(shape, 11);
+  std::vector<Rows> calls;
+  clipped_mean<float>(test::reading(plane, &calls), {}, 2);
+  int rows = 0, highest = 0;
+  for (const Rows& call : calls) {
+    rows += call.count();
+    highest = std::max(highest, call.count());
+  }
+  // And a sample of some 32 rows.
+  CHECK(rows <= 6 * shape.height + 40);
+  // A band of 64 rows for either thread.
+  CHECK(highest == 128);
+}
+
+TEST_CASE("what a reader throws ends statistics") {
+  struct Unreadable {};
+  const auto image = test::noise<double>({300, 50}, 12);
+  int allowed = 0;
+  const Plane<double> plane(image.shape(), [&](const Rows& rows) {
+    if (--allowed < 0) throw Unreadable();
+    return ImageView<const double>(image.row(rows.begin), {rows.count(), 50}, 50 * rows.step);
+  });
+  // Three calls a pass on two threads, and one for a sample.
+  for (const int calls : {0, 1, 3, 4, 18}) {
+    allowed = calls;
+    CHECK_THROWS_AS(clipped_mean(plane, {}, 2), Unreadable);
+  }
+  allowed = 19;
+  CHECK(clipped_mean(plane, {}, 2).mean == clipped_mean<double>(image.view()).mean);
+}
+
+TEST_CASE("a plane without pixels has no mean") {
+  CHECK(std::isnan(clipped_mean(Plane<float>()).mean));
 }

@@ -12,6 +12,7 @@
 #include <numbers>
 #include <numeric>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "whitediff/whitediff.hpp"
@@ -46,6 +47,27 @@ template <class T>
 bool same_bits(const Image<T>& a, const Image<T>& b) {
   return a.shape() == b.shape() &&
          std::memcmp(a.data(), b.data(), a.shape().size() * sizeof(T)) == 0;
+}
+
+/// A plane whose rows are read from an image, which must outlive it. What a call gives is spoilt by
+/// the next one.
+/// @param calls  where to note what was asked for.
+template <class T>
+Plane<T> reading(const Image<T>& image, std::vector<Rows>* calls = nullptr) {
+  const auto given = std::make_shared<Image<T>>(), spoilt = std::make_shared<Image<T>>();
+  const auto caller = std::this_thread::get_id();
+  return {image.shape(), [&image, calls, given, spoilt, caller](const Rows& rows) {
+            CHECK(std::this_thread::get_id() == caller);
+            if (calls) calls->push_back(rows);
+            *spoilt = std::move(*given);
+            std::fill_n(spoilt->data(), spoilt->shape().size(), T(-77));
+            *given = Image<T>({rows.count(), image.shape().width});
+            for (int n = 0; n < rows.count(); ++n) {
+              std::copy_n(image.row(rows.begin + n * rows.step), image.shape().width,
+                          given->row(n));
+            }
+            return ImageView<const T>(given->view());
+          }};
 }
 
 template <class T>

@@ -72,7 +72,7 @@ TEST_CASE("calls from inside a parallel region work, nested or not") {
     omp_set_max_active_levels(active);
     auto together = one_by_one(work);
     const int count = static_cast<int>(work.size());
-#pragma omp parallel for num_threads(2)
+#pragma omp parallel for num_threads(4)
     for (int i = 0; i < count; ++i) together[i] = work[i].run();
     check_same(together, alone);
   }

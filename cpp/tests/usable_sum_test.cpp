@@ -42,23 +42,23 @@ TEST_CASE_TEMPLATE("finite pixels of a box are summed, masked ones apart", T, fl
       if (std::isfinite(image(y, x)) && !(y == 4 && x == 5)) sum += image(y, x);
     }
   }
-  const UsableSum got = usable_sum<T>(image.view(), {bits.view(), 2}, box);
+  const UsableSum got = usable_sum<T>(image.view(), bits.view(), 2, box);
   CHECK(got.count == 12 * 7 - 3);
   CHECK(got.masked_count == 1);
   CHECK(got.masked_sum == double(image(4, 5)));
   // The same sum in another order.
   CHECK(got.sum == doctest::Approx(sum).epsilon(1e-6));
   CHECK(got.mean() == got.sum / 81.0);
-  CHECK(usable_sum<T>(image.view(), {}, box).count == 12 * 7 - 2);
+  CHECK(usable_sum<T>(image.view(), {}, 0, box).count == 12 * 7 - 2);
 }
 
 TEST_CASE("masked pixels stand in where there is no other, and zero where there is none") {
   auto image = test::constant<double>({2, 3}, 5.0);
   Image<std::int32_t> bits({2, 3});
   std::fill_n(bits.data(), 6, 1);
-  CHECK(usable_sum<double>(image.view(), {bits.view(), 1}, {0, 0, 3, 2}).mean() == 5.0);
+  CHECK(usable_sum<double>(image.view(), bits.view(), 1, {0, 0, 3, 2}).mean() == 5.0);
   std::fill_n(image.data(), 6, not_a_number);
-  UsableSum total = usable_sum<double>(image.view(), {}, {0, 0, 3, 2});
+  UsableSum total = usable_sum<double>(image.view(), {}, 0, {0, 0, 3, 2});
   CHECK(total.mean() == 0.0);
   total += {8.0, 3.0, 2, 1};
   CHECK(total.mean() == 4.0);

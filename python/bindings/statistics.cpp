@@ -10,7 +10,7 @@ double clipped_mean(const py::array_t<T, 0>& plane, const MaskArray& mask,
   const auto view = view_of<T>(plane);
   const whitediff::PixelMask pixel_mask{mask_of(mask), ignore_mask};
   const py::gil_scoped_release release;
-  return whitediff::clipped_mean(view, pixel_mask, 0).mean;
+  return whitediff::clipped_mean<T>(view, pixel_mask, 0).mean;
 }
 
 template <class T>

@@ -1,5 +1,7 @@
 #include "whitediff/whiten.hpp"
 
+#include <memory>
+
 #include "bindings.hpp"
 #include "whitediff/decorrelate.hpp"
 
@@ -13,18 +15,37 @@ using Boxes = py::array_t<std::int32_t, py::array::c_style | py::array::forcecas
 
 std::vector<KernelPtr> pointers(const Kernels& kernels) { return {kernels.begin(), kernels.end()}; }
 
+/// An array, or a function (begin, end, step) that reads rows; None is an empty plane.
+template <class T>
+whitediff::Plane<T> plane_of(const py::object& pixels, whitediff::Shape shape) {
+  if (pixels.is_none()) return {};
+  if (py::isinstance<py::array>(pixels)) return view_of<T>(pixels.cast<py::array_t<T, 0>>());
+  struct Reader {
+    py::object read;
+    py::array_t<T, 0> rows;
+  };
+  // Planes are copied where the interpreter must not be touched: their copies share the reader.
+  const auto reader = std::make_shared<Reader>(Reader{pixels, {}});
+  return {shape, [reader](const whitediff::Rows& rows) {
+            const py::gil_scoped_acquire gil;
+            const py::object read = reader->read(rows.begin, rows.end, rows.step);
+            reader->rows = read.cast<py::array_t<T, 0>>();
+            return view_of<T>(reader->rows);
+          }};
+}
+
 /// (variance, kernels, weight, mask, mean variance, name), as the package passes a noise source.
 template <class T>
-whitediff::NoiseSource<T> source_of(const py::tuple& source) {
+whitediff::NoiseSource<T> source_of(const py::tuple& source, whitediff::Shape shape) {
   whitediff::NoiseSource<T> result;
-  if (py::isinstance<py::array>(source[0])) {
-    result.variance = view_of<T>(source[0].cast<py::array_t<T, 0>>());
-  } else {
+  if (py::isinstance<py::float_>(source[0])) {
     result.variance = source[0].cast<double>();
+  } else {
+    result.variance = plane_of<T>(source[0], shape);
   }
   result.kernels = pointers(source[1].cast<Kernels>());
   result.weight = source[2].cast<double>();
-  result.mask = mask_of(source[3].cast<MaskArray>());
+  result.mask = plane_of<std::int32_t>(source[3], shape);
   result.mean_variance = source[4].cast<std::optional<double>>();
   result.name = source[5].cast<std::string>();
   return result;
@@ -42,7 +63,7 @@ std::vector<Cell> cells_of(const Boxes& boxes, const Boxes& expanded) {
 }
 
 /// Options by name, as the package passes them.
-whitediff::WhitenOptions options_of(const py::dict& from) {
+whitediff::WhitenOptions options_of(const py::dict& from, whitediff::Shape shape) {
   whitediff::WhitenOptions options;
   if (from["score"].cast<bool>()) options.filter = whitediff::FilterOptions::score();
   options.spatially_varying = from["spatially_varying"].cast<bool>();
@@ -51,7 +72,7 @@ whitediff::WhitenOptions options_of(const py::dict& from) {
   options.psf = pointers(from["psf"].cast<Kernels>());
   const auto xy0 = from["xy0"].cast<std::pair<double, double>>();
   options.xy0 = {xy0.first, xy0.second};
-  options.mask = mask_of(from["mask"].cast<MaskArray>());
+  options.mask = plane_of<std::int32_t>(from["mask"], shape);
   options.ignore_mask = from["ignore_mask"].cast<std::int32_t>();
   options.cells = cells_of(from["boxes"].cast<Boxes>(), from["expanded"].cast<Boxes>());
   options.reduction = from["reduction"].cast<whitediff::Reduction>();
@@ -116,8 +137,7 @@ py::array_t<std::int32_t> boxes_of(const std::vector<Cell>& cells, Box Cell::*me
   return boxes;
 }
 
-template <class T>
-py::dict to_python(whitediff::Whitened<T> result) {
+py::dict to_python(whitediff::Whitening result) {
   const auto rows = static_cast<py::ssize_t>(result.noise.size());
   py::array_t<double> positions({rows, py::ssize_t{2}});
   for (py::ssize_t n = 0; n < rows; ++n) {
@@ -126,8 +146,6 @@ py::dict to_python(whitediff::Whitened<T> result) {
   }
   const auto sources = static_cast<py::ssize_t>(result.noise.sources().size());
   py::dict python;
-  python["image"] = to_numpy(std::move(result.image));
-  python["variance"] = to_numpy(std::move(result.variance));
   python["boxes"] = boxes_of(result.cells, &Cell::box);
   python["expanded"] = boxes_of(result.cells, &Cell::expanded);
   python["centers"] = positions;
@@ -147,12 +165,43 @@ py::dict to_python(whitediff::Whitened<T> result) {
 }
 
 template <class T>
+py::dict to_python(whitediff::Whitened<T> result) {
+  auto image = to_numpy(std::move(result.image));
+  auto variance = to_numpy(std::move(result.variance));
+  py::dict python = to_python(static_cast<whitediff::Whitening&&>(result));
+  python["image"] = std::move(image);
+  python["variance"] = std::move(variance);
+  return python;
+}
+
+template <class T>
+py::array_t<T> copy_of(whitediff::ImageView<const T> view) {
+  py::array_t<T> copy({view.height(), view.width()});
+  for (int y = 0; y < view.height(); ++y) {
+    std::copy_n(view.row(y), view.width(), copy.mutable_data(y, 0));
+  }
+  return copy;
+}
+
+/// Passes finished rows to a function (y0, image, variance), which may keep them.
+template <class T>
+whitediff::WriteRows<T> writer_of(const py::function& write) {
+  return [&write](int y0, whitediff::ImageView<const T> image,
+                  whitediff::ImageView<const T> variance) {
+    const py::gil_scoped_acquire gil;
+    write(y0, copy_of(image), copy_of(variance));
+  };
+}
+
+template <class T>
 py::dict whiten(const py::array_t<T, 0>& image, const std::vector<py::tuple>& sources,
                 const py::dict& options) {
   std::vector<whitediff::NoiseSource<T>> noise_sources;
-  for (const py::tuple& source : sources) noise_sources.push_back(source_of<T>(source));
   const auto view = view_of<T>(image);
-  const whitediff::WhitenOptions whiten_options = options_of(options);
+  for (const py::tuple& source : sources) {
+    noise_sources.push_back(source_of<T>(source, view.shape()));
+  }
+  const whitediff::WhitenOptions whiten_options = options_of(options, view.shape());
   auto result = [&] {
     const py::gil_scoped_release release;
     return whitediff::whiten(view, noise_sources, whiten_options);
@@ -166,10 +215,10 @@ py::dict decorrelate(const py::array_t<T, 0>& difference, const py::tuple& scien
                      std::shared_ptr<whitediff::Kernel> pre_kernel, bool science_convolved,
                      std::optional<double> scale, const py::dict& options) {
   const auto view = view_of<T>(difference);
-  const auto science_source = source_of<T>(science);
-  const auto template_source = source_of<T>(template_image);
+  const auto science_source = source_of<T>(science, view.shape());
+  const auto template_source = source_of<T>(template_image, view.shape());
   const whitediff::DecorrelateOptions decorrelate_options{
-      options_of(options),
+      options_of(options, view.shape()),
       science_convolved ? whitediff::Convolved::science_image
                         : whitediff::Convolved::template_image,
       scale, pre_kernel};
@@ -179,6 +228,41 @@ py::dict decorrelate(const py::array_t<T, 0>& difference, const py::tuple& scien
                                   decorrelate_options);
   }();
   return to_python(std::move(result));
+}
+
+template <class T>
+py::dict decorrelate_rows(const py::object& difference, whitediff::Shape shape,
+                          const py::tuple& science, const py::tuple& template_image,
+                          const KernelPtr& kernel,
+                          const whitediff::DecorrelateOptions& decorrelate_options,
+                          const py::function& write) {
+  const auto plane = plane_of<T>(difference, shape);
+  const auto science_source = source_of<T>(science, shape);
+  const auto template_source = source_of<T>(template_image, shape);
+  const auto writer = writer_of<T>(write);
+  auto result = [&] {
+    const py::gil_scoped_release release;
+    return whitediff::decorrelate_bands(plane, science_source, template_source, kernel, writer,
+                                        decorrelate_options);
+  }();
+  return to_python(std::move(result));
+}
+
+py::dict decorrelate_bands(const py::object& difference, std::pair<int, int> shape,
+                           bool double_precision, const py::tuple& science,
+                           const py::tuple& template_image,
+                           std::shared_ptr<whitediff::Kernel> kernel,
+                           std::shared_ptr<whitediff::Kernel> pre_kernel, bool science_convolved,
+                           std::optional<double> scale, const py::dict& options,
+                           const py::function& write) {
+  const whitediff::Shape frame{shape.first, shape.second};
+  const whitediff::DecorrelateOptions decorrelate_options{
+      options_of(options, frame),
+      science_convolved ? whitediff::Convolved::science_image
+                        : whitediff::Convolved::template_image,
+      scale, pre_kernel};
+  const auto run = double_precision ? decorrelate_rows<double> : decorrelate_rows<float>;
+  return run(difference, frame, science, template_image, kernel, decorrelate_options, write);
 }
 
 template <class T>
@@ -201,4 +285,8 @@ void bind_whiten(py::module_& module) {
   py::class_<FilterBank>(module, "FilterBank").def("filters", &filters).def("psfs", &psfs);
   bind<float>(module);
   bind<double>(module);
+  module.def("decorrelate_bands", &decorrelate_bands, py::arg("difference"), py::arg("shape"),
+             py::arg("double_precision"), py::arg("science"), py::arg("template"),
+             py::arg("kernel"), py::arg("pre_kernel").none(true), py::arg("science_convolved"),
+             py::arg("scale"), py::arg("options"), py::arg("write"));
 }

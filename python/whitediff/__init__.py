@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._core import __version__
+from .bands import decorrelate_bands
 from .cells import Cells, Grid
-from .decorrelate import Whitened, decorrelate, whiten
+from .decorrelate import Whitened, Whitening, decorrelate, whiten
 from .kernel import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
 from .noise_model import NoiseSource
 from .statistics import clipped_mean
@@ -30,9 +31,11 @@ __all__ = [
     "SpatialKernel",
     "TabulatedKernel",
     "Whitened",
+    "Whitening",
     "__version__",
     "clipped_mean",
     "decorrelate",
+    "decorrelate_bands",
     "read_kernel",
     "whiten",
     "write_kernel",

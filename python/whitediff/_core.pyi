@@ -1,6 +1,6 @@
 """The compiled core of whitediff; use it through the package."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, overload
 
 import numpy as np
@@ -109,4 +109,17 @@ def decorrelate(
     science_convolved: bool,
     scale: float | None,
     options: dict[str, Any],
+) -> dict[str, Any]: ...
+def decorrelate_bands(
+    difference: Callable[[int, int, int], npt.NDArray[Any]],
+    shape: tuple[int, int],
+    double_precision: bool,
+    science: tuple[Any, ...],
+    template: tuple[Any, ...],
+    kernel: Kernel,
+    pre_kernel: Kernel | None,
+    science_convolved: bool,
+    scale: float | None,
+    options: dict[str, Any],
+    write: Callable[[int, FloatImage, FloatImage], object],
 ) -> dict[str, Any]: ...

@@ -43,7 +43,21 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
     return image if hidden is np.ma.nomask else np.where(hidden, image.dtype.type(np.nan), image)
 
 
-def as_variance(value: npt.ArrayLike, image: FloatImage, name: str) -> float | FloatImage:
+def as_variance(value: float, name: str) -> float:
+    """Give a number that can be a variance.
+
+    Raises
+    ------
+    ValueError
+        If it is negative or not finite.
+    """
+    number = float(value)
+    if not (np.isfinite(number) and number >= 0):
+        raise ValueError(f"{name} must be finite and >= 0, got {number}")
+    return number
+
+
+def as_variance_plane(value: npt.ArrayLike, image: FloatImage, name: str) -> float | FloatImage:
     """Give a number, or a plane with the shape and dtype of the image.
 
     Raises
@@ -54,10 +68,7 @@ def as_variance(value: npt.ArrayLike, image: FloatImage, name: str) -> float | F
         If the number is negative or not finite, or the plane's shape is not that of the image.
     """
     if isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        number = float(value)
-        if not (np.isfinite(number) and number >= 0):
-            raise ValueError(f"{name} must be finite and >= 0, got {number}")
-        return number
+        return as_variance(float(value), name)
     plane: Any = as_image(value, name)
     _require_shape(plane, image, name)
     return plane.astype(image.dtype, copy=False)  # type: ignore[no-any-return]
@@ -100,9 +111,18 @@ def as_masks(
             for name, array in arrays.items()
         }, signed
     return {
-        name: None if array is None else _ignored(array, ignore_mask).astype(np.int32)
+        name: None if array is None else ignored_pixels(array, ignore_mask).astype(np.int32)
         for name, array in arrays.items()
     }, 1
+
+
+def ignored_pixels(mask: npt.NDArray[Any], ignore_mask: int) -> npt.NDArray[np.bool_]:
+    """Tell which pixels an integer or boolean mask leaves out."""
+    if mask.dtype == np.bool_:
+        return mask
+    bits = np.array(ignore_mask & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64)
+    ignored: npt.NDArray[np.bool_] = (mask.astype(np.uint64) & bits) != 0
+    return ignored
 
 
 def as_position(value: Any, name: str) -> tuple[float, float]:
@@ -137,14 +157,6 @@ def one_of(value: str, choices: tuple[str, ...], name: str) -> str:
         expected = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {expected}, got {value!r}")
     return value
-
-
-def _ignored(mask: npt.NDArray[Any], ignore_mask: int) -> npt.NDArray[np.bool_]:
-    if mask.dtype == np.bool_:
-        return mask
-    bits = np.array(ignore_mask & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64)
-    ignored: npt.NDArray[np.bool_] = (mask.astype(np.uint64) & bits) != 0
-    return ignored
 
 
 def _require_shape(array: npt.NDArray[Any], image: FloatImage, name: str) -> None:

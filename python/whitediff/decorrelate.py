@@ -12,13 +12,12 @@ import numpy.typing as npt
 from . import _core
 from .arrays import (
     FloatImage,
-    MaskImage,
     as_image,
     as_integer,
     as_masks,
     as_number,
     as_position,
-    as_variance,
+    as_variance_plane,
     one_of,
 )
 from .cells import Cells, Grid
@@ -30,15 +29,11 @@ Propagation = Literal["estimate", "full"]
 Progress = Callable[[int, int], object]
 
 
-class Whitened:
-    """A whitened image, and how it was made.
+class Whitening:
+    """How the noise of an image was made white.
 
     Attributes
     ----------
-    image : `numpy.ndarray`, [y, x]
-        Units and dtype of the input image.
-    variance : `numpy.ndarray`, [y, x]
-        Variance of its pixels, in squared units of the image; same dtype.
     cells : `Cells`
         The cells, and the noise that was found in each.
     border : `int`
@@ -57,8 +52,6 @@ class Whitened:
     """
 
     def __init__(self, core: dict[str, Any], has_psf: bool) -> None:
-        self.image: FloatImage = core["image"]
-        self.variance: FloatImage = core["variance"]
         self.cells = Cells(
             boxes=core["boxes"],
             expanded=core["expanded"],
@@ -85,6 +78,26 @@ class Whitened:
         None if the PSF of the input image was not given.
         """
         return self.bank.psfs() if self._has_psf else None
+
+    def __repr__(self) -> str:
+        return f"Whitening({self.cells!r}, border={self.border}, n_threads={self.n_threads})"
+
+
+class Whitened(Whitening):
+    """A whitened image, and how it was made: it has all that `Whitening` has.
+
+    Attributes
+    ----------
+    image : `numpy.ndarray`, [y, x]
+        Units and dtype of the input image.
+    variance : `numpy.ndarray`, [y, x]
+        Variance of its pixels, in squared units of the image; same dtype.
+    """
+
+    def __init__(self, core: dict[str, Any], has_psf: bool) -> None:
+        super().__init__(core, has_psf)
+        self.image: FloatImage = core["image"]
+        self.variance: FloatImage = core["variance"]
 
     def __repr__(self) -> str:
         height, width = self.image.shape
@@ -189,15 +202,15 @@ def decorrelate(
         ignore_mask,
         image,
     )
-    options = _options(
+    options = core_options(
         mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads,
         progress,
     )  # fmt: skip
 
-    science_mean, template_mean = _pair(mean_variances, "mean_variances")
+    science_mean, template_mean = as_pair(mean_variances, "mean_variances")
 
     def source(plane: npt.ArrayLike, name: str, mean: float | None) -> tuple[Any, ...]:
-        checked = as_variance(plane, image, f"{name}_variance")
+        checked = as_variance_plane(plane, image, f"{name}_variance")
         return checked, [], 1.0, masks[f"{name}_mask"], mean, f"{name}_variance"
 
     core = _core.decorrelate(
@@ -267,7 +280,7 @@ def whiten(
         ignore_mask,
         pixels,
     )
-    options = _options(
+    options = core_options(
         mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads,
         progress,
     )  # fmt: skip
@@ -275,7 +288,7 @@ def whiten(
         pixels,
         [
             (
-                as_variance(source.variance, pixels, f"sources[{n}].variance"),
+                as_variance_plane(source.variance, pixels, f"sources[{n}].variance"),
                 list(source.kernels),
                 source.weight,
                 masks[f"sources[{n}].mask"],
@@ -289,19 +302,19 @@ def whiten(
     return Whitened(core, has_psf=psf is not None)
 
 
-def _pair(values: Any, name: str) -> tuple[float | None, float | None]:
-    """A pair of numbers, either of which may be None."""
+def as_pair(values: Any, name: str) -> tuple[float | None, float | None]:
+    """Give a pair of numbers, either of which may be None."""
     if not (isinstance(values, tuple | list) and len(values) == 2):
         raise TypeError(f"{name} must be a pair (science, template), got {values!r}")
     first, second = (None if value is None else as_number(value, name) for value in values)
     return first, second
 
 
-def _options(
+def core_options(
     mode: Mode,
     spatially_varying: bool,
     variance: Propagation,
-    mask: MaskImage | None,
+    mask: Any,
     ignore_mask: int,
     psf: Any,
     xy0: tuple[float, float],
@@ -309,7 +322,7 @@ def _options(
     n_threads: int,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Options as the compiled core takes them."""
+    """Give options as the compiled core takes them; the mask may be a function that reads it."""
     one_of(mode, ("difference", "score"), "mode")
     one_of(variance, ("estimate", "full"), "variance")
     if grid is not None and not isinstance(grid, Grid):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatImage, as_image, as_masks, as_variance
+from .arrays import FloatImage, as_image, as_masks, as_variance_plane
 
 __all__ = ["Whiteness", "whiteness"]
 
@@ -186,7 +186,7 @@ def whiteness(
             f"got {max_lag}"
         )
     masks, ignore = as_masks({"mask": mask}, ignore_mask, pixels)
-    plane = 1.0 if variance is None else as_variance(variance, pixels, "variance")
+    plane = 1.0 if variance is None else as_variance_plane(variance, pixels, "variance")
     with np.errstate(invalid="ignore", divide="ignore"):
         noise: FloatImage = np.divide(pixels, np.sqrt(plane), dtype=pixels.dtype)
     usable = np.isfinite(noise) & np.isfinite(plane)

@@ -52,14 +52,21 @@ class Blend {
   /// @returns a run of pixels that no other cell gives; their weights, all one, are not written.
   Run row(std::size_t cell, int y, double* weights) const;
 
-  /// The cells in groups without overlap inside a group; what a pixel gets is added group by
-  /// group, in an order that no scheduling changes.
-  std::vector<std::vector<std::size_t>> rounds() const;
+  /// The cells that share pixels with this one and must have given theirs before it does: sums
+  /// then do not depend on who is faster.
+  const std::vector<std::size_t>& predecessors(std::size_t cell) const {
+    return predecessors_[cell];
+  }
+
+  /// All cells in an order that goes down the frame, every cell after its predecessors and, as far
+  /// as can be, not next to them. Each group needs rows of the frame of its own.
+  std::vector<std::vector<std::size_t>> groups() const;
 
  private:
   const std::vector<Cell>& cells_;
   Reduction reduction_;
-  std::vector<std::vector<std::size_t>> neighbours_;
+  std::vector<std::vector<std::size_t>> neighbours_, predecessors_;
+  std::vector<std::size_t> round_;  // cells of one round share no pixels
 };
 
 }  // namespace whitediff

@@ -34,4 +34,10 @@ Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& sci
                         const NoiseSource<T>& template_image, KernelPtr kernel,
                         const DecorrelateOptions& options = {});
 
+/// The same in bands of rows; see `whiten_bands`.
+template <class T>
+Whitening decorrelate_bands(const Plane<T>& difference, const NoiseSource<T>& science,
+                            const NoiseSource<T>& template_image, KernelPtr kernel,
+                            const WriteRows<T>& write, const DecorrelateOptions& options = {});
+
 }  // namespace whitediff

@@ -49,9 +49,10 @@ struct FilterSupport {
 /// The error of cutting F at R is weighted by the power:
 /// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P. Where no radius up to the limit of 192 pixels meets
 /// the tolerance, that limit is returned with the error that it leaves.
+/// @param n_threads  0: all cores that the process may use. Never changes the result.
 /// @throws std::invalid_argument if the noise has no power at k = 0, or (mode score) no PSF.
 FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
-                             const FilterOptions& options);
+                             const FilterOptions& options, int n_threads = 1);
 
 /// The filter at one position in real space, out to the radius of `support`.
 FilterImage filter_image(const LocalNoise& noise, const FilterOptions& options,

@@ -39,6 +39,7 @@ struct Box {
   /// The mean position of the pixels.
   Point center() const { return {0.5 * (x0 + x1 - 1), 0.5 * (y0 + y1 - 1)}; }
   Box grown(int border) const { return {x0 - border, y0 - border, x1 + border, y1 + border}; }
+  Box moved(int dx, int dy) const { return {x0 + dx, y0 + dy, x1 + dx, y1 + dy}; }
   Box clipped(const Box& to) const {
     return {std::max(x0, to.x0), std::max(y0, to.y0), std::min(x1, to.x1), std::min(y1, to.y1)};
   }

@@ -2,13 +2,13 @@
 
 #include <cstdint>
 
-#include "whitediff/image.hpp"
+#include "whitediff/plane.hpp"
 
 namespace whitediff {
 
 /// Which pixels statistics leave out: those whose mask has one of the `ignore` bits.
 struct PixelMask {
-  ImageView<const std::int32_t> bits;  ///< Of the shape of the image; empty: nothing is masked.
+  Plane<std::int32_t> bits;  ///< Of the shape of the image; empty: nothing is masked.
   std::int32_t ignore = 0;
 
   bool active() const { return !bits.empty() && ignore != 0; }
@@ -28,6 +28,6 @@ struct ClippedMean {
 /// @param n_threads  0: all cores that the process may use. Never changes the result.
 /// @throws std::invalid_argument if the shapes of plane and mask differ.
 template <class T>
-ClippedMean clipped_mean(ImageView<const T> plane, const PixelMask& mask = {}, int n_threads = 1);
+ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask = {}, int n_threads = 1);
 
 }  // namespace whitediff

@@ -11,6 +11,7 @@
 #include "whitediff/image.hpp"
 #include "whitediff/kernel.hpp"
 #include "whitediff/noise_model.hpp"
+#include "whitediff/plane.hpp"
 #include "whitediff/plans.hpp"
 #include "whitediff/psf.hpp"
 #include "whitediff/spatial_function.hpp"

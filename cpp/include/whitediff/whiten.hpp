@@ -9,8 +9,8 @@
 
 #include "whitediff/cells.hpp"
 #include "whitediff/filter.hpp"
-#include "whitediff/image.hpp"
 #include "whitediff/noise_model.hpp"
+#include "whitediff/plane.hpp"
 
 namespace whitediff {
 
@@ -24,10 +24,10 @@ enum class VariancePropagation {
 template <class T>
 struct NoiseSource {
   /// Of the shape of the image, or one number for all pixels; >= 0, non-finite pixels allowed.
-  std::variant<double, ImageView<const T>> variance = 0.0;
-  std::vector<KernelPtr> kernels = {};      ///< What the image went through.
-  double weight = 1.0;                      ///< What it was multiplied by.
-  ImageView<const std::int32_t> mask = {};  ///< For the clipped mean of the variance; may be empty.
+  std::variant<double, Plane<T>> variance = 0.0;
+  std::vector<KernelPtr> kernels = {};  ///< What the image went through.
+  double weight = 1.0;                  ///< What it was multiplied by.
+  Plane<std::int32_t> mask = {};        ///< For the clipped mean of the variance; may be empty.
   /// What filters are made with instead of clipped means of the variance; finite and >= 0.
   std::optional<double> mean_variance = {};
   std::string name = "variance";  ///< What messages call the variance.
@@ -44,8 +44,8 @@ struct WhitenOptions {
   VariancePropagation variance = VariancePropagation::estimate;
   /// Kernels whose product is the PSF of the image; mode score needs it, others pass it on.
   std::vector<KernelPtr> psf;
-  Point xy0;                           ///< Position of pixel [0, 0], for kernels and PSF.
-  ImageView<const std::int32_t> mask;  ///< Of the image; may be empty.
+  Point xy0;                     ///< Position of pixel [0, 0], for kernels and PSF.
+  Plane<std::int32_t> mask;      ///< Of the image; may be empty.
   std::int32_t ignore_mask = 0;  ///< Pixels with one of these bits are left out of statistics.
   /// Empty: found from the filter and the cost. Where an expanded box is empty, the border is
   /// found. Pixels that no box covers come out as NaN.
@@ -62,11 +62,8 @@ struct Timings {
   double filter = 0.0;      ///< Filters made and applied, variances propagated.
 };
 
-/// An image of white noise, and how it was made.
-template <class T>
-struct Whitened {
-  Image<T> image;
-  Image<T> variance;
+/// How the noise of an image was made white.
+struct Whitening {
   std::vector<Cell> cells;
   NoiseModel noise;  ///< At the centre of every cell; at that of the frame if not varying.
   FilterOptions filter;
@@ -76,6 +73,19 @@ struct Whitened {
   long clipped_modes = 0;  ///< Modes with less power than the floor, over all filters.
   Timings seconds;
 };
+
+/// An image of white noise, and how it was made.
+template <class T>
+struct Whitened : Whitening {
+  Image<T> image;
+  Image<T> variance;
+};
+
+/// Takes finished rows of the result, the first of them row `y0` of the frame. Called in the
+/// calling thread, down the frame, once for every row; what it throws ends the computation.
+template <class T>
+using WriteRows =
+    std::function<void(int y0, ImageView<const T> image, ImageView<const T> variance)>;
 
 /// Makes the noise of an image white: any linear combination of raw images with independent pixels.
 ///
@@ -91,6 +101,16 @@ struct Whitened {
 template <class T>
 Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
                    const WhitenOptions& options = {});
+
+/// The same for a frame that need not fit into memory: planes are read, and the result is written,
+/// in bands of rows. The result is that of `whiten`, bit by bit.
+///
+/// Each band is some 700 rows high, as a rule; it is read once for filtering, after a sparse look
+/// at the variances of the whole frame (six complete passes where the filter does not vary).
+/// @throws std::invalid_argument as `whiten`, and for a `write` that is empty.
+template <class T>
+Whitening whiten_bands(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                       const WriteRows<T>& write, const WhitenOptions& options = {});
 
 /// The filter of every position of the noise model of a result.
 std::vector<FilterImage> filter_images(const NoiseModel& noise, const FilterOptions& options,

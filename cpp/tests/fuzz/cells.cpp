@@ -2,6 +2,7 @@
 
 #include "whitediff/cells.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <vector>
@@ -51,23 +52,35 @@ std::vector<Cell> cells_from(fuzz::Input& input, Shape frame) {
 void check_weights(const std::vector<Cell>& cells, Shape frame, Reduction reduction) {
   const Blend blend(cells, reduction);
   Image<double> total(frame);
+  std::vector<bool> done(cells.size());
   std::size_t members = 0;
-  for (const auto& round : blend.rounds()) {
-    for (std::size_t i = 0; i < round.size(); ++i, ++members) {
-      for (std::size_t j = 0; j < i; ++j) {
-        fuzz::require(!cells[round[i]].box.overlaps(cells[round[j]].box), "rounds have no overlap");
+  int turn = -1;
+  for (const auto& group : blend.groups()) {
+    int lowest = -1;
+    for (const std::size_t cell : group) {
+      const Box& box = cells[cell].box;
+      lowest = std::max(lowest, box.y0);
+      for (std::size_t other = 0; other < cells.size(); ++other) {
+        const bool first = done[other] && cells[other].box.overlaps(box);
+        const auto& before = blend.predecessors(cell);
+        fuzz::require(std::count(before.begin(), before.end(), other) == (first ? 1 : 0),
+                      "predecessors are the cells with shared pixels that come earlier");
       }
-      const Box& box = cells[round[i]].box;
+      fuzz::require(!done[cell], "every cell comes once");
+      done[cell] = true;
+      ++members;
       std::vector<double> weights(box.width());
       for (int y = box.y0; y < box.y1; ++y) {
-        const auto [begin, end] = blend.row(round[i], y, weights.data());
+        const auto [begin, end] = blend.row(cell, y, weights.data());
         for (int x = box.x0; x < box.x1; ++x) {
           total(y, x) += x >= begin && x < end ? 1.0 : weights[x - box.x0];
         }
       }
     }
+    fuzz::require(lowest > turn, "groups go down the frame");
+    turn = lowest;
   }
-  fuzz::require(members == cells.size(), "every cell is in one round");
+  fuzz::require(members == cells.size(), "every cell is in a group");
   const auto covered = coverage(cells, frame);
   for (std::size_t i = 0; i < frame.size(); ++i) {
     fuzz::require(std::abs(total.data()[i] - (covered[i] ? 1.0 : 0.0)) < 1e-12,

@@ -1,0 +1,124 @@
+#include "mean_variances.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "parallel.hpp"
+#include "whitediff/statistics.hpp"
+
+namespace whitediff {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// The mean variance of a source that needs no look at pixels.
+template <class T>
+std::optional<double> known_mean(const NoiseSource<T>& source) {
+  if (source.mean_variance) return source.mean_variance;
+  if (const auto* number = std::get_if<double>(&source.variance)) return *number;
+  return std::nullopt;
+}
+
+Rows sampled_rows(const Box& box, std::size_t pixels) {
+  const std::size_t step = std::max<std::size_t>(1, box.shape().size() / pixels);
+  return {box.y0, box.y1, static_cast<int>(step)};
+}
+
+/// The same rows of the variance plane and of the mask of a source.
+template <class T>
+struct Sample {
+  ImageView<const T> variance;
+  ImageView<const std::int32_t> mask;
+  std::int32_t ignore = 0;
+
+  Sample(const NoiseSource<T>& source, std::int32_t ignored, const Rows& rows) {
+    if (known_mean(source)) return;
+    variance = std::get<Plane<T>>(source.variance).rows(rows);
+    if (source.mask.empty() || ignored == 0) return;
+    mask = source.mask.rows(rows);
+    ignore = ignored;
+  }
+
+  double mean(int x0, int x1) const {
+    const Box columns{x0, 0, x1, variance.height()};
+    PixelMask pixel_mask;
+    if (!mask.empty()) pixel_mask = {mask.cut(columns), ignore};
+    return clipped_mean<T>(variance.cut(columns), pixel_mask).mean;
+  }
+};
+
+/// Fills values that are not finite, `count` apart from `first` on, with the mean of the others.
+void fill_gaps(std::vector<double>& values, std::size_t first, std::size_t count) {
+  double sum = 0.0;
+  std::size_t usable = 0;
+  for (std::size_t n = first; n < values.size(); n += count) {
+    if (!std::isfinite(values[n])) continue;
+    sum += values[n];
+    ++usable;
+  }
+  const double mean = usable > 0 ? sum / static_cast<double>(usable) : nan;
+  for (std::size_t n = first; n < values.size(); n += count) {
+    if (!std::isfinite(values[n])) values[n] = mean;
+  }
+}
+
+}  // namespace
+
+template <class T>
+std::vector<double> mean_variances(const std::vector<Box>& boxes,
+                                   const std::vector<NoiseSource<T>>& sources, std::int32_t ignore,
+                                   std::size_t pixels, int threads) {
+  const std::size_t count = sources.size();
+  std::vector<double> variances(boxes.size() * count);
+  // Boxes side by side share the rows that are read.
+  for (std::size_t first = 0, last = 0; first < boxes.size(); first = last) {
+    const Rows rows = sampled_rows(boxes[first], pixels);
+    while (last < boxes.size() && sampled_rows(boxes[last], pixels) == rows) ++last;
+    std::vector<Sample<T>> samples;
+    for (const auto& source : sources) samples.emplace_back(source, ignore, rows);
+    parallel_for((last - first) * count, threads, [&](std::size_t n) {
+      const Box& box = boxes[first + n / count];
+      const auto known = known_mean(sources[n % count]);
+      variances[first * count + n] = known ? *known : samples[n % count].mean(box.x0, box.x1);
+    });
+  }
+  for (std::size_t n = 0; n < boxes.size(); ++n) {
+    double* local = variances.data() + n * count;
+    if (std::all_of(local, local + count, [](double v) { return v == 0.0; })) {
+      std::fill(local, local + count, nan);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) fill_gaps(variances, i, count);
+  return variances;
+}
+
+template <class T>
+std::vector<double> frame_variances(const std::vector<NoiseSource<T>>& sources, std::int32_t ignore,
+                                    int threads) {
+  std::vector<double> variances;
+  for (const auto& source : sources) {
+    const auto known = known_mean(source);
+    variances.push_back(
+        known ? *known
+              : clipped_mean<T>(std::get<Plane<T>>(source.variance), {source.mask, ignore}, threads)
+                    .mean);
+  }
+  if (std::all_of(variances.begin(), variances.end(), [](double v) { return v == 0.0; })) {
+    std::fill(variances.begin(), variances.end(), nan);
+  }
+  return variances;
+}
+
+template std::vector<double> mean_variances(const std::vector<Box>&,
+                                            const std::vector<NoiseSource<float>>&, std::int32_t,
+                                            std::size_t, int);
+template std::vector<double> mean_variances(const std::vector<Box>&,
+                                            const std::vector<NoiseSource<double>>&, std::int32_t,
+                                            std::size_t, int);
+template std::vector<double> frame_variances(const std::vector<NoiseSource<float>>&, std::int32_t,
+                                             int);
+template std::vector<double> frame_variances(const std::vector<NoiseSource<double>>&, std::int32_t,
+                                             int);
+
+}  // namespace whitediff
