@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -20,12 +21,12 @@ WHITEDIFF_ALWAYS_INLINE bool add_scaled_row(T factor, const T* values, int size,
   int unusual = 0;
   for (int x = 0; x < size; ++x) {
     sums[x] += factor * values[x];
-    unusual |= !(values[x] >= T(0));
+    unusual |= !(values[x] >= T(0) && values[x] <= std::numeric_limits<T>::max());
   }
   return unusual != 0;
 }
 
-/// sums += factor * values; says whether a value is negative or not a number.
+/// sums += factor * values; says whether a value is negative or not finite.
 WHITEDIFF_MULTIVERSION bool add_scaled(float factor, const float* values, int size, float* sums) {
   return add_scaled_row(factor, values, size, sums);
 }
@@ -85,7 +86,10 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
   box_ = task_.cells[cell].box.moved(0, -task_.input.first);
   expanded_ = task_.cells[cell].expanded.moved(0, -task_.input.first);
   tiles_ = tiles_of({box_, expanded_}, task_.border);
-  weights_.resize(box_.width());
+  for (Weights& weights : weights_) {
+    weights.row.last = -1;  // no row yet
+    weights.shared.resize(box_.width());
+  }
   row_.resize(box_.width());
   const bool complete = filter_image();
   if (!task_.image_turns.wait(cell)) return;
@@ -99,12 +103,23 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
 }
 
 template <class T>
-void CellWorker<T>::add_row(const Blend::Run& alone, const T* values, T* out) const {
-  const double* weights = weights_.data() - box_.x0;
+const typename CellWorker<T>::Weights& CellWorker<T>::weigh(int tile, int y) {
+  Weights& weights = weights_[tile];
+  const int row = frame_row(y);
+  if (row < weights.first || row > weights.row.last) {
+    weights.row = task_.blend.row(cell_, row, weights.shared.data());
+    weights.first = row;
+  }
+  return weights;
+}
+
+template <class T>
+void CellWorker<T>::add_row(const Weights& weights, const T* values, T* out) const {
+  const double* shared = weights.shared.data() - box_.x0;
   values -= box_.x0;
-  for (int x = box_.x0; x < alone.begin; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
-  std::copy(values + alone.begin, values + alone.end, out + alone.begin);
-  for (int x = alone.end; x < box_.x1; ++x) out[x] += static_cast<T>(weights[x]) * values[x];
+  for (int x = box_.x0; x < weights.row.begin; ++x) out[x] += static_cast<T>(shared[x]) * values[x];
+  std::copy(values + weights.row.begin, values + weights.row.end, out + weights.row.begin);
+  for (int x = weights.row.end; x < box_.x1; ++x) out[x] += static_cast<T>(shared[x]) * values[x];
 }
 
 template <class T>
@@ -149,7 +164,7 @@ void CellWorker<T>::read(const Visit& visit) {
   transform_.read(begin, end, [&](int tile, int y_in_tile, const T* row) {
     const auto& [box, expanded] = tiles_[tile];
     const int y = expanded.y0 + y_in_tile;
-    if (y >= box.y0 && y < box.y1) visit(y, row + (box.x0 - expanded.x0));
+    if (y >= box.y0 && y < box.y1) visit(tile, y, row + (box.x0 - expanded.x0));
   });
 }
 
@@ -157,24 +172,19 @@ template <class T>
 void CellWorker<T>::give_image(bool complete) {
   const OutputRows<T>& output = task_.output;
   const Box box_out = box_.moved(0, output_row(0));
-  read([&](int y, const T* row) {
-    const Blend::Run alone = weigh(y);
+  read([&](int tile, int y, const T* row) {
+    const Weights& weights = weigh(tile, y);
     prefetch_ahead<Access::write>(output.image, box_out, output_row(y));
     prefetch_ahead<Access::write>(output.variance, box_out, output_row(y));
     T* out = output.image.row(output_row(y));
-    add_row(alone, row, out);
+    add_row(weights, row, out);
     if (!complete) restore_gaps(task_.input.image.row(y) + box_.x0, box_.width(), out + box_.x0);
-    if (task_.variance == VariancePropagation::estimate) {
-      estimate_variance(y);
-      T* variance_out = output.variance.row(output_row(y));
-      add_row(alone, row_.data(), variance_out);
-      restore_gaps(row_.data(), box_.width(), variance_out + box_.x0);
-    }
+    if (task_.variance == VariancePropagation::estimate) give_estimate(weights, y);
   });
 }
 
 template <class T>
-void CellWorker<T>::estimate_variance(int y) {
+void CellWorker<T>::give_estimate(const Weights& weights, int y) {
   const auto& sources = task_.input.sources;
   T constant = 0;
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -182,6 +192,7 @@ void CellWorker<T>::estimate_variance(int y) {
     if (number) constant += static_cast<T>(filter_.gains()[i] * *number);
   }
   std::fill(row_.begin(), row_.end(), constant);
+  bool gaps = false;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     if (!plane) continue;
@@ -189,7 +200,11 @@ void CellWorker<T>::estimate_variance(int y) {
     const bool unusual = add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box_.x0,
                                     box_.width(), row_.data());
     if (unusual) check_variance(sources[i], *plane, y);
+    gaps = gaps || unusual;
   }
+  T* out = task_.output.variance.row(output_row(y));
+  add_row(weights, row_.data(), out);
+  if (gaps) restore_gaps(row_.data(), box_.width(), out + box_.x0);
 }
 
 template <class T>
@@ -238,17 +253,19 @@ void CellWorker<T>::filter_variance(const LocalNoise& noise) {
 
 template <class T>
 void CellWorker<T>::give_variance() {
-  read([&](int y, const T* row) {
+  read([&](int tile, int y, const T* row) {
     T* out = task_.output.variance.row(output_row(y));
-    add_row(weigh(y), row, out);
+    add_row(weigh(tile, y), row, out);
     std::fill(row_.begin(), row_.end(), T(0));
+    bool gaps = false;
     for (const auto& source : task_.input.sources) {
       if (const auto* plane = std::get_if<ImageView<const T>>(&source.variance)) {
         const bool unusual = add_scaled(T(1), plane->row(y) + box_.x0, box_.width(), row_.data());
         if (unusual) check_variance(source, *plane, y);
+        gaps = gaps || unusual;
       }
     }
-    restore_gaps(row_.data(), box_.width(), out + box_.x0);
+    if (gaps) restore_gaps(row_.data(), box_.width(), out + box_.x0);
   });
 }
 

@@ -76,25 +76,31 @@ class CellWorker {
   void run(std::size_t cell, const LocalNoise& noise);
 
  private:
+  /// The weights of a row, most of which have those of the row before.
+  struct Weights {
+    Blend::Row row;
+    int first = 0;
+    std::vector<double> shared;
+  };
+
   /// Loads the image and says whether it has no gaps; they are filled if there is a filling.
   bool load_image(std::optional<T> filling);
   /// Transforms, filters and transforms the columns back; says whether the image has no gaps.
   bool filter_image();
-  /// Calls visit(y, row) for every row y of the box, `row` beginning at box.x0.
+  /// Calls visit(tile, y, row) for every row y of the box, `row` beginning at box.x0.
   template <class Visit>
   void read(const Visit& visit);
   void give_image(bool complete);
   /// Propagates the variances in full, and transforms the columns back.
   void filter_variance(const LocalNoise& noise);
   void give_variance();
-  /// The estimated variance of the pixels of the box in row y.
-  void estimate_variance(int y);
+  /// Gives the estimated variance of the pixels of the box in row y.
+  void give_estimate(const Weights& weights, int y);
   /// @throws std::invalid_argument if a variance plane has a negative, unmasked pixel in row y.
   void check_variance(const SourceRows<T>& source, ImageView<const T> plane, int y) const;
-  /// The pixels of row y that no other cell gives.
-  Blend::Run weigh(int y) { return task_.blend.row(cell_, frame_row(y), weights_.data()); }
+  const Weights& weigh(int tile, int y);
   /// Gives the pixels of the box in a row, times their weights, to an output.
-  void add_row(const Blend::Run& alone, const T* values, T* out) const;
+  void add_row(const Weights& weights, const T* values, T* out) const;
 
   int frame_row(int y) const { return y + task_.input.first; }
   int output_row(int y) const { return y + task_.input.first - task_.output.first; }
@@ -105,7 +111,7 @@ class CellWorker {
   CellTransform<T> transform_;
   CellFilter<T> filter_;
   fft::Buffer<std::complex<T>> variance_lines_;
-  std::vector<double> weights_;
+  std::array<Weights, 2> weights_;  // of the tiles
   std::vector<T> row_;
 
   // The cell at work; rows count from the first one of the input.

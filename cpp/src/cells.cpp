@@ -109,7 +109,7 @@ Blend::Blend(const std::vector<Cell>& cells, Reduction reduction)
   }
 }
 
-Blend::Run Blend::row(std::size_t cell, int y, double* weights) const {
+Blend::Row Blend::row(std::size_t cell, int y, double* weights) const {
   const Box& box = cells_[cell].box;
   const auto others = [&](const auto& visit) {
     for (const std::size_t other : neighbours_[cell]) {
@@ -118,7 +118,17 @@ Blend::Run Blend::row(std::size_t cell, int y, double* weights) const {
       if (counts && y >= theirs.y0 && y < theirs.y1) visit(theirs.clipped(box), theirs);
     }
   };
-  Run alone{box.x0, box.x1};
+  Row alone{box.x0, box.x1, box.y1 - 1};
+  for (const std::size_t other : neighbours_[cell]) {
+    const Box& theirs = cells_[other].box;
+    // In rows that a cell as high as this one shares with it, the two are equally deep.
+    if (theirs.y0 == box.y0 && theirs.y1 == box.y1) continue;
+    if (y < theirs.y0) {
+      alone.last = std::min(alone.last, theirs.y0 - 1);
+    } else if (y < theirs.y1) {
+      alone.last = y;
+    }
+  }
   others([&](const Box& shared, const Box&) {
     if (shared.x0 == box.x0) {
       alone.begin = std::max(alone.begin, shared.x1);

@@ -25,28 +25,32 @@ Rows sampled_rows(const Box& box, std::size_t pixels) {
   return {box.y0, box.y1, static_cast<int>(step)};
 }
 
-/// The same rows of the variance plane and of the mask of a source.
+/// The clipped mean variance of a source in sampled rows of a box.
 template <class T>
-struct Sample {
-  ImageView<const T> variance;
-  ImageView<const std::int32_t> mask;
-  std::int32_t ignore = 0;
+double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box,
+                     const Rows& rows) {
+  if (const auto known = known_mean(source)) return *known;
+  const Box columns{box.x0, 0, box.x1, rows.count()};
+  PixelMask mask;
+  if (!source.mask.empty() && ignore != 0) mask = {source.mask.rows(rows).cut(columns), ignore};
+  const ImageView<const T> plane = std::get<Plane<T>>(source.variance).rows(rows);
+  return clipped_mean<T>(plane.cut(columns), mask).mean;
+}
 
-  Sample(const NoiseSource<T>& source, std::int32_t ignored, const Rows& rows) {
-    if (known_mean(source)) return;
-    variance = std::get<Plane<T>>(source.variance).rows(rows);
-    if (source.mask.empty() || ignored == 0) return;
-    mask = source.mask.rows(rows);
-    ignore = ignored;
-  }
+/// Whether the statistics of a source need nothing to be read.
+template <class T>
+bool in_memory(const NoiseSource<T>& source) {
+  return known_mean(source) ||
+         (std::get<Plane<T>>(source.variance).in_memory() && source.mask.in_memory());
+}
 
-  double mean(int x0, int x1) const {
-    const Box columns{x0, 0, x1, variance.height()};
-    PixelMask pixel_mask;
-    if (!mask.empty()) pixel_mask = {mask.cut(columns), ignore};
-    return clipped_mean<T>(variance.cut(columns), pixel_mask).mean;
-  }
-};
+/// Lets planes read rows, for threads to find them.
+template <class T>
+void read(const NoiseSource<T>& source, std::int32_t ignore, const Rows& rows) {
+  if (in_memory(source)) return;
+  std::get<Plane<T>>(source.variance).rows(rows);
+  if (!source.mask.empty() && ignore != 0) source.mask.rows(rows);
+}
 
 /// Fills values that are not finite, `count` apart from `first` on, with the mean of the others.
 void fill_gaps(std::vector<double>& values, std::size_t first, std::size_t count) {
@@ -71,16 +75,18 @@ std::vector<double> mean_variances(const std::vector<Box>& boxes,
                                    std::size_t pixels, int threads) {
   const std::size_t count = sources.size();
   std::vector<double> variances(boxes.size() * count);
-  // Boxes side by side share the rows that are read.
+  const bool all_in_memory = std::all_of(sources.begin(), sources.end(), in_memory<T>);
   for (std::size_t first = 0, last = 0; first < boxes.size(); first = last) {
     const Rows rows = sampled_rows(boxes[first], pixels);
-    while (last < boxes.size() && sampled_rows(boxes[last], pixels) == rows) ++last;
-    std::vector<Sample<T>> samples;
-    for (const auto& source : sources) samples.emplace_back(source, ignore, rows);
+    // Boxes side by side share the rows that are read.
+    while (last < boxes.size() && (all_in_memory || sampled_rows(boxes[last], pixels) == rows)) {
+      ++last;
+    }
+    for (const auto& source : sources) read(source, ignore, rows);
     parallel_for((last - first) * count, threads, [&](std::size_t n) {
       const Box& box = boxes[first + n / count];
-      const auto known = known_mean(sources[n % count]);
-      variances[first * count + n] = known ? *known : samples[n % count].mean(box.x0, box.x1);
+      variances[first * count + n] =
+          mean_variance(sources[n % count], ignore, box, sampled_rows(box, pixels));
     });
   }
   for (std::size_t n = 0; n < boxes.size(); ++n) {

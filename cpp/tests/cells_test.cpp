@@ -9,10 +9,12 @@ constexpr Reduction reductions[] = {Reduction::crossfade, Reduction::average, Re
 /// The weights of all pixels of a row of a cell, those that it alone gives included.
 std::vector<double> weights_of(const Blend& blend, const Cell& cell, std::size_t index, int y) {
   std::vector<double> weights(cell.box.width(), -1.0);
-  const Blend::Run alone = blend.row(index, y, weights.data());
+  const Blend::Row alone = blend.row(index, y, weights.data());
   CHECK(alone.begin >= cell.box.x0);
   CHECK(alone.begin <= alone.end);
   CHECK(alone.end <= cell.box.x1);
+  CHECK(alone.last >= y);
+  CHECK(alone.last < cell.box.y1);
   std::fill(weights.begin() + (alone.begin - cell.box.x0),
             weights.begin() + (alone.end - cell.box.x0), 1.0);
   return weights;
@@ -77,8 +79,18 @@ void check_blend(const std::vector<Cell>& cells, Shape frame) {
     bool in_range = true;
     for (std::size_t n = 0; n < cells.size(); ++n) {
       const Box& box = cells[n].box;
+      std::vector<double> before;
+      Blend::Row row{0, 0, -1};
+      bool repeated = true;
       for (int y = box.y0; y < box.y1; ++y) {
         const auto weights = weights_of(blend, cells[n], n, y);
+        if (y <= row.last) {
+          repeated = repeated && weights == before;
+        } else {
+          std::vector<double> shared(box.width());
+          row = blend.row(n, y, shared.data());
+          before = weights;
+        }
         for (int x = box.x0; x < box.x1; ++x) {
           const double weight = weights[x - box.x0];
           in_range = in_range && weight >= 0.0 && weight <= 1.0;
@@ -87,6 +99,8 @@ void check_blend(const std::vector<Cell>& cells, Shape frame) {
           if (weight == 1.0) last(y, x) = static_cast<int>(n);
         }
       }
+      // Rows that are said to have the weights of the one before have them, to the last bit.
+      CHECK(repeated);
     }
     CHECK(in_range);
     double error = 0.0;

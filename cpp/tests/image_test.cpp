@@ -74,3 +74,24 @@ TEST_CASE("a view may run backwards") {
   CHECK(upside_down(0, 0) == 4);
   CHECK(upside_down(2, 1) == 1);
 }
+
+TEST_CASE_TEMPLATE("a copy has the pixels of a view, whatever the threads", T, float, double,
+                   std::int32_t) {
+  // Part of a band of 64 rows, just one, one and a row, several.
+  for (const Shape shape : {Shape{1, 1}, {3, 8}, {64, 5}, {65, 5}, {301, 7}}) {
+    const auto whole = test::noise<T>({shape.height + 3, shape.width + 5}, 1, 100.0);
+    const ImageView<const T> part = whole.view().cut({2, 1, 2 + shape.width, 1 + shape.height});
+    const ImageView<const T> upside_down(part.row(shape.height - 1), shape, -part.stride());
+    for (const int threads : {0, 1, 3}) {
+      const Image<T> copy = copy_of(part, threads), turned = copy_of(upside_down, threads);
+      REQUIRE(copy.shape() == shape);
+      bool same = true;
+      for (int y = 0; y < shape.height; ++y) {
+        same = same && std::equal(copy.row(y), copy.row(y) + shape.width, part.row(y)) &&
+               std::equal(copy.row(y), copy.row(y) + shape.width, turned.row(shape.height - 1 - y));
+      }
+      CHECK(same);
+    }
+  }
+  CHECK(copy_of(ImageView<const T>()).shape() == Shape{0, 0});
+}

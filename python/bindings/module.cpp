@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module) {
 
   bind_spatial_function(module);
   bind_full_frame(module);
+  bind_image(module);
   bind_kernel(module);
   bind_statistics(module);
   bind_whiten(module);

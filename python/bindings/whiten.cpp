@@ -174,22 +174,13 @@ py::dict to_python(whitediff::Whitened<T> result) {
   return python;
 }
 
-template <class T>
-py::array_t<T> copy_of(whitediff::ImageView<const T> view) {
-  py::array_t<T> copy({view.height(), view.width()});
-  for (int y = 0; y < view.height(); ++y) {
-    std::copy_n(view.row(y), view.width(), copy.mutable_data(y, 0));
-  }
-  return copy;
-}
-
 /// Passes finished rows to a function (y0, image, variance), which may keep them.
 template <class T>
 whitediff::WriteRows<T> writer_of(const py::function& write) {
   return [&write](int y0, whitediff::ImageView<const T> image,
                   whitediff::ImageView<const T> variance) {
     const py::gil_scoped_acquire gil;
-    write(y0, copy_of(image), copy_of(variance));
+    write(y0, to_numpy(whitediff::copy_of(image)), to_numpy(whitediff::copy_of(variance)));
   };
 }
 

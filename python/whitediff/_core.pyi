@@ -85,6 +85,7 @@ class FilterBank:
 def clipped_mean(
     plane: FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
 ) -> float: ...
+def copy_of(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]: ...
 def full_frame_filter(
     sources: Sequence[tuple[float, Sequence[tuple[npt.ArrayLike, tuple[int, int]]]]],
     psf: Sequence[tuple[npt.ArrayLike, tuple[int, int]]],

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
+
 FloatImage = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 MaskImage = npt.NDArray[np.int32]
 
@@ -157,6 +159,11 @@ def one_of(value: str, choices: tuple[str, ...], name: str) -> str:
         expected = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {expected}, got {value!r}")
     return value
+
+
+def copied(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy a native float32, float64 or int32 plane, on all cores."""
+    return _core.copy_of(_with_contiguous_rows(array))
 
 
 def _require_shape(array: npt.NDArray[Any], image: FloatImage, name: str) -> None:

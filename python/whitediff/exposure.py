@@ -18,6 +18,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .arrays import copied
 from .geometry import Box2I, Extent2I, Point2I
 
 __all__ = [
@@ -127,7 +128,7 @@ class _Plane(_Framed):
     def clone(self) -> Self:
         """Deep copy."""
         plane = copy.copy(self)
-        plane._array = self._array.copy()
+        plane._array = copied(self._array)
         return plane
 
     def subset(self, box: Box2I, origin: ImageOrigin = PARENT) -> Self:
@@ -213,6 +214,12 @@ class Mask(_Plane):
         """Deep copy of the pixels and plane names; a subset shares both."""
         mask = super().clone()
         mask._planes = dict(self._planes)
+        return mask
+
+    def _at(self, xy0: Any) -> Self:
+        """Give a mask at another origin that shares the pixels."""
+        mask = copy.copy(self)
+        mask._xy0, mask._planes = Point2I(xy0), dict(self._planes)
         return mask
 
     def _add(self, name: str, bit: int) -> None:
@@ -381,7 +388,8 @@ class Exposure(_Framed):
         if mask is None:
             mask = Mask(image.getBBox())
         elif isinstance(mask, Mask):
-            mask = Mask(_like(image, "mask", mask.array), xy0=xy0, planes=mask.getMaskPlaneDict())
+            mask = mask._at(xy0)
+            _like(image, "mask", mask.array)
         else:
             mask = Mask(_like(image, "mask", mask), xy0=xy0)
         if variance is not None:

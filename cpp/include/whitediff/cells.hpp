@@ -42,15 +42,15 @@ class Blend {
   /// Keeps a reference to the cells.
   Blend(const std::vector<Cell>& cells, Reduction reduction);
 
-  /// A run of pixels of a row, half open.
-  struct Run {
-    int begin, end;
+  /// What is simple about the weights of a row.
+  struct Row {
+    int begin, end;  ///< Pixels that no other cell gives; their weights, all one, are not written.
+    int last;        ///< All rows up to this one have the same weights.
   };
 
   /// Weights of the pixels box.x0 .. box.x1 - 1 of the cell in row y of the frame.
   /// @param weights  room for as many values as the box is wide.
-  /// @returns a run of pixels that no other cell gives; their weights, all one, are not written.
-  Run row(std::size_t cell, int y, double* weights) const;
+  Row row(std::size_t cell, int y, double* weights) const;
 
   /// The cells that share pixels with this one and must have given theirs before it does: sums
   /// then do not depend on who is faster.

@@ -82,4 +82,9 @@ class Image {
   Shape shape_;
 };
 
+/// A copy of pixels, made on several threads: one alone does not keep the memory busy.
+/// @param n_threads  0: all cores that the process may use.
+template <class T>
+Image<T> copy_of(ImageView<const T> pixels, int n_threads = 0);
+
 }  // namespace whitediff

@@ -32,8 +32,8 @@ class Plane {
   /// In memory.
   Plane(ImageView<const T> pixels) : shape_(pixels.shape()), pixels_(pixels) {}
   Plane(ImageView<T> pixels) : Plane(ImageView<const T>(pixels)) {}
-  /// Read when it is needed, some rows several times. Copies share the reader, so that one plane may
-  /// stand in several places of a computation, but in one computation at a time.
+  /// Read when it is needed, some rows several times. Copies share the reader, so that one plane
+  /// may stand in several places of a computation, but in one computation at a time.
   /// @throws std::invalid_argument if there is no reader.
   Plane(Shape shape, Read read)
       : shape_(shape), reader_(std::make_shared<Reader>(Reader{std::move(read), {}, {}})) {
@@ -46,7 +46,8 @@ class Plane {
   bool empty() const { return shape_.size() == 0; }
   bool in_memory() const { return !reader_; }
 
-  /// Rows inside the plane. Views of a plane in memory do not become invalid.
+  /// Rows inside the plane. Views of a plane in memory do not become invalid; rows that were read
+  /// last may be had in any thread.
   /// @throws std::invalid_argument if the reader gives another number of pixels.
   ImageView<const T> rows(const Rows& rows) const {
     const Shape shape{rows.count(), shape_.width};

@@ -71,7 +71,8 @@ void check_weights(const std::vector<Cell>& cells, Shape frame, Reduction reduct
       ++members;
       std::vector<double> weights(box.width());
       for (int y = box.y0; y < box.y1; ++y) {
-        const auto [begin, end] = blend.row(cell, y, weights.data());
+        const auto [begin, end, last] = blend.row(cell, y, weights.data());
+        fuzz::require(last >= y && last < box.y1, "weights hold for rows of the box");
         for (int x = box.x0; x < box.x1; ++x) {
           total(y, x) += x >= begin && x < end ? 1.0 : weights[x - box.x0];
         }
