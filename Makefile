@@ -11,7 +11,7 @@ export CMAKE_GENERATOR ?= Ninja
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cpp test-python bench lint format clean packages install
+.PHONY: help demo test test-cpp test-python bench bench-figures lint format clean packages install
 
 help:  ## Show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ test-python: install $(VENV)/test
 
 bench: install $(VENV)/bench  ## Measure speed and memory against other ways
 	$(BIN)/python bench/run.py
+
+bench-figures: install $(VENV)/bench  ## Measure all for the documentation (20 minutes, idle machine)
+	@.ci/packages perf:linux-perf addr2line:binutils
+	$(BIN)/python bench/figures.py --large
 
 lint: install $(VENV)/lint $(VENV)/test  ## Check style and types
 	$(BIN)/ruff check .

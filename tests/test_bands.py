@@ -147,7 +147,7 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    # In KiB. Interpreter, numpy and the bands take some 60 MB; in memory there would be four planes.
+    # In KiB. Interpreter, numpy and bands take some 60 MB; in memory there would be four planes.
     assert int(done.stdout) < 150_000
 
 

@@ -141,10 +141,10 @@ void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transfo
       row[index(u - width / 2, shape_.width)] += static_cast<T>(norm * image(v, u));
     }
   }
-  transform.load(shape_.height, [&](int tile, int y, T* row) {
-    if (tile > 0) return;
-    const T* pixels = wrapped.data() + static_cast<std::ptrdiff_t>(y) * shape_.width;
-    std::copy_n(pixels, shape_.width, row);
+  transform.load(shape_.height, [&](int tile, int y, T*) -> std::span<const T> {
+    if (tile > 0) return {};
+    return {wrapped.data() + static_cast<std::size_t>(y) * shape_.width,
+            static_cast<std::size_t>(shape_.width)};
   });
   lines.resize(shape_.width * pitch_);
   transform.transform_columns([&](int first, const Complex* columns) {

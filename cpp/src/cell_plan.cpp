@@ -19,8 +19,7 @@ constexpr double bytes_per_mode = 14.0;
 constexpr double cost_outside_cache = 1.5;
 // Every row has some work of its own, worth so many pixels.
 constexpr double pixels_of_row = 32.0;
-// Cells are done in rounds, at the end of which threads wait: about so much of a cell's time is
-// lost.
+// At the end threads wait for the last cell: about so much of a cell's time is lost.
 constexpr double cells_lost = 0.25;
 // Work a pixel that does not grow with the transform, in units of one level of an FFT.
 constexpr double levels_of_copies = 8.0;

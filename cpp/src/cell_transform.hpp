@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <complex>
 #include <memory>
+#include <span>
 
 #include "fft.hpp"
 #include "transpose.hpp"
@@ -37,19 +38,18 @@ class CellTransform {
   /// Complex numbers of all columns as lines.
   std::size_t lines_size() const { return shape_.width * pitch(); }
 
-  /// Transforms rows 0 .. height - 1; fill(tile, y, row) writes row y of a tile into zeros, or
-  /// nothing. The rest of the transform is zero. Columns are left to do.
-  template <class Fill>
-  void load(int height, const Fill& fill) {
+  /// Transforms rows 0 .. height - 1; source(tile, y, room) gives row y of a tile, which it may
+  /// write into `room`. The rest of the transform is zero. Columns are left to do.
+  template <class Source>
+  void load(int height, const Source& source) {
     const std::size_t pitch = rows_->pitch();
     for (int y = 0; y < height; y += batch) {
       for (int j = 0; j < batch; ++j) {
-        for (int tile = 0; tile < 2; ++tile) {
-          std::fill(tile_rows_[tile].begin(), tile_rows_[tile].end(), T(0));
-          if (y + j < height) fill(tile, y + j, tile_rows_[tile].data());
+        std::span<const T> tiles[2];
+        for (int tile = 0; tile < 2 && y + j < height; ++tile) {
+          tiles[tile] = source(tile, y + j, tile_rows_[tile].data());
         }
-        interleave(tile_rows_[0].data(), tile_rows_[1].data(), shape_.width,
-                   scratch_.data() + j * pitch);
+        load_row(tiles[0], tiles[1], scratch_.data() + j * pitch);
       }
       rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
     }
@@ -99,6 +99,15 @@ class CellTransform {
   }
 
  private:
+  void load_row(std::span<const T> real, std::span<const T> imaginary, Complex* row) {
+    const std::size_t both = std::min(real.size(), imaginary.size());
+    interleave(real.data(), imaginary.data(), static_cast<int>(both), row);
+    std::size_t x = both;
+    for (; x < real.size(); ++x) row[x] = real[x];
+    for (; x < imaginary.size(); ++x) row[x] = Complex(0, imaginary[x]);
+    std::fill(row + x, row + shape_.width, Complex(0));
+  }
+
   void restore(int x) {
     columns_->inverse(filtered_lines_.data(), lines_.data());
     transpose(lines_.data(), pitch(), batch, shape_.height, spectrum_.data() + x, rows_->pitch());

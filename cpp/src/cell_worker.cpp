@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -56,12 +57,12 @@ void prefetch_ahead(ImageView<Pixel> image, const Box& box, int y) {
   }
 }
 
-/// Replaces what is not finite.
+/// The pixels of a row, what is not finite replaced.
 template <class T>
-void fill_gaps(T* row, int size, T value) {
-  for (int x = 0; x < size; ++x) {
-    if (!std::isfinite(row[x])) row[x] = value;
-  }
+std::span<const T> filled(std::span<const T> pixels, T value, T* room) {
+  std::replace_copy_if(
+      pixels.begin(), pixels.end(), room, [](T pixel) { return !std::isfinite(pixel); }, value);
+  return {room, pixels.size()};
 }
 
 /// Puts the values that are not finite back.
@@ -123,16 +124,21 @@ void CellWorker<T>::add_row(const Weights& weights, const T* values, T* out) con
 }
 
 template <class T>
+std::span<const T> CellWorker<T>::tile_row(ImageView<const T> plane, int tile, int y) const {
+  const Box& expanded = tiles_[tile].expanded;
+  if (y >= expanded.height()) return {};
+  prefetch_ahead<Access::read>(plane, expanded, expanded.y0 + y);
+  return {plane.row(expanded.y0 + y) + expanded.x0, static_cast<std::size_t>(expanded.width())};
+}
+
+template <class T>
 bool CellWorker<T>::load_image(std::optional<T> filling) {
   bool complete = true;
-  transform_.load(height(), [&](int tile, int y, T* row) {
-    const Box& expanded = tiles_[tile].expanded;
-    if (y >= expanded.height()) return;
-    prefetch_ahead<Access::read>(task_.input.image, expanded, expanded.y0 + y);
-    std::copy_n(task_.input.image.row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
-    if (all_finite(row, expanded.width())) return;
+  transform_.load(height(), [&](int tile, int y, T* room) {
+    const std::span<const T> pixels = tile_row(task_.input.image, tile, y);
+    if (all_finite(pixels)) return pixels;
     complete = false;
-    if (filling) fill_gaps(row, expanded.width(), *filling);
+    return filling ? filled(pixels, *filling, room) : pixels;
   });
   return complete;
 }
@@ -184,27 +190,47 @@ void CellWorker<T>::give_image(bool complete) {
 }
 
 template <class T>
-void CellWorker<T>::give_estimate(const Weights& weights, int y) {
+bool CellWorker<T>::sum_variances(std::span<const double> factors, int y, int begin, int end,
+                                  T* sums) const {
   const auto& sources = task_.input.sources;
   T constant = 0;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto* number = std::get_if<double>(&sources[i].variance);
-    if (number) constant += static_cast<T>(filter_.gains()[i] * *number);
+    if (number) constant += static_cast<T>(factors[i] * *number);
   }
-  std::fill(row_.begin(), row_.end(), constant);
+  std::fill(sums, sums + (end - begin), constant);
   bool gaps = false;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     if (!plane) continue;
-    prefetch_ahead<Access::read>(*plane, box_, y);
-    const bool unusual = add_scaled(static_cast<T>(filter_.gains()[i]), plane->row(y) + box_.x0,
-                                    box_.width(), row_.data());
+    const bool unusual =
+        add_scaled(static_cast<T>(factors[i]), plane->row(y) + begin, end - begin, sums);
     if (unusual) check_variance(sources[i], *plane, y);
     gaps = gaps || unusual;
   }
+  return gaps;
+}
+
+template <class T>
+void CellWorker<T>::give_estimate(const Weights& weights, int y) {
+  for (const auto& source : task_.input.sources) {
+    const auto* plane = std::get_if<ImageView<const T>>(&source.variance);
+    if (plane) prefetch_ahead<Access::read>(*plane, box_, y);
+  }
   T* out = task_.output.variance.row(output_row(y));
-  add_row(weights, row_.data(), out);
-  if (gaps) restore_gaps(row_.data(), box_.width(), out + box_.x0);
+  const auto [begin, end, last] = weights.row;
+  sum_variances(filter_.gains(), y, begin, end, out + begin);
+  const auto give_shared = [&](int from, int to) {
+    if (from == to) return;
+    const bool gaps = sum_variances(filter_.gains(), y, from, to, row_.data());
+    const double* shares = weights.shared.data() + (from - box_.x0);
+    for (int x = from; x < to; ++x) {
+      out[x] += static_cast<T>(shares[x - from]) * row_[x - from];
+    }
+    if (gaps) restore_gaps(row_.data(), to - from, out + from);
+  };
+  give_shared(box_.x0, begin);
+  give_shared(end, box_.x1);
 }
 
 template <class T>
@@ -229,16 +255,15 @@ void CellWorker<T>::filter_variance(const LocalNoise& noise) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     const auto filling = static_cast<T>(noise.sources[i].variance);
-    transform_.load(height(), [&](int tile, int y, T* row) {
-      const Box& expanded = tiles_[tile].expanded;
-      if (y >= expanded.height()) return;
-      if (!plane) {
-        std::fill_n(row, expanded.width(), filling);
-        return;
+    transform_.load(height(), [&](int tile, int y, T* room) -> std::span<const T> {
+      if (plane) {
+        const std::span<const T> pixels = tile_row(*plane, tile, y);
+        return all_finite(pixels) ? pixels : filled(pixels, filling, room);
       }
-      prefetch_ahead<Access::read>(*plane, expanded, expanded.y0 + y);
-      std::copy_n(plane->row(expanded.y0 + y) + expanded.x0, expanded.width(), row);
-      if (!all_finite(row, expanded.width())) fill_gaps(row, expanded.width(), filling);
+      const Box& expanded = tiles_[tile].expanded;
+      if (y >= expanded.height()) return {};
+      std::fill_n(room, expanded.width(), filling);
+      return {room, static_cast<std::size_t>(expanded.width())};
     });
     const auto& response = filter_.squared_response(i);
     transform_.transform_columns([&](int first, const auto* lines) {
@@ -253,19 +278,13 @@ void CellWorker<T>::filter_variance(const LocalNoise& noise) {
 
 template <class T>
 void CellWorker<T>::give_variance() {
+  const std::vector<double> ones(task_.input.sources.size(), 1.0);
   read([&](int tile, int y, const T* row) {
     T* out = task_.output.variance.row(output_row(y));
     add_row(weigh(tile, y), row, out);
-    std::fill(row_.begin(), row_.end(), T(0));
-    bool gaps = false;
-    for (const auto& source : task_.input.sources) {
-      if (const auto* plane = std::get_if<ImageView<const T>>(&source.variance)) {
-        const bool unusual = add_scaled(T(1), plane->row(y) + box_.x0, box_.width(), row_.data());
-        if (unusual) check_variance(source, *plane, y);
-        gaps = gaps || unusual;
-      }
+    if (sum_variances(ones, y, box_.x0, box_.x1, row_.data())) {
+      restore_gaps(row_.data(), box_.width(), out + box_.x0);
     }
-    if (gaps) restore_gaps(row_.data(), box_.width(), out + box_.x0);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -83,6 +84,8 @@ class CellWorker {
     std::vector<double> shared;
   };
 
+  /// Row y of what a tile reads of a plane, counted from the first row of the tile.
+  std::span<const T> tile_row(ImageView<const T> plane, int tile, int y) const;
   /// Loads the image and says whether it has no gaps; they are filled if there is a filling.
   bool load_image(std::optional<T> filling);
   /// Transforms, filters and transforms the columns back; says whether the image has no gaps.
@@ -94,6 +97,9 @@ class CellWorker {
   /// Propagates the variances in full, and transforms the columns back.
   void filter_variance(const LocalNoise& noise);
   void give_variance();
+  /// sums = the variances of pixels begin .. end - 1 of row y, each source's times its factor; says
+  /// whether there are gaps.
+  bool sum_variances(std::span<const double> factors, int y, int begin, int end, T* sums) const;
   /// Gives the estimated variance of the pixels of the box in row y.
   void give_estimate(const Weights& weights, int y);
   /// @throws std::invalid_argument if a variance plane has a negative, unmasked pixel in row y.

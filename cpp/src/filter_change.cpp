@@ -9,10 +9,13 @@
 namespace whitediff {
 namespace {
 
+// So many modes tell a mean over k, whatever the size of a kernel.
+constexpr int grid = 64;
+
 /// Compares filters.
 class Comparison {
  public:
-  Comparison(const FilterOptions& options, int grid)
+  explicit Comparison(const FilterOptions& options)
       : here_({grid, grid}, options),
         there_({grid, grid}, options),
         filter_here_(here_.transform().spectrum_size()),
@@ -47,12 +50,12 @@ class Comparison {
 
 }  // namespace
 
-FilterChange fastest_change(const NoiseModel::Batch& local, const FilterOptions& options, int grid,
+FilterChange fastest_change(const NoiseModel::Batch& local, const FilterOptions& options,
                             int threads) {
   std::vector<FilterChange> changes(local.size() / 3);
   PerThread<Comparison> comparisons(threads);
   parallel_for(changes.size(), threads, [&](std::size_t n) {
-    Comparison& comparison = comparisons.get([&] { return Comparison(options, grid); });
+    Comparison& comparison = comparisons.get([&] { return Comparison(options); });
     comparison.set_reference(local[3 * n]);
     changes[n] = {comparison.change_to(local[3 * n + 1]) / derivative_step,
                   comparison.change_to(local[3 * n + 2]) / derivative_step};

@@ -18,7 +18,7 @@ struct FilterChange {
 
 /// The fastest change among some places.
 /// @param local  the noise at each place, then `derivative_step` away from there in x, then in y.
-FilterChange fastest_change(const NoiseModel::Batch& local, const FilterOptions& options, int grid,
+FilterChange fastest_change(const NoiseModel::Batch& local, const FilterOptions& options,
                             int threads);
 
 }  // namespace whitediff

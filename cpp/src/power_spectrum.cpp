@@ -13,60 +13,22 @@ namespace {
 typedef double Vector __attribute__((vector_size(64), aligned(64)));
 constexpr int lanes = 8;
 
-/// A vector that may lie anywhere.
-typedef double Unaligned __attribute__((vector_size(64), aligned(8)));
-
-/// Room for the shifts -(w - 1) .. w - 1 in whole pairs of vectors.
-int padded_span(int width) { return (2 * width - 1 + 2 * lanes - 1) / (2 * lanes) * 2 * lanes; }
-
-/// out[dy][dx + w - 1] = sum K[v, u] K[v + dy, u + dx] for dy >= 0, |dx| < w; rows dy > 0 stand
-/// for the equal ones at -dy and are doubled.
-/// @param kernel  rows of w values with w - 1 zeros before and `padded_span` zeros behind each.
+/// Transforms a row in x: sums of it times `weight`, cosine and sine of kx * dx.
+/// @param row  values at the shifts 0 .. w - 1, with those at -1 .. -(w - 1) before them.
 WHITEDIFF_MULTIVERSION
-void autocorrelate(const double* kernel, int height, int width, int stride, double* out) {
-  const int span = padded_span(width);
-  for (int dy = 0; dy < height; ++dy) {
-    const double factor = dy == 0 ? 1.0 : 2.0;
-    for (int first = 0; first < span; first += 2 * lanes) {
-      Vector low{}, high{};
-      for (int v = 0; v + dy < height; ++v) {
-        const double* lower = kernel + static_cast<std::ptrdiff_t>(v) * stride + width - 1;
-        const double* upper = kernel + static_cast<std::ptrdiff_t>(v + dy) * stride + first;
-        for (int u = 0; u < width; ++u) {
-          low += lower[u] * *reinterpret_cast<const Unaligned*>(upper + u);
-          high += lower[u] * *reinterpret_cast<const Unaligned*>(upper + u + lanes);
-        }
-      }
-      double* target = out + static_cast<std::ptrdiff_t>(dy) * span + first;
-      *reinterpret_cast<Vector*>(target) = factor * low;
-      *reinterpret_cast<Vector*>(target + lanes) = factor * high;
-    }
-  }
-}
-
-/// Transforms rows in x: sums of a row times cosine and sine of kx * dx.
-WHITEDIFF_MULTIVERSION
-void transform_rows(const double* autocorrelation, int height, int width, int columns, int stride,
-                    const double* cosine, const double* sine, double* cosine_rows,
-                    double* sine_rows) {
-  const int span = padded_span(width);
-  for (int dy = 0; dy < height; ++dy) {
-    const double* row = autocorrelation + static_cast<std::ptrdiff_t>(dy) * span;
-    const double* middle = row + width - 1;
-    double* in_phase = cosine_rows + static_cast<std::ptrdiff_t>(dy) * stride;
-    double* quadrature = sine_rows + static_cast<std::ptrdiff_t>(dy) * stride;
-    std::fill(in_phase, in_phase + columns, middle[0]);
-    std::fill(in_phase + columns, in_phase + stride, 0.0);
-    std::fill(quadrature, quadrature + stride, 0.0);
-    for (int dx = 1; dx < width; ++dx) {
-      const double even = middle[dx] + middle[-dx];
-      const double odd = middle[dx] - middle[-dx];
-      const double* c = cosine + static_cast<std::ptrdiff_t>(dx) * stride;
-      const double* s = sine + static_cast<std::ptrdiff_t>(dx) * stride;
-      for (int kx = 0; kx < columns; ++kx) {
-        in_phase[kx] += even * c[kx];
-        quadrature[kx] += odd * s[kx];
-      }
+void transform_row(const double* row, double weight, int width, int columns, int stride,
+                   const double* cosine, const double* sine, double* cosine_row, double* sine_row) {
+  std::fill(cosine_row, cosine_row + columns, weight * row[0]);
+  std::fill(cosine_row + columns, cosine_row + stride, 0.0);
+  std::fill(sine_row, sine_row + stride, 0.0);
+  for (int dx = 1; dx < width; ++dx) {
+    const double even = weight * (row[dx] + row[-dx]);
+    const double odd = weight * (row[dx] - row[-dx]);
+    const double* c = cosine + static_cast<std::ptrdiff_t>(dx) * stride;
+    const double* s = sine + static_cast<std::ptrdiff_t>(dx) * stride;
+    for (int kx = 0; kx < columns; ++kx) {
+      cosine_row[kx] += even * c[kx];
+      sine_row[kx] += odd * s[kx];
     }
   }
 }
@@ -142,20 +104,17 @@ void PowerSpectrum::extend_waves(int terms) {
 void PowerSpectrum::prepare(const KernelImage& kernel, Prepared& prepared) {
   const auto [height, width] = kernel.pixels.shape();
   extend_waves(width);
-  const int pixel_stride = 2 * width - 1 + padded_span(width);
-  pixels_.assign(static_cast<std::size_t>(height) * pixel_stride, 0.0);
-  autocorrelation_.resize(static_cast<std::size_t>(height) * padded_span(width));
+  autocorrelation_.set(kernel.pixels);
   prepared.terms = height;
   prepared.cosine_rows.resize(height * stride_);
   prepared.sine_rows.resize(height * stride_);
-  for (int v = 0; v < height; ++v) {
-    std::copy_n(kernel.pixels.row(v), width,
-                pixels_.data() + static_cast<std::ptrdiff_t>(v) * pixel_stride + width - 1);
+  for (int dy = 0; dy < height; ++dy) {
+    // Rows dy > 0 stand for the equal ones at -dy, too.
+    transform_row(autocorrelation_.row(dy), dy == 0 ? 1.0 : 2.0, width, columns(),
+                  static_cast<int>(stride_), cosine_x_.data(), sine_x_.data(),
+                  prepared.cosine_rows.data() + dy * stride_,
+                  prepared.sine_rows.data() + dy * stride_);
   }
-  autocorrelate(pixels_.data(), height, width, pixel_stride, autocorrelation_.data());
-  transform_rows(autocorrelation_.data(), height, width, columns(), static_cast<int>(stride_),
-                 cosine_x_.data(), sine_x_.data(), prepared.cosine_rows.data(),
-                 prepared.sine_rows.data());
 }
 
 std::array<int, PowerSpectrum::rows_at_once> PowerSpectrum::indices(int ky) const {

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "autocorrelation.hpp"
 #include "fft.hpp"
 #include "whitediff/noise_model.hpp"
 
@@ -44,7 +45,7 @@ class PowerSpectrum {
   // One period of the waves in y; in x a row for every shift, sampled at all kx.
   fft::Buffer<double> cosine_y_, sine_y_;
   fft::Buffer<double> cosine_x_, sine_x_;
-  fft::Buffer<double> pixels_, autocorrelation_;
+  Autocorrelation autocorrelation_;
 };
 
 }  // namespace whitediff

@@ -113,7 +113,9 @@ class Statistics {
   /// The lower quartile, the median and the upper quartile.
   std::array<double, 3> quartiles() {
     std::array<double, 3> quantiles;
-    if (!choose_bins()) {
+    const bool binned = choose_bins();
+    if (!binned && mostly_equal_to(low_)) return {low_, low_, low_};
+    if (!binned) {
       std::vector<T> values;
       bands_.for_each(1, [&](std::size_t, const UsablePixels<T>& pixels) {
         pixels.visit(
@@ -186,6 +188,25 @@ class Statistics {
     std::nth_element(sample.begin(), sample.end() - 1 - eighth, sample.end());
     scale_ = T(bins) / (*(sample.end() - 1 - eighth) - low_);
     return std::isfinite(scale_);
+  }
+
+  /// Whether all ranks of the quartiles fall on pixels of one value.
+  bool mostly_equal_to(T value) const {
+    if (count_ < least_for_histogram) return false;
+    std::vector<std::array<std::size_t, 2>> of_bands(bands_.count());
+    for_each_band([&](std::size_t band, const UsablePixels<T>& pixels) {
+      pixels.visit([&](const T* values, int size) {
+        of_bands[band][0] += std::count_if(values, values + size, [=](T v) { return v < value; });
+        of_bands[band][1] += std::count(values, values + size, value);
+      });
+    });
+    std::size_t below = 0, equal = 0;
+    for (const auto& counts : of_bands) {
+      below += counts[0];
+      equal += counts[1];
+    }
+    return below <= Rank(fractions.front(), count_).lower &&
+           Rank(fractions.back(), count_).lower + 1 < below + equal;
   }
 
   template <class Visit>

@@ -118,9 +118,8 @@ class Planning {
     for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
     const FilterSupport support = filter_support(noises, filter_, threads);
     const int border = border_of(noises, support);
-    std::vector<Cell> cells = options_.cells.empty()
-                                  ? plan_cells(frame_, limits(local, support, border))
-                                  : given_cells(border);
+    std::vector<Cell> cells =
+        options_.cells.empty() ? plan_cells(frame_, limits(local, border)) : given_cells(border);
     Timings seconds;
     seconds.plan = plan_watch.seconds();
 
@@ -209,12 +208,10 @@ class Planning {
     return *std::max_element(borders.begin(), borders.end());
   }
 
-  CellLimits limits(const NoiseModel::Batch& local, const FilterSupport& support,
-                    int border) const {
+  CellLimits limits(const NoiseModel::Batch& local, int border) const {
     const double infinity = std::numeric_limits<double>::infinity();
     if (!options_.spatially_varying) return {border, infinity, infinity};
-    const auto [in_x, in_y] =
-        fastest_change(local, filter_, support.grid, thread_count(options_.n_threads));
+    const auto [in_x, in_y] = fastest_change(local, filter_, thread_count(options_.n_threads));
     const double longest = std::sqrt(24.0 * largest_bias);
     return {border, longest / in_x, longest / in_y};
   }

@@ -146,8 +146,8 @@ void check_bands(const Scene<T>& scene, WhitenOptions options,
     options.n_threads = n;
     options.mask = test::reading(scene.mask);
     Written<T> written(scene.shape);
-    const Whitening account = whiten_bands<T>(test::reading(scene.image), scene.sources(true),
-                                              written.writer(), options);
+    const Whitening account =
+        whiten_bands<T>(test::reading(scene.image), scene.sources(true), written.writer(), options);
     CHECK(account.n_threads == n);
     check_same(written, account, expected);
   }
@@ -223,8 +223,14 @@ TEST_CASE("cells anywhere come out as they do at once") {
       // Far apart, with rows between that belong to nobody.
       {{{0, 10, 67, 30}, {}}, {{5, 120, 40, 150}, {}}, {{50, 215, 66, 229}, {}}},
       // Tall ones beside low ones.
-      {{{0, 0, 30, 230}, {}}, {{30, 0, 67, 40}, {}}, {{30, 60, 67, 75}, {}}, {{30, 90, 67, 230}, {}}},
-      {{{0, 0, 20, 120}, {}}, {{20, 10, 40, 30}, {}}, {{20, 40, 40, 60}, {}}, {{40, 70, 67, 80}, {}}},
+      {{{0, 0, 30, 230}, {}},
+       {{30, 0, 67, 40}, {}},
+       {{30, 60, 67, 75}, {}},
+       {{30, 90, 67, 230}, {}}},
+      {{{0, 0, 20, 120}, {}},
+       {{20, 10, 40, 30}, {}},
+       {{20, 40, 40, 60}, {}},
+       {{40, 70, 67, 80}, {}}},
       // Overlapping, one inside the other, equal, from below to above.
       {{{7, 150, 31, 227}, {}},
        {{0, 0, 67, 91}, {}},
@@ -349,8 +355,8 @@ TEST_CASE("rows are read as they are needed, a few at once") {
   auto sources = scene.sources(true);
   sources[0].variance = test::reading(scene.v_s, &variance_calls);
   Written<float> written(scene.shape);
-  const auto account = whiten_bands<float>(test::reading(scene.image, &calls), sources,
-                                           written.writer(), options);
+  const auto account =
+      whiten_bands<float>(test::reading(scene.image, &calls), sources, written.writer(), options);
   // Two rows of cells with their overlap and borders.
   const int most = 2 * 100 + 2 * 4 + 2 * account.border;
   int rows = 0, begin = 0;
@@ -391,8 +397,8 @@ TEST_CASE("one filter for the frame takes six passes over a variance, and three 
   sources[0].variance = test::reading(scene.v_t, &variance_calls);
   sources[0].mask = test::reading(scene.mask_t);
   Written<float> written(scene.shape);
-  const auto account = whiten_bands<float>(test::reading(scene.image, &calls), sources,
-                                           written.writer(), options);
+  const auto account =
+      whiten_bands<float>(test::reading(scene.image, &calls), sources, written.writer(), options);
   const auto rows = [](const std::vector<Rows>& of) {
     return std::accumulate(of.begin(), of.end(), 0,
                            [](int sum, const Rows& call) { return sum + call.count(); });
@@ -579,9 +585,9 @@ TEST_CASE("a cell that fails while others wait ends all of them") {
     });
     const std::vector<NoiseSource<double>> sources{{1.0, {kernel}, 1.0, {}}};
     Written<double> written(frame);
-    CHECK_THROWS_AS(whiten_bands<double>(test::reading(scene.image), sources, written.writer(),
-                                         options),
-                    std::invalid_argument);
+    CHECK_THROWS_AS(
+        whiten_bands<double>(test::reading(scene.image), sources, written.writer(), options),
+        std::invalid_argument);
     CHECK_THROWS_AS(whiten<double>(scene.image.view(), sources, options), std::invalid_argument);
   }
 }

@@ -1,6 +1,7 @@
 #include "cell_transform.hpp"
 
 #include <limits>
+#include <span>
 
 #include "support.hpp"
 
@@ -16,9 +17,14 @@ struct Tiles {
   const Image<T>& operator[](int tile) const { return tile == 0 ? upper : lower; }
 
   void load(CellTransform<T>& transform) const {
-    transform.load(13, [&](int tile, int y, T* row) {
+    transform.load(13, [&](int tile, int y, T* room) -> std::span<const T> {
       const Image<T>& image = (*this)[tile];
-      if (y < image.shape().height) std::copy_n(image.row(y), image.shape().width, row);
+      if (y >= image.shape().height) return {};
+      const auto width = static_cast<std::size_t>(image.shape().width);
+      // Where it lies, or in the room that is offered.
+      if (y % 2 == 0) return {image.row(y), width};
+      std::copy_n(image.row(y), width, room);
+      return {room, width};
     });
   }
 

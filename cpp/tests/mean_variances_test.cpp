@@ -45,8 +45,11 @@ struct Planes {
   std::vector<Box> boxes() const {
     std::vector<Box> boxes;
     for (const Cell& cell : make_cells(shape, 4, 2, 3, 0)) boxes.push_back(cell.box);
-    for (const Box& box :
-         {Box{5, 0, 6, 1}, {0, 0, 93, 211}, {20, 7, 93, 200}, {1, 3, 80, 199}, {80, 180, 93, 211}}) {
+    for (const Box& box : {Box{5, 0, 6, 1},
+                           {0, 0, 93, 211},
+                           {20, 7, 93, 200},
+                           {1, 3, 80, 199},
+                           {80, 180, 93, 211}}) {
       boxes.push_back(box);
     }
     return boxes;
@@ -89,9 +92,8 @@ TEST_CASE("the mean variance of a box is the clipped mean of its rows") {
   const auto sources = planes.sources(true);
   const Box box{20, 60, 75, 101};
   const auto got = mean_variances<double>({box}, sources, 4, 41 * 55, 2);
-  CHECK(got[0] == clipped_mean<double>(planes.first.view().cut(box),
-                                       {planes.mask.view().cut(box), 4})
-                      .mean);
+  CHECK(got[0] ==
+        clipped_mean<double>(planes.first.view().cut(box), {planes.mask.view().cut(box), 4}).mean);
   CHECK(got[1] == clipped_mean<double>(planes.second.view().cut(box)).mean);
   CHECK(got[2] == 2.5);
   CHECK(got[3] == 0.75);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from numbers import Real
 from typing import Any
 
@@ -40,9 +41,23 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
             f"{name} must be a 2-D array of at least one pixel, got shape {array.shape}"
         )
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
-    image: FloatImage = _with_contiguous_rows(array.astype(dtype, copy=False))
-    hidden = np.ma.getmask(value)
-    return image if hidden is np.ma.nomask else np.where(hidden, image.dtype.type(np.nan), image)
+    return without_hidden(value, _with_contiguous_rows(array.astype(dtype, copy=False)))
+
+
+def without_hidden(original: Any, pixels: FloatImage) -> FloatImage:
+    """Give pixels with NaN where the array that they come from is masked."""
+    hidden = hidden_pixels(original)
+    return pixels if hidden is None else np.where(hidden, pixels.dtype.type(np.nan), pixels)
+
+
+def hidden_pixels(array: Any) -> npt.NDArray[np.bool_] | None:
+    """Give the mask of a masked array, None for any other."""
+    # Whoever has a masked array has imported numpy.ma already, which takes longer than whitening a
+    # small image.
+    ma = sys.modules.get("numpy.ma")
+    if ma is None or (mask := ma.getmask(array)) is ma.nomask:
+        return None
+    return np.asarray(mask)
 
 
 def as_variance(value: float, name: str) -> float:

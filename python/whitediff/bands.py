@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .arrays import FloatImage, as_integer, as_number, as_variance, ignored_pixels, one_of
+from .arrays import (
+    FloatImage,
+    as_integer,
+    as_number,
+    as_variance,
+    ignored_pixels,
+    one_of,
+    without_hidden,
+)
 from .decorrelate import Mode, Progress, Propagation, Whitening, as_pair, core_options
 from .kernel import as_kernel, as_psf
 
@@ -136,9 +144,7 @@ def _reader(
 
     def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
         rows = plane[begin:end:step]
-        hidden = np.ma.getmask(rows)
-        read = np.ascontiguousarray(rows, dtype=dtype)
-        return read if hidden is np.ma.nomask else np.where(hidden, dtype.type(np.nan), read)
+        return without_hidden(rows, np.ascontiguousarray(rows, dtype=dtype))
 
     return read
 

@@ -16,6 +16,7 @@ from ._core import (
     SpatialKernel,
     TabulatedKernel,
 )
+from .arrays import hidden_pixels
 
 __all__ = [
     "Chebyshev2D",
@@ -50,7 +51,8 @@ def fixed_kernel(image: npt.ArrayLike, *, center: tuple[int, int] | None = None)
     ValueError
         If the image is not 2-D, empty, or not finite.
     """
-    if np.ma.is_masked(image):
+    hidden = hidden_pixels(image)
+    if hidden is not None and hidden.any():
         raise ValueError("kernel must have no masked pixels, got some")
     array = np.asarray(image)
     if array.dtype.kind not in "fiu":

@@ -11,6 +11,7 @@ _EXTRAS = {
     "rich": "cli",
     "astropy": "cli",
     "matplotlib": "plot",
+    "distributed": "dask",
     "lsst": "tasks",
     "pydantic": "tasks",
 }

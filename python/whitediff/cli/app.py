@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import click
 
 from .. import __version__
+from .batch import batch
 from .check import check
 from .decorrelate import decorrelate
-from .errors import WriteError, reason
+from .errors import reason
 from .simulate import simulate
 
 __all__ = ["app", "run"]
@@ -33,7 +34,7 @@ def app(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (decorrelate, check, simulate):
+for command in (decorrelate, batch, check, simulate):
     app.add_command(command)
 
 
@@ -51,22 +52,19 @@ def run(arguments: Sequence[str]) -> int:
         The exit status.
     """
     try:
-        app.main(list(arguments), prog_name="whitediff", standalone_mode=False)
+        status = app.main(list(arguments), prog_name="whitediff", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", _INTERRUPTED)
     except click.ClickException as error:
         return _complain(error.format_message(), _BAD_INPUT)
-    except WriteError as error:
-        return _complain(str(error), _FAILED)
     except ModuleNotFoundError:
         raise
     except (OSError, TypeError, ValueError) as error:
         return _complain(reason(error), _BAD_INPUT)
-    except MemoryError:
-        return _complain("not enough memory", _FAILED)
     except Exception as error:
-        return _complain(f"{type(error).__name__}: {error}", _FAILED)
-    return 0
+        return _complain(reason(error), _FAILED)
+    # A command that leaves by `Context.exit` gives the status that it left with.
+    return status or 0
 
 
 def _complain(message: str, status: int) -> int:

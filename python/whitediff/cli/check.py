@@ -11,7 +11,8 @@ import click
 
 from .figure import check_figure, unit_of, write_figure
 from .files import INPUT, OUTPUT, check_outputs
-from .masks import check_planes, ignore_plane_option, left_out
+from .masks import check_planes, left_out
+from .options import ignore_plane_option
 
 if TYPE_CHECKING:
     from ..exposure import Exposure
@@ -40,7 +41,7 @@ def check(
     from ..io import read_exposure
 
     exposures = [read_exposure(path) for path in files]
-    planes = check_planes(ignore_planes, exposures)
+    planes = check_planes(ignore_planes, [e.mask.getMaskPlaneDict() for e in exposures])
     columns = [
         _column(path, exposure, planes) for path, exposure in zip(files, exposures, strict=True)
     ]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
-from .errors import writing
 from .figure import check_figure, write_figure
 from .files import INPUT, OUTPUT, check_outputs, variance_value
-from .masks import check_planes, ignore_plane_option, left_out
+from .options import constant_option, ignore_plane_option, mode_option, variance_option
 from .progress import progress_bar
-
-if TYPE_CHECKING:
-    from .subtraction import Subtraction
 
 
 @click.command()
@@ -40,21 +37,9 @@ if TYPE_CHECKING:
     help="Factor by which the difference was multiplied after the subtraction.  [default: as the "
     "kernel file says; or 1 if the template was convolved, 1 / kernel sum if the science image]",
 )
-@click.option(
-    "--mode",
-    type=click.Choice(["difference", "score"]),
-    default="difference",
-    show_default=True,
-    help="'score': the difference is S correlated with its PSF, minus T matched to that; it "
-    "becomes the optimal detection image.",
-)
-@click.option("--constant", is_flag=True, help="One filter for the whole frame.")
-@click.option(
-    "--variance",
-    type=click.Choice(["estimate", "full"]),
-    help="How variance planes are propagated: scaled, or convolved with the squared filter.  "
-    "[default: estimate]",
-)
+@mode_option
+@constant_option
+@variance_option
 @click.option(
     "--science-variance",
     callback=variance_value,
@@ -80,6 +65,12 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     metavar="N",
     help="Number of threads.  [default: all cores]",
+)
+@click.option(
+    "--stream",
+    is_flag=True,
+    help="Read and write rows as they are needed: for images larger than memory. The result is "
+    "the same.",
 )
 @click.option(
     "--config",
@@ -118,6 +109,7 @@ def decorrelate(
     psf: Path | None,
     ignore_planes: tuple[str, ...],
     threads: int | None,
+    stream: bool,
     config: Path | None,
     overrides: tuple[str, ...],
     save_metadata: Path | None,
@@ -130,27 +122,50 @@ def decorrelate(
     difference, the variance of each pixel, the PSF if it is known, and keywords WD... that say
     how it was made.
     """
-    files = {"science": science, "template": template, "difference": difference, "kernel": kernel}
-    others = [science_variance, template_variance, psf, config]
-    check_outputs(
-        [path for path in (output, plot, save_metadata) if path is not None],
-        [*files.values(), *(path for path in others if isinstance(path, Path))],
+    from .whitening import Whitening, whiten_files
+
+    whitening = Whitening(
+        science=science,
+        template=template,
+        difference=difference,
+        kernel=kernel,
+        output=output,
+        convolved=convolved,
+        scale=scale,
+        mode=mode,
+        constant=constant,
+        variance=variance or "estimate",
+        science_variance=science_variance,
+        template_variance=template_variance,
+        psf=psf,
+        ignore_planes=ignore_planes,
+        threads=threads or 0,
         overwrite=overwrite,
     )
-
-    import whitediff
-
-    from .noise import input_noise
-    from .outcome import outcome_of_function
-    from .provenance import whitened_header
-    from .subtraction import read_subtraction
-
+    check_outputs(
+        [path for path in (output, plot, save_metadata) if path is not None],
+        [*whitening.inputs, *([config] if config is not None else [])],
+        overwrite=overwrite,
+    )
+    with_task = config is not None or overrides or save_metadata is not None
+    if stream and (with_task or plot is not None):
+        raise click.UsageError(
+            "--stream cannot be combined with --plot, nor with --config, --config-override or "
+            "--save-metadata"
+        )
     if plot is not None:
         check_figure(plot)
+    if stream:
+        from .streaming import whiten_stream
+
+        with progress_bar("whitening") as progress:
+            header, noise = whiten_stream(whitening, progress)
+        _tell(header, noise, output)
+        return
     task = None
-    if config is not None or overrides or save_metadata is not None:
-        from .configuration import configured_task, worker_of
-        from .task import outcome_of_task, write_metadata
+    if with_task:
+        from .configuration import configured_task
+        from .task import write_metadata
 
         settings: dict[str, tuple[str, Any]] = {}
         if variance is not None:
@@ -162,85 +177,25 @@ def decorrelate(
             settings["ignoreMaskPlanes"] = ("--ignore-plane", list(ignore_planes))
         task = configured_task(config, overrides, settings, constant=constant)
 
-    subtraction = read_subtraction(**files, convolved=convolved, scale=scale)
-    exposures = (subtraction.science, subtraction.template, subtraction.difference)
-    planes = check_planes(ignore_planes, exposures)
-    propagation = variance or "estimate"
-    if task is not None:
-        used = worker_of(task, constant=constant).config
-        planes = tuple(used.ignoreMaskPlanes)
-        propagation = "full" if used.completeVarPlanePropagation else "estimate"
-    masks = [left_out(exposure, planes) for exposure in exposures]
-    noise = {
-        "science": input_noise(science_variance, subtraction.science, science, masks[0]),
-        "template": input_noise(template_variance, subtraction.template, template, masks[1]),
-    }
-    psf_of_difference = _psf(psf, subtraction, mode)
     with progress_bar("whitening") as progress:
-        if task is not None:
-            outcome = outcome_of_task(
-                task,
-                subtraction,
-                noise,
-                mode=mode,
-                constant=constant,
-                psf=psf_of_difference,
-                progress=progress,
-            )
-        else:
-            result = whitediff.decorrelate(
-                subtraction.difference.image.array,
-                noise["science"].variance,
-                noise["template"].variance,
-                subtraction.kernel,
-                convolved=subtraction.convolved,
-                mode=mode,
-                spatially_varying=not constant,
-                variance=propagation,
-                scale=subtraction.scale,
-                science_mask=masks[0],
-                template_mask=masks[1],
-                mask=masks[2],
-                psf=psf_of_difference,
-                xy0=tuple(subtraction.difference.getXY0()),
-                n_threads=threads or 0,
-                progress=progress,
-            )
-            outcome = outcome_of_function(subtraction.difference, result)
-    header = whitened_header(
-        subtraction, outcome.facts, noise, files, mode=mode, propagation=propagation
-    )
-    whitened = outcome.exposure
-    whitened.setMetadata(header)
-    with writing(output):
-        whitened.write(output, overwrite=overwrite)
+        whitened = whiten_files(whitening, progress, task=task)
     if task is not None and save_metadata is not None:
         write_metadata(task, save_metadata, overwrite=overwrite)
     if plot is not None:
         write_figure(
             plot,
-            [("before", subtraction.difference), ("after", whitened)],
-            planes,
+            [("before", whitened.subtraction.difference), ("after", whitened.outcome.exposure)],
+            whitened.planes,
             overwrite=overwrite,
-            whitened=outcome.whitened,
+            whitened=whitened.outcome.whitened,
         )
+    _tell(whitened.header, whitened.noise, output)
+
+
+def _tell(header: Any, noise: Mapping[str, Any], output: Path) -> None:
+    """Say what was done."""
     for name, keyword in (("science", "WDSVAR"), ("template", "WDTVAR")):
         number = f" {header[keyword]:.6g}" if keyword in header else ""
         click.echo(f"{name} variance{number}: {noise[name].description}")
     border = f" with a border of {header['WDBORDER']} pixels" if "WDBORDER" in header else ""
     click.echo(f"{output}: whitened in {header['WDCELLS']} cells{border}")
-
-
-def _psf(path: Path | None, subtraction: Subtraction, mode: str) -> Any:
-    """PSF of the difference, or of the science image in mode "score"; None if not known."""
-    if path is not None:
-        from ..io import read_kernel
-
-        return read_kernel(path).kernel
-    science, template = subtraction.science.psf, subtraction.template.psf
-    if mode == "score":
-        if science is None:
-            raise ValueError("mode score needs the PSF of the science image: give --psf FILE")
-        return science
-    unconvolved = science if subtraction.convolved == "template" else template
-    return subtraction.difference.psf or unconvolved

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["WriteError", "reason", "writing"]
+__all__ = ["ClusterError", "WriteError", "reason", "writing"]
 
 
 class WriteError(Exception):
     """A file cannot be written, through no fault of the input."""
+
+
+class ClusterError(Exception):
+    """The machines that do the work cannot be reached, or are not set up for it."""
 
 
 @contextmanager
@@ -23,7 +27,13 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Message of an error, without the number that an OSError puts before it."""
+    """What went wrong, in one line; an error that is no one's expectation has its type before."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+        text = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, MemoryError):
+        text = "not enough memory"
+    elif isinstance(error, OSError | TypeError | ValueError | WriteError | ClusterError):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_planes", "ignore_plane_option", "left_out"]
+if TYPE_CHECKING:
+    from ..io.exposure_rows import ExposureRows
+    from ..io.rows import Rows
 
-_DEFAULT_PLANES = (
+__all__ = ["DEFAULT_PLANES", "check_planes", "left_out", "left_out_rows"]
+
+# Left out unless planes are named.
+DEFAULT_PLANES = (
     "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
 )  # fmt: skip
 
-ignore_plane_option = click.option(
-    "--ignore-plane",
-    "ignore_planes",
-    multiple=True,
-    metavar="NAME",
-    help="Mask plane whose pixels all statistics leave out; may be given several times.  "
-    f"[default: {', '.join(_DEFAULT_PLANES)}, where they exist]",
-)
 
-
-def check_planes(names: Sequence[str], exposures: Iterable[Any]) -> Sequence[str]:
+def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequence[str]:
     """Mask planes to leave out: those that were named, or the default ones.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The planes that were named.
+    known : iterable of iterable of str
+        The planes of each exposure.
 
     Raises
     ------
     ValueError
         If no exposure has a plane that was named.
     """
-    known = sorted(set().union(*(e.mask.getMaskPlaneDict() for e in exposures)))
+    expected = sorted(set().union(*known))
     for name in names:
-        if name not in known:
-            raise ValueError(f"unknown mask plane {name!r}, expected one of {', '.join(known)}")
-    return names or _DEFAULT_PLANES
+        if name not in expected:
+            raise ValueError(f"unknown mask plane {name!r}, expected one of {', '.join(expected)}")
+    return names or DEFAULT_PLANES
 
 
 def left_out(exposure: Any, planes: Iterable[str]) -> NDArray[np.bool_]:
@@ -46,3 +48,12 @@ def left_out(exposure: Any, planes: Iterable[str]) -> NDArray[np.bool_]:
     own = mask.getMaskPlaneDict()
     bits = mask.getPlaneBitMask([name for name in planes if name in own])
     return np.asarray((mask.array & bits) != 0)
+
+
+def left_out_rows(exposure: ExposureRows, planes: Iterable[str]) -> Rows | None:
+    """Tell the same of an exposure on the disk; None if it has no mask."""
+    if exposure.mask is None:
+        return None
+    own = exposure.mask_planes
+    bits = sum(1 << own[name] for name in planes if name in own)
+    return exposure.mask.map(np.bool_, lambda mask: (mask & bits) != 0)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exposure import Exposure
 from ..io import read_exposure
 from ..whiteness import whiteness
+from .meshes import spread_meshes
 
-__all__ = ["InputNoise", "input_noise", "sky_variance"]
+__all__ = ["InputNoise", "input_noise", "sky_variance", "variance_of_file"]
 
 _MESH = 128
 # A million pixels tell the variance to 0.14 %.
@@ -28,7 +28,7 @@ class InputNoise:
 
     Attributes
     ----------
-    variance : float or ndarray [y, x]
+    variance : float or ndarray or Rows [y, x]
         In squared units of the image.
     origin : {"number", "file", "plane", "sky"}
         Where it comes from: given as a number or as a file, the variance plane of the image, or
@@ -37,13 +37,18 @@ class InputNoise:
         The same in words.
     """
 
-    variance: float | NDArray[Any]
+    variance: Any
     origin: Literal["number", "file", "plane", "sky"]
     description: str
 
 
 def input_noise(
-    given: float | Path | None, exposure: Exposure, path: Path, ignored: NDArray[np.bool_]
+    given: float | Path | None,
+    image: Any,
+    variance: Any,
+    path: Path,
+    ignored: Any,
+    read: Callable[[Path], Any],
 ) -> InputNoise:
     """Variance of an input image: as given, or of its variance plane, or measured.
 
@@ -51,38 +56,42 @@ def input_noise(
     ----------
     given : float or Path or None
         The variance, or the FITS file that has it.
-    exposure : Exposure
-        The input image.
+    image : ndarray or Rows
+        Pixels [y, x].
+    variance : ndarray or Rows or None
+        Variance [y, x], if the image came with it.
     path : Path
-        Its file.
-    ignored : ndarray of bool
+        File of the image.
+    ignored : ndarray or Rows of bool, or None
         Pixels [y, x] to leave out of the measurement.
+    read : callable
+        Gives the variance plane of a file; `variance_of_file`, or the same by rows.
 
     Raises
     ------
     ValueError, OSError
         If the file is not as expected, or no pixel is left to measure.
     """
+    if isinstance(given, float):
+        return InputNoise(given, "number", "as given")
     if given is not None:
-        return _given_noise(given)
-    if exposure.variance is not None:
-        return InputNoise(exposure.variance.array, "plane", f"variance plane of {path}")
+        return InputNoise(read(given), "file", f"from {given}")
+    if variance is not None:
+        return InputNoise(variance, "plane", f"variance plane of {path}")
     try:
-        measured = sky_variance(exposure.image.array, ignored)
+        measured = sky_variance(image, ignored)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return InputNoise(measured, "sky", f"measured in the sky of {path}")
 
 
-def _given_noise(given: float | Path) -> InputNoise:
-    if isinstance(given, float):
-        return InputNoise(given, "number", "as given")
-    exposure = read_exposure(given)
-    plane = exposure.image if exposure.variance is None else exposure.variance
-    return InputNoise(plane.array, "file", f"from {given}")
+def variance_of_file(path: Path) -> NDArray[Any]:
+    """Variance plane of a file, or its image if it has none."""
+    exposure = read_exposure(path)
+    return (exposure.image if exposure.variance is None else exposure.variance).array
 
 
-def sky_variance(image: NDArray[Any], ignored: NDArray[np.bool_]) -> float:
+def sky_variance(image: Any, ignored: Any) -> float:
     """Pixel variance of the sky between the sources.
 
     The median of what `whitediff.whiteness` finds in meshes of the image, so that neither a
@@ -90,9 +99,9 @@ def sky_variance(image: NDArray[Any], ignored: NDArray[np.bool_]) -> float:
 
     Parameters
     ----------
-    image : ndarray
+    image : ndarray or Rows
         Pixels [y, x].
-    ignored : ndarray of bool
+    ignored : ndarray or Rows of bool, or None
         Pixels [y, x] to leave out.
 
     Returns
@@ -105,25 +114,14 @@ def sky_variance(image: NDArray[Any], ignored: NDArray[np.bool_]) -> float:
     ValueError
         If no mesh has sky.
     """
-    meshes = _meshes(image.shape)
-    chosen = np.linspace(0, len(meshes) - 1, min(len(meshes), _MAX_MESHES)).round().astype(int)
     found = []
-    for mesh in (meshes[n] for n in chosen):
+    for mesh in spread_meshes(image.shape, _MESH, _MAX_MESHES):
         # A mesh may be masked as a whole, or be full of a galaxy.
         with suppress(ValueError):
-            found.append(whiteness(image[mesh], mask=ignored[mesh], max_lag=1))
+            mask = None if ignored is None else ignored[mesh]
+            found.append(whiteness(image[mesh], mask=mask, max_lag=1))
     if not found:
         raise ValueError("the sky variance cannot be measured: no pixel is finite, unmasked sky")
     n_pixels = np.array([noise.n_pixels for noise in found])
     variances = np.array([noise.variance for noise in found])
     return float(np.median(variances[n_pixels >= np.median(n_pixels) / 2]))
-
-
-def _meshes(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
-    """Parts of a frame, about as large as _MESH and nearly equal."""
-    rows, columns = (
-        np.linspace(0, size, max(1, round(size / _MESH)) + 1).astype(int) for size in shape
-    )
-    return [
-        (slice(y0, y1), slice(x0, x1)) for y0, y1 in pairwise(rows) for x0, x1 in pairwise(columns)
-    ]

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import Whitened
+from .. import Whitened, Whitening
 from ..exposure import Exposure
 from ..psf import CellPsf, KernelPsf
 
-__all__ = ["Outcome", "outcome_of_function"]
+__all__ = ["Outcome", "facts_of", "outcome_of_function", "psf_of"]
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,31 @@ def outcome_of_function(difference: Exposure, result: Whitened) -> Outcome:
     result : Whitened
         The result.
     """
-    x0, y0 = difference.getXY0()
-    psf: Any = None
-    if result.psf is not None:
-        centers = result.cells.centers
-        if len(centers) == 1:
-            psf = KernelPsf(result.psf[0], centers[0])
-        else:
-            psf = CellPsf(result.psf, result.cells.boxes + (x0, y0, x0, y0), centers)
     exposure = Exposure(
         image=result.image,
         mask=difference.mask,
         variance=result.variance,
-        psf=psf,
+        psf=psf_of(result, difference.getXY0()),
         wcs=difference.wcs,
-        xy0=(x0, y0),
+        xy0=difference.getXY0(),
     )
+    return Outcome(exposure, facts_of(result), result)
+
+
+def psf_of(result: Whitening, xy0: Any) -> KernelPsf | CellPsf | None:
+    """PSF of a whitened image whose pixel [0, 0] is at `xy0`."""
+    if result.psf is None:
+        return None
+    centers = result.cells.centers
+    if len(centers) == 1:
+        return KernelPsf(result.psf[0], centers[0])
+    return CellPsf(result.psf, result.cells.boxes + (*xy0, *xy0), centers)
+
+
+def facts_of(result: Whitening) -> dict[str, Any]:
+    """Facts of an `Outcome`."""
     science, template = np.nanmean(result.cells.variances, axis=0)
-    facts = {
+    return {
         "scienceVariance": float(science),
         "templateVariance": float(template),
         "nCells": len(result.cells),
@@ -71,4 +78,3 @@ def outcome_of_function(difference: Exposure, result: Whitened) -> Outcome:
         "clippedModes": result.clipped_modes,
         "nThreads": result.n_threads,
     }
-    return Outcome(exposure, facts, result)

@@ -12,7 +12,9 @@ from .. import __version__
 from .noise import InputNoise
 from .subtraction import Subtraction
 
-__all__ = ["whitened_header"]
+__all__ = ["BATCH_KEYWORD", "whitened_header"]
+
+BATCH_KEYWORD = "WDBATCH"
 
 _FACTS = {
     "scienceVariance": ("WDSVAR", "mean variance of raw science pixels"),
@@ -32,6 +34,7 @@ def whitened_header(
     *,
     mode: str,
     propagation: str,
+    batch: str | None = None,
 ) -> fits.Header:
     """Header of the difference image, with the story of its whitening.
 
@@ -47,6 +50,8 @@ def whitened_header(
         Names of "science", "template", "difference" and "kernel".
     mode, propagation : str
         As the arguments ``mode`` and ``variance`` of `whitediff.decorrelate`.
+    batch : str, optional
+        Name of the batch that this belongs to.
     """
     header = subtraction.difference.metadata.copy()
     # Pixels without a value are NaN in the result.
@@ -66,6 +71,8 @@ def whitened_header(
     }
     if subtraction.scale is not None:
         cards["WDSCALE"] = (subtraction.scale, "factor on the difference, after subtraction")
+    if batch is not None:
+        cards[BATCH_KEYWORD] = (batch, "batch that made this file")
     if "nFilters" in facts:
         cards["WDVARY"] = (facts["nFilters"] > 1, "filter varies over the frame")
     for name, (keyword, comment) in _FACTS.items():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exposure import Exposure
-from ..io import MatchingKernel, read_exposure, read_kernel
+from ..io import MatchingKernel, read_kernel
+from ..io.exposure_rows import ExposureRows, open_exposure
+from ..io.fits_file import content_errors
+from ..io.rows import Rows
 from ..kernel import Kernel
 
-__all__ = ["Subtraction", "read_subtraction"]
+__all__ = ["Subtraction", "open_subtraction", "read_subtraction"]
 
 Side = Literal["template", "science"]
 Value = TypeVar("Value")
@@ -28,8 +32,9 @@ class Subtraction:
 
     Attributes
     ----------
-    science, template, difference : Exposure
-        On one pixel grid. Pixels of the difference that have no value are NaN.
+    science, template, difference : Exposure or ExposureRows
+        On one pixel grid, in memory or on the disk. Pixels of the difference that have no value are
+        NaN.
     kernel : Kernel
         The matching kernel; positions are in the pixel coordinates of the difference, origin
         included.
@@ -41,25 +46,36 @@ class Subtraction:
         The factor by which the difference was multiplied after the subtraction, if it is known.
     """
 
-    science: Exposure
-    template: Exposure
-    difference: Exposure
+    science: Any
+    template: Any
+    difference: Any
     kernel: Kernel
     convolved: Side
     convolved_is_known: bool
     scale: float | None
 
 
-def read_subtraction(
+def read_subtraction(**arguments: Any) -> Subtraction:
+    """Read the files of a subtraction into memory; see `open_subtraction`."""
+    with open_subtraction(**arguments) as rows:
+        exposures = {}
+        for name in ("science", "template", "difference"):
+            with content_errors(arguments[name]):
+                exposures[name] = getattr(rows, name).load()
+        return replace(rows, **exposures)
+
+
+@contextmanager
+def open_subtraction(
+    *,
     science: Path,
     template: Path,
     difference: Path,
     kernel: Path,
-    *,
     convolved: Side | None,
     scale: float | None,
-) -> Subtraction:
-    """Read the files of a subtraction.
+) -> Iterator[Subtraction]:
+    """Open the files of a subtraction, to be read row by row.
 
     Parameters
     ----------
@@ -76,29 +92,32 @@ def read_subtraction(
         If a file is missing, damaged, not what it should be, or was whitened before; if the
         images differ in shape; if the user and the files contradict each other.
     """
-    exposures = {path: read_exposure(path) for path in (science, template, difference)}
-    whole = exposures[difference]
-    for path in (science, template):
-        if exposures[path].image.array.shape != whole.image.array.shape:
-            raise ValueError(
-                f"the images must be on one pixel grid: {difference} has {_size(whole)} pixels, "
-                f"{path} has {_size(exposures[path])}"
-            )
-    if "WDVERSN" in whole.metadata:
-        raise ValueError(f"{difference} has been whitened already (it has the keyword WDVERSN)")
-    _blank_missing_pixels(whole)
-    matching = read_kernel(kernel)
-    stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
-    known: Side | None = _agreed("--convolved", convolved, stated, kernel)
-    return Subtraction(
-        science=exposures[science],
-        template=exposures[template],
-        difference=whole,
-        kernel=_placed(matching, whole),
-        convolved=known or "template",
-        convolved_is_known=known is not None,
-        scale=_agreed("--scale", scale, matching.scale, kernel),
-    )
+    with ExitStack() as files:
+        exposures = {
+            path: files.enter_context(open_exposure(path))
+            for path in (science, template, difference)
+        }
+        whole = exposures[difference]
+        for path in (science, template):
+            if exposures[path].shape != whole.shape:
+                raise ValueError(
+                    f"the images must be on one pixel grid: {difference} has {_size(whole)} "
+                    f"pixels, {path} has {_size(exposures[path])}"
+                )
+        if "WDVERSN" in whole.metadata:
+            raise ValueError(f"{difference} has been whitened already (it has the keyword WDVERSN)")
+        matching = read_kernel(kernel)
+        stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
+        known: Side | None = _agreed("--convolved", convolved, stated, kernel)
+        yield Subtraction(
+            science=exposures[science],
+            template=exposures[template],
+            difference=_with_missing_pixels_blank(whole),
+            kernel=_placed(matching, whole.xy0),
+            convolved=known or "template",
+            convolved_is_known=known is not None,
+            scale=_agreed("--scale", scale, matching.scale, kernel),
+        )
 
 
 class _ShiftedKernel(Kernel):
@@ -113,11 +132,10 @@ class _ShiftedKernel(Kernel):
         return self._kernel.evaluate(x - self._xy0[0], y - self._xy0[1])
 
 
-def _placed(matching: MatchingKernel, exposure: Exposure) -> Kernel:
-    x0, y0 = exposure.getXY0()
-    if matching.origin == "parent" or (x0, y0) == (0, 0):
+def _placed(matching: MatchingKernel, xy0: tuple[int, int]) -> Kernel:
+    if matching.origin == "parent" or xy0 == (0, 0):
         return matching.kernel
-    return _ShiftedKernel(matching.kernel, (x0, y0))
+    return _ShiftedKernel(matching.kernel, xy0)
 
 
 def _agreed(option: str, given: Value | None, stated: Value | None, path: Path) -> Value | None:
@@ -127,12 +145,20 @@ def _agreed(option: str, given: Value | None, stated: Value | None, path: Path) 
     return stated if given is None else given
 
 
-def _blank_missing_pixels(exposure: Exposure) -> None:
-    mask = exposure.mask
-    if "NO_DATA" in mask.getMaskPlaneDict():
-        missing = (mask.array & mask.getPlaneBitMask("NO_DATA")) != 0
-        exposure.image.array[missing] = np.nan
+def _with_missing_pixels_blank(exposure: ExposureRows) -> ExposureRows:
+    image, mask = exposure.image, exposure.mask
+    bit = exposure.mask_planes.get("NO_DATA")
+    if mask is None or bit is None:
+        return exposure
+
+    def read(rows: slice) -> NDArray[Any]:
+        pixels = image[rows]
+        pixels[(mask[rows] & (1 << bit)) != 0] = np.nan
+        return pixels
+
+    return replace(exposure, image=Rows(image.shape, image.dtype, read))
 
 
-def _size(exposure: Any) -> str:
-    return f"{exposure.getWidth()} x {exposure.getHeight()}"
+def _size(exposure: ExposureRows) -> str:
+    height, width = exposure.shape
+    return f"{width} x {height}"

@@ -17,24 +17,31 @@ from numpy.typing import NDArray
 
 from .atomic import replace_file
 
-__all__ = ["find_image", "is_image", "native", "open_fits", "write_fits"]
+__all__ = ["content_errors", "find_image", "is_image", "native", "open_fits", "write_fits"]
 
 _IMAGES = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
+
+
+@contextmanager
+def content_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise what goes wrong because of the content of a file as a ValueError that names it."""
+    name = os.fspath(path)
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"{name} is incomplete: it has no {error}") from error
+    except (IndexError, TypeError, ValueError, VerifyError) as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 @contextmanager
 def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
     """Open a FITS file for reading: headers are checked, data stay on the disk until asked for.
 
-    What goes wrong inside of the block because of the content of the file is raised as a
-    ValueError that names the file.
-
     Raises
     ------
     OSError
         If the file is missing, is no FITS file, or is truncated.
-    ValueError
-        If its content is not as the block expects.
     """
     name = os.fspath(path)
     with open(path, "rb") as file, warnings.catch_warnings():
@@ -49,12 +56,7 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
         except Exception as error:  # whatever the parser trips over in a damaged header
             raise OSError(f"{name} is not a FITS file, or is damaged") from error
         with hdus:
-            try:
-                yield hdus
-            except KeyError as error:
-                raise ValueError(f"{name} is incomplete: it has no {error}") from error
-            except (IndexError, TypeError, ValueError, VerifyError) as error:
-                raise ValueError(f"{name}: {error}") from error
+            yield hdus
 
 
 def write_fits(

@@ -1,0 +1,124 @@
+"""The command ``whitediff batch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..files import INPUT, OUTPUT
+from ..options import constant_option, ignore_plane_option, mode_option, variance_option
+
+__all__ = ["batch"]
+
+
+@click.command()
+@click.argument("manifest", type=INPUT)
+@mode_option
+@constant_option
+@variance_option
+@ignore_plane_option
+@click.option(
+    "--carry",
+    "carried",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column that is only taken along into the results; may be given several times.",
+)
+@click.option(
+    "--results",
+    "results_path",
+    type=OUTPUT,
+    help="Table of results to write.  [default: NAME.results.ecsv beside a manifest NAME.csv]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of processes.  [default: cores over threads, no more than rows]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads of each process.  [default: cores over processes; on a cluster "
+    "those of a worker]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Scheduler of a dask.distributed cluster that does the work, in place of processes of "
+    "this machine.",
+)
+@click.pass_context
+def batch(
+    context: click.Context,
+    manifest: Path,
+    mode: str,
+    constant: bool,
+    variance: str | None,
+    ignore_planes: tuple[str, ...],
+    carried: tuple[str, ...],
+    results_path: Path | None,
+    overwrite: bool,
+    jobs: int | None,
+    threads: int | None,
+    scheduler: str | None,
+) -> None:
+    """Make the noise of many difference images white again.
+
+    MANIFEST is a table, CSV or ECSV, with the columns science, template, difference, kernel and
+    output: files, named from the directory of the table. The columns convolved, scale,
+    science_variance, template_variance and psf are options of 'whitediff decorrelate' for one
+    row; an empty cell stands for the default.
+
+    The table of results says of each row whether it is done, or why not, and how white the noise
+    was before and is after, sampled in a million pixels. A row that fails stops no other; one whose
+    process dies is begun up to three times.
+
+    The same command goes on where it stopped, was interrupted or killed: rows are done again that
+    failed, whose cells or input files have changed, or whose output is gone. With another --mode,
+    --constant, --variance or --ignore-plane than that of the table it refuses, and with --overwrite
+    does all of it again. Outputs that the batch did not make are kept unless --overwrite is given.
+
+    Exit status: 0 if all rows are done, 1 if any failed.
+    """
+    if scheduler is not None and jobs is not None:
+        raise click.UsageError("--jobs is for this machine, and not used with --scheduler")
+    if results_path is None:
+        results_path = manifest.with_name(f"{manifest.stem}.results.ecsv")
+
+    from .cores import shares_of_cores
+    from .manifest import read_manifest
+    from .results import RESULT_COLUMNS, Results
+    from .run import run_batch
+
+    settings: dict[str, Any] = {
+        "mode": mode,
+        "constant": constant,
+        "variance": variance or "estimate",
+        "ignore_planes": sorted(set(ignore_planes)),
+    }
+    table = read_manifest(manifest, carried, RESULT_COLUMNS, results_path)
+    results = Results(results_path, table, settings, overwrite=overwrite)
+    n_before = results.n_done
+    if scheduler is None:
+        jobs, threads = shares_of_cores(jobs, threads, len(results.unfinished))
+    run_batch(
+        table,
+        results,
+        settings,
+        jobs=jobs or 1,
+        threads=threads or 0,
+        scheduler=scheduler,
+        overwrite=overwrite,
+    )
+    before = f" ({n_before} of them before)" if n_before else ""
+    click.echo(
+        f"{results_path}: {results.n_done} of {len(table.rows)} rows done{before}, "
+        f"{results.n_failed} failed"
+    )
+    if results.n_failed:
+        context.exit(1)

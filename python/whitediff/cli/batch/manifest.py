@@ -1,0 +1,192 @@
+"""The manifest: a table with the files of one subtraction in each row."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from astropy.io import ascii
+from astropy.table import Table
+
+from ..whitening import Whitening
+
+__all__ = ["Manifest", "read_manifest", "read_table", "rows_of"]
+
+_REQUIRED = ("science", "template", "difference", "kernel", "output")
+_OPTIONAL = ("convolved", "scale", "science_variance", "template_variance", "psf")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest says.
+
+    Attributes
+    ----------
+    path : Path
+        Its file.
+    table : astropy.table.Table
+        As it was read.
+    rows : list of Whitening
+        What each row asks for, where it differs from the defaults.
+    """
+
+    path: Path
+    table: Table
+    rows: list[Whitening]
+
+
+def read_manifest(
+    path: Path, carried: Sequence[str], results: Sequence[str], results_path: Path
+) -> Manifest:
+    """Read a manifest, and refuse one that cannot be worked through.
+
+    Parameters
+    ----------
+    path : Path
+        Table in the format CSV or ECSV.
+    carried : sequence of str
+        Columns that mean nothing here and are taken along.
+    results : sequence of str
+        Names that the columns of the results take.
+    results_path : Path
+        File that the results will be in.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file is no table, lacks rows or columns, has columns of unknown meaning, or cells
+        that are not as expected; if a file to write is named twice or is an input.
+    """
+    table = read_table(path)
+    _check_columns(path, table, carried, results)
+    rows = rows_of(table, path)
+    _check_outputs(path, rows, results_path)
+    return Manifest(path, table, rows)
+
+
+def read_table(path: Path) -> Table:
+    """Read a table in the format ECSV or CSV; what is an option in this table is read as text.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file is missing, or no table.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
+        if lines[0].startswith("# %ECSV"):
+            return ascii.read(lines, format="ecsv")
+        text = dict.fromkeys((*_REQUIRED, *_OPTIONAL), str)
+        return ascii.read(lines, format="csv", converters=text)
+    except ValueError as error:
+        raise ValueError(f"{path}: expected a table, CSV or ECSV: {error}") from error
+
+
+def rows_of(table: Table, path: Path) -> list[Whitening]:
+    """Read what the rows of a table ask for.
+
+    Parameters
+    ----------
+    table : Table
+        A manifest, or a table that has its columns.
+    path : Path
+        The file of the manifest: names of files count from its directory.
+
+    Raises
+    ------
+    ValueError
+        If a cell is not as expected.
+    """
+    columns = [name for name in (*_REQUIRED, *_OPTIONAL) if name in table.colnames]
+    cells = {name: [_text(value) for value in table[name]] for name in columns}
+    # Of an absolute path, so that a row means the same on every machine and in every directory.
+    folder = Path(os.path.abspath(path)).parent
+    return [
+        _row({name: cells[name][n] for name in columns}, folder, f"{path}: row {n + 1}")
+        for n in range(len(table))
+    ]
+
+
+def _check_columns(
+    path: Path, table: Table, carried: Sequence[str], results: Sequence[str]
+) -> None:
+    missing = [name for name in _REQUIRED if name not in table.colnames]
+    if missing:
+        raise ValueError(
+            f"{path}: expected the columns {', '.join(_REQUIRED)}, got none named "
+            f"{', '.join(missing)}"
+        )
+    for name in table.colnames:
+        if name in carried:
+            if name in results:
+                raise ValueError(f"{path}: the column {name} would be one of the results as well")
+        elif name not in (*_REQUIRED, *_OPTIONAL):
+            raise ValueError(
+                f"{path}: unknown column {name}, expected {', '.join(_REQUIRED)}, and as they are "
+                f"needed {', '.join(_OPTIONAL)}; give --carry {name} to take it along"
+            )
+    absent = [name for name in carried if name not in table.colnames]
+    if absent:
+        raise ValueError(f"{path}: no column {', '.join(absent)} to carry")
+    if len(table) == 0:
+        raise ValueError(f"{path}: expected at least one row, got none")
+
+
+def _text(value: Any) -> str:
+    return "" if value is np.ma.masked else str(value).strip()
+
+
+def _row(cells: dict[str, str], folder: Path, where: str) -> Whitening:
+    def named(name: str) -> Path | None:
+        return folder / cells[name] if cells.get(name) else None
+
+    def variance(name: str) -> float | Path | None:
+        try:
+            number = float(cells[name])
+        except (KeyError, ValueError):
+            return named(name)
+        if not (math.isfinite(number) and number >= 0):
+            raise ValueError(f"{where}: {name} must be a finite number >= 0, got {cells[name]}")
+        return number
+
+    for name in _REQUIRED:
+        if not cells[name]:
+            raise ValueError(f"{where}: expected a file in the column {name}, got an empty cell")
+    convolved = cells.get("convolved") or None
+    if convolved not in (None, "template", "science"):
+        raise ValueError(f"{where}: convolved must be template or science, got {convolved}")
+    try:
+        scale = float(cells["scale"]) if cells.get("scale") else None
+    except ValueError:
+        raise ValueError(f"{where}: scale must be a number, got {cells['scale']}") from None
+    return Whitening(
+        science=folder / cells["science"],
+        template=folder / cells["template"],
+        difference=folder / cells["difference"],
+        kernel=folder / cells["kernel"],
+        output=folder / cells["output"],
+        convolved=cast(Any, convolved),
+        scale=scale,
+        science_variance=variance("science_variance"),
+        template_variance=variance("template_variance"),
+        psf=named("psf"),
+    )
+
+
+def _check_outputs(path: Path, rows: Sequence[Whitening], results: Path) -> None:
+    """Refuse outputs and results over each other, an input or the manifest."""
+    taken = {os.path.realpath(path): "the manifest"}
+    for number, row in enumerate(rows, 1):
+        for name in row.inputs:
+            taken.setdefault(os.path.realpath(name), f"an input of row {number}")
+    outputs = [(row.output, f"the output of row {n}") for n, row in enumerate(rows, 1)]
+    for name, what in [*outputs, (results, "the table of results")]:
+        place = os.path.realpath(name)
+        if place in taken:
+            raise ValueError(f"{path}: {name} is {taken[place]} and {what}")
+        taken[place] = what

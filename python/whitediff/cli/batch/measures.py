@@ -1,0 +1,58 @@
+"""How white an image is, from a sample of its pixels."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...whiteness import Whiteness, whiteness
+from ..meshes import spread_meshes
+
+__all__ = ["sampled_whiteness"]
+
+# A million pixels tell variance and correlations to 0.1 %; all of a large frame would take longer
+# than its whitening.
+_MESH = 256
+_MAX_MESHES = 16
+
+
+def sampled_whiteness(
+    image: NDArray[Any], variance: NDArray[Any], ignored: NDArray[np.bool_]
+) -> Whiteness | None:
+    """Mean of `whitediff.whiteness` over meshes of an image, each with its number of pixels.
+
+    Parameters
+    ----------
+    image, variance : ndarray
+        Pixels [y, x], and the variance over which to take theirs.
+    ignored : ndarray of bool
+        Pixels [y, x] to leave out.
+
+    Returns
+    -------
+    Whiteness or None
+        Correlations at a lag of one pixel; None if no mesh has usable pixels.
+    """
+    found = []
+    for mesh in spread_meshes(image.shape, _MESH, _MAX_MESHES):
+        # A mesh may be masked as a whole, or be full of a galaxy.
+        with suppress(ValueError):
+            found.append(whiteness(image[mesh], variance[mesh], mask=ignored[mesh], max_lag=1))
+    if not found:
+        return None
+    n_pairs = np.array([noise.n_pairs for noise in found])
+    variances = np.array([noise.variance for noise in found])
+    covariances = np.array([noise.variance * noise.autocorrelation for noise in found])
+    n_pixels = n_pairs[:, 1, 1]
+    mean = float(np.average(variances, weights=n_pixels))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        covariance = (n_pairs * covariances).sum(0) / n_pairs.sum(0)
+    return Whiteness(
+        variance=mean,
+        variance_error=float(mean * np.sqrt(2 / n_pixels.sum())),
+        autocorrelation=covariance / covariance[1, 1],
+        n_pairs=n_pairs.sum(0),
+    )

@@ -1,0 +1,103 @@
+"""One row of a manifest: its work, done in whatever process this runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from ... import __version__
+from ...whiteness import Whiteness
+from ..errors import reason
+from ..figure import unit_of
+from ..masks import left_out
+from ..provenance import BATCH_KEYWORD
+from ..whitening import WhitenedFile, Whitening, whiten_files
+from .measures import sampled_whiteness
+
+__all__ = ["Finished", "whiten_row"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of a row.
+
+    Attributes
+    ----------
+    row : int
+        Its index in the manifest.
+    reason : str
+        Why it failed; empty if it is done.
+    attempts : int
+        How many times it was begun.
+    facts : mapping of str to scalar
+        Columns of the results table.
+    """
+
+    row: int
+    reason: str = ""
+    attempts: int = 1
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def whiten_row(row: int, whitening: Whitening) -> Finished:
+    """Do the work of a row; errors become the reason of its failure.
+
+    An output that this batch has made before, in an attempt that nobody heard of again, may be
+    replaced.
+    """
+    begin = time.perf_counter()
+    try:
+        output, overwrite = whitening.output, whitening.overwrite
+        if not output.parent.is_dir():
+            raise FileNotFoundError(f"directory {output.parent} of {output.name} does not exist")
+        if output.exists() and not overwrite:
+            if not _was_made_by(whitening.batch, output):
+                raise FileExistsError(f"{output} exists: give --overwrite to replace it")
+            overwrite = True
+        result = whiten_files(replace(whitening, overwrite=overwrite), lambda done, total: None)
+        facts = _facts(result)
+    except Exception as error:
+        return Finished(row, reason(error) or type(error).__name__)
+    return Finished(row, facts={"seconds": time.perf_counter() - begin} | facts)
+
+
+def _was_made_by(batch: str | None, path: Path) -> bool:
+    try:
+        return bool(fits.getheader(path).get(BATCH_KEYWORD) == batch)
+    except OSError:
+        return False
+
+
+def _facts(result: WhitenedFile) -> dict[str, Any]:
+    whitened, difference = result.outcome.exposure, result.subtraction.difference
+    ignored = left_out(difference, result.planes)
+    facts = {
+        "science_variance_mean": result.outcome.facts["scienceVariance"],
+        "template_variance_mean": result.outcome.facts["templateVariance"],
+        "image_unit": unit_of(difference),
+        "cells": result.outcome.facts["nCells"],
+        "border": result.outcome.facts["border"],
+        "whitediff_version": __version__,
+    }
+    plane: Any = whitened.variance
+    for when, exposure in (("before", difference), ("after", whitened)):
+        facts |= _named(sampled_whiteness(exposure.image.array, plane.array, ignored), when)
+    return facts
+
+
+def _named(noise: Whiteness | None, when: str) -> dict[str, float]:
+    if noise is None:
+        return {}
+    return {
+        f"variance_ratio_{when}": noise.variance,
+        f"variance_ratio_{when}_error": noise.variance_error,
+        f"correlation_x_{when}": float(noise.in_x[0]),
+        f"correlation_x_{when}_error": float(noise.error_in_x[0]),
+        f"correlation_y_{when}": float(noise.in_y[0]),
+        f"correlation_y_{when}_error": float(noise.error_in_y[0]),
+    }

@@ -1,0 +1,36 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+import click
+
+from .masks import DEFAULT_PLANES
+
+__all__ = ["constant_option", "ignore_plane_option", "mode_option", "variance_option"]
+
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["difference", "score"]),
+    default="difference",
+    show_default=True,
+    help="'score': the difference is S correlated with its PSF, minus T matched to that; it "
+    "becomes the optimal detection image.",
+)
+
+constant_option = click.option("--constant", is_flag=True, help="One filter for the whole frame.")
+
+variance_option = click.option(
+    "--variance",
+    type=click.Choice(["estimate", "full"]),
+    help="How variance planes are propagated: scaled, or convolved with the squared filter.  "
+    "[default: estimate]",
+)
+
+ignore_plane_option = click.option(
+    "--ignore-plane",
+    "ignore_planes",
+    multiple=True,
+    metavar="NAME",
+    help="Mask plane whose pixels all statistics leave out; may be given several times.  "
+    f"[default: {', '.join(DEFAULT_PLANES)}, where they exist]",
+)

@@ -1,0 +1,196 @@
+"""Exposures that are read from FITS files row by row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from ..exposure import DEFAULT_MASK_PLANES, Exposure, Mask
+from ..psf import CellPsf, KernelPsf
+from .afw_fits import read_psf as read_afw_psf
+from .exposure_header import read_frame
+from .fits_file import content_errors, find_image, is_image, native, open_fits
+from .rows import Rows, rows_of_hdu
+
+__all__ = ["ExposureRows", "open_exposure"]
+
+_VARIANCE_TYPE = "VarianceUncertainty"
+_DEVIATION_TYPE = "StdDevUncertainty"
+
+
+@dataclass(frozen=True)
+class ExposureRows:
+    """An exposure whose planes are on the disk.
+
+    Attributes
+    ----------
+    image : Rows
+        Pixels [y, x].
+    mask : Rows or None
+        Bits [y, x], if there are any.
+    mask_planes : mapping of str to int
+        Bit number of each named mask plane.
+    variance : Rows or None
+        Variance [y, x], if it is known.
+    psf : KernelPsf or CellPsf or None
+        PSF, if it is known.
+    wcs : astropy.wcs.WCS or None
+        In parent pixel coordinates.
+    xy0 : (int, int)
+        Pixel coordinates (x, y) of pixel [0, 0].
+    metadata : astropy.io.fits.Header
+        Anything else.
+    """
+
+    image: Rows
+    mask: Rows | None
+    mask_planes: Mapping[str, int]
+    variance: Rows | None
+    psf: KernelPsf | CellPsf | None
+    wcs: WCS | None
+    xy0: tuple[int, int]
+    metadata: fits.Header
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image.shape
+
+    def load(self) -> Exposure:
+        """Read all of it."""
+        mask = None
+        if self.mask is not None:
+            mask = Mask(self.mask[:], planes=self.mask_planes)
+        return Exposure(
+            image=self.image[:],
+            mask=mask,
+            variance=None if self.variance is None else self.variance[:],
+            psf=self.psf,
+            wcs=self.wcs,
+            xy0=self.xy0,
+            metadata=self.metadata,
+        )
+
+
+@contextmanager
+def open_exposure(path: str | os.PathLike[str]) -> Iterator[ExposureRows]:
+    """Open a FITS file with an exposure, in any of the forms that `read_exposure` knows.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, is no FITS file, or is truncated.
+    ValueError
+        If it holds no image, or planes that are not as expected.
+    """
+    with open_fits(path) as hdus:
+        with content_errors(path):
+            exposure = _exposure(hdus)
+        yield exposure
+
+
+def _exposure(hdus: fits.HDUList) -> ExposureRows:
+    image = find_image(hdus)
+    if image is None:
+        raise ValueError("expected a FITS file with a two-dimensional image, got none")
+    frame = read_frame(hdus[0], image)
+    pixels = rows_of_hdu(image)
+    mask, planes = _mask(hdus, frame.metadata.get("MASKVAL"), pixels)
+    return ExposureRows(
+        image=_floating(pixels),
+        mask=mask,
+        mask_planes=planes,
+        variance=_variance(hdus),
+        psf=_psf(hdus, pixels.shape),
+        wcs=frame.wcs,
+        xy0=frame.xy0 or (0, 0),
+        metadata=frame.metadata,
+    )
+
+
+def _floating(rows: Rows) -> Rows:
+    """Rows of the type that an `Exposure` gives them."""
+    dtype = min(np.result_type(rows.dtype, np.float32), np.dtype(np.float64))
+    return rows.map(dtype, lambda pixels: pixels)
+
+
+def _find(hdus: fits.HDUList, name: str) -> Any:
+    """First image that has `name` as its name or its type of extension."""
+    for hdu in hdus[1:]:
+        if is_image(hdu) and name in (hdu.name, hdu.header.get("EXTTYPE")):
+            return hdu
+    return None
+
+
+def _mask(
+    hdus: fits.HDUList, invalid: float | None, pixels: Rows
+) -> tuple[Rows | None, Mapping[str, int]]:
+    hdu = _find(hdus, "MASK")
+    mask, planes = None, dict(DEFAULT_MASK_PLANES)
+    if hdu is not None:
+        mask = rows_of_hdu(hdu)
+        named = {
+            keyword.removeprefix("MP_"): value
+            for keyword, value in hdu.header.items()
+            if keyword.startswith("MP_")
+        }
+        if named:
+            planes = named
+        else:
+            bad = np.int32(1 << planes["BAD"])
+            mask = mask.map(np.int32, lambda bits: np.where(bits != 0, bad, np.int32(0)))
+    if invalid is None or pixels.dtype.kind != "f":
+        return mask, planes
+    if mask is not None and mask.shape != pixels.shape:
+        raise ValueError(
+            f"mask must have shape {pixels.shape}, that of the image, got {mask.shape}"
+        )
+    some = Mask(np.zeros((1, 1), np.int32), planes=planes)
+    bit = 1 << some.addMaskPlane("NO_DATA")
+    value: Any = np.asarray(invalid, pixels.dtype)
+    known = mask
+
+    def bits_with_invalid(rows: slice) -> NDArray[np.int32]:
+        image = pixels[rows]
+        bits = np.zeros(image.shape, np.int32) if known is None else known[rows]
+        bits[image == value] |= bit
+        return bits
+
+    dtype = np.dtype(np.int32) if known is None else known.dtype
+    return Rows(pixels.shape, dtype, bits_with_invalid), some.getMaskPlaneDict()
+
+
+def _variance(hdus: fits.HDUList) -> Rows | None:
+    hdu = _find(hdus, "VARIANCE")
+    if hdu is not None:
+        return rows_of_hdu(hdu)
+    hdu = _find(hdus, "UNCERT")
+    if hdu is None:
+        return None
+    rows, kind = rows_of_hdu(hdu), hdu.header.get("UTYPE", _DEVIATION_TYPE)
+    if kind == _DEVIATION_TYPE:
+        return rows.map(rows.dtype, lambda deviations: deviations**2)
+    if kind != _VARIANCE_TYPE:
+        raise ValueError(f"UTYPE must be {_VARIANCE_TYPE} or {_DEVIATION_TYPE}, got {kind}")
+    return rows
+
+
+def _psf(hdus: fits.HDUList, shape: tuple[int, int]) -> KernelPsf | CellPsf | None:
+    if "PSFIMAGE" not in hdus:
+        return read_afw_psf(hdus)
+    hdu = hdus["PSFIMAGE"]
+    images = native(hdu.data, np.float64)
+    if images.ndim == 2:
+        center = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+        position = (hdu.header.get(f"PSF{axis}", center[n]) for n, axis in enumerate("XY"))
+        return KernelPsf(images, tuple(position))
+    cells = hdus["PSFCELLS"].data
+    return CellPsf(images, native(cells["BOX"]), native(cells["POSITION"]))

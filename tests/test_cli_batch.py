@@ -1,0 +1,336 @@
+"""``whitediff batch``: manifests, results, and going on where it stopped."""
+
+import os
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+
+import whitediff
+from batch_files import N_PAIRS, read_results, row_of, simulate_pairs, write_manifest
+from command_line import fail, options, run_command, succeed, write_plain
+from whitediff.cli.batch.cores import shares_of_cores
+from whitediff.cli.batch.measures import sampled_whiteness
+from whitediff.whiteness import whiteness
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("pairs")
+    simulate_pairs(directory)
+    return directory
+
+
+@pytest.fixture
+def manifest(pairs, tmp_path):
+    return write_manifest(tmp_path / "night.csv", [row_of(pairs, n) for n in range(N_PAIRS)])
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Path of the results beside the manifest."""
+    return tmp_path / "night.results.ecsv"
+
+
+def batch(*arguments, status=0):
+    """Run in one process, which costs the time to start it."""
+    assert run_command("batch", *arguments, "--jobs", 1) == status
+
+
+def made_at(path):
+    return path.stat().st_mtime_ns
+
+
+def test_outputs_are_those_of_decorrelate(pairs, manifest, results, tmp_path, capsys):
+    printed = succeed(capsys, "batch", manifest)
+    assert printed == f"{results}: 3 of 3 rows done, 0 failed\n"
+    for n in range(N_PAIRS):
+        single = tmp_path / f"single{n}.fits"
+        succeed(capsys, "decorrelate", *options(pairs / str(n)), "-o", single)
+        with fits.open(single) as expected, fits.open(tmp_path / f"white{n}.fits") as found:
+            assert len(found) == len(expected)
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one.data, other.data)
+            assert len(found[0].header["WDBATCH"]) == 16
+    names = {path.name for path in tmp_path.iterdir()}
+    assert not {name for name in names if name.startswith(".")}
+
+
+def test_table_of_results(pairs, tmp_path, results):
+    rows = [row_of(pairs, 0, visit=17, detector="S01"), row_of(pairs, 1, visit=18, detector="N31")]
+    manifest = write_manifest(tmp_path / "night.csv", rows)
+    batch(manifest, "--carry", "visit", "--carry", "detector", "--threads", 1)
+    table = read_results(results)
+    assert list(table["visit"]) == [17, 18] and list(table["detector"]) == ["S01", "N31"]
+    assert list(table["output"]) == ["white0.fits", "white1.fits"]
+    assert list(table["status"]) == ["done", "done"] and table["reason"].mask.all()
+    assert list(table["attempts"]) == [1, 1] and (table["seconds"] > 0).all()
+    assert str(table["seconds"].unit) == "s" and str(table["border"].unit) == "pix"
+    assert set(table["image_unit"]) == {"electron"}
+    assert set(table["whitediff_version"]) == {whitediff.__version__}
+    header = fits.getheader(tmp_path / "white0.fits")
+    for name, keyword in (("cells", "WDCELLS"), ("border", "WDBORDER")):
+        assert table[name][0] == header[keyword]
+    np.testing.assert_array_equal(table["science_variance_mean"], 100)
+    np.testing.assert_array_equal(table["template_variance_mean"], 300)
+    # White now, and not before; 4.5 sampling errors in six numbers are passed once in 24 000 seeds.
+    for name, white in (("variance_ratio", 1), ("correlation_x", 0), ("correlation_y", 0)):
+        for when, is_white in (("after", True), ("before", False)):
+            errors = abs(table[f"{name}_{when}"] - white) / table[f"{name}_{when}_error"]
+            assert ((errors < 4.5) == is_white).all(), (name, when)
+    # 19 650 pixels, nearly all of them used.
+    np.testing.assert_allclose(table["correlation_x_after_error"], 19650**-0.5, rtol=0.1)
+
+
+def test_sample_of_a_small_image_is_all_of_it(rng):
+    image = rng.normal(size=(231, 252)).astype(np.float32)
+    image += np.roll(image, 1, axis=1)
+    variance = np.full_like(image, 3.0)
+    ignored = np.zeros(image.shape, bool)
+    ignored[:, :40] = True
+    found = sampled_whiteness(image, variance, ignored)
+    expected = whiteness(image, variance, mask=ignored, max_lag=1)
+    np.testing.assert_allclose(found.autocorrelation, expected.autocorrelation, rtol=1e-12)
+    np.testing.assert_array_equal(found.n_pairs, expected.n_pairs)
+    assert found.variance == pytest.approx(expected.variance, rel=1e-12)
+    assert found.variance_error == pytest.approx(expected.variance_error, rel=1e-12)
+    assert sampled_whiteness(image, variance, ~np.zeros_like(ignored)) is None
+
+
+def test_sample_of_meshes(rng):
+    image = rng.normal(scale=2, size=(1300, 1511)).astype(np.float32)
+    image += np.roll(image, 1, axis=0)
+    variance = np.full_like(image, 8.0)
+    found = sampled_whiteness(image, variance, np.zeros(image.shape, bool))
+    # A million pixels in 16 of 30 meshes; 5 sampling errors, which are at most 1.5 times those of
+    # white noise.
+    assert 0.9e6 < found.n_pixels < 1.2e6
+    assert abs(found.variance - 1) < 7.5 * found.variance_error
+    assert abs(found.in_y[0] - 0.5) < 7.5 * found.error_in_y[0]
+    assert abs(found.in_x[0]) < 7.5 * found.error_in_x[0]
+
+
+def test_cells_of_a_row_are_options(pairs, tmp_path, capsys, results):
+    plane = np.full((150, 131), 90.0, np.float32)
+    write_plain(tmp_path / "plane.fits", plane)
+    table = Table([row_of(pairs, 0), row_of(pairs, 1)])
+    table["science_variance"] = MaskedColumn(["plane.fits", ""], mask=[False, True])
+    table["template_variance"] = MaskedColumn([250.0, 0], mask=[False, True])
+    table["psf"] = MaskedColumn([f"{pairs}/1/kernel.fits", ""], mask=[False, True])
+    table["convolved"] = ["template", ""]
+    table["scale"] = MaskedColumn([1.0, 7.0], mask=[False, True])
+    manifest = tmp_path / "night.ecsv"
+    table.write(manifest)
+    batch(manifest, "--constant", "--variance", "full")
+    given = ["--science-variance", tmp_path / "plane.fits", "--template-variance", 250]
+    given += ["--psf", pairs / "1/kernel.fits", "--convolved", "template", "--scale", 1]
+    for n, extra in ((0, given), (1, [])):
+        single = tmp_path / "single.fits"
+        arguments = ["--constant", "--variance", "full", "--overwrite", *extra]
+        succeed(capsys, "decorrelate", *options(pairs / str(n)), "-o", single, *arguments)
+        with fits.open(single) as expected, fits.open(tmp_path / f"white{n}.fits") as found:
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one.data, other.data)
+    assert read_results(results)["science_variance_mean"][0] == 90
+
+
+def test_bad_row_fails_alone(pairs, tmp_path, results, capsys):
+    broken = tmp_path / "broken.fits"
+    broken.write_bytes((pairs / "1/template.fits").read_bytes()[:9000])
+    (tmp_path / "white2.fits").write_text("precious")
+    rows = [row_of(pairs, n) for n in range(N_PAIRS)]
+    rows[1]["template"] = "broken.fits"
+    rows += [row_of(pairs, 0, output="nowhere/white.fits"), row_of("gone", 1, output="g.fits")]
+    manifest = write_manifest(tmp_path / "night.csv", rows)
+    batch(manifest, status=1)
+    captured = capsys.readouterr()
+    assert captured.out == f"{results}: 1 of 5 rows done, 4 failed\n"
+    table = read_results(results)
+    assert list(table["status"]) == ["done", *["failed"] * 4]
+    reasons = [
+        (2, f"{broken} is truncated"),
+        (3, f"{tmp_path / 'white2.fits'} exists: give --overwrite to replace it"),
+        (4, f"directory {tmp_path / 'nowhere'} of white.fits does not exist"),
+        (5, f"{tmp_path / 'gone/1/science.fits'}: No such file or directory"),
+    ]
+    for row, reason in reasons:
+        assert reason in table["reason"][row - 1]
+        assert f"row {row} failed: {table['reason'][row - 1]}\n" in captured.err
+    assert captured.err.count("\n") == 4
+    assert table["variance_ratio_after"].mask.tolist() == [False, *[True] * 4]
+    assert (tmp_path / "white2.fits").read_text() == "precious"
+    # Once it is mended only what had failed is done.
+    before = made_at(tmp_path / "white0.fits")
+    broken.write_bytes((pairs / "1/template.fits").read_bytes())
+    write_manifest(manifest, rows[:3])
+    batch(manifest, "--overwrite")
+    assert capsys.readouterr().out == f"{results}: 3 of 3 rows done (1 of them before), 0 failed\n"
+    assert made_at(tmp_path / "white0.fits") == before
+    assert fits.getheader(tmp_path / "white2.fits")["WDVERSN"]
+
+
+def test_only_what_has_changed_is_done_again(pairs, tmp_path, results, capsys):
+    rows = [row_of(pairs, n) for n in range(N_PAIRS)]
+    own = tmp_path / "kernel.fits"
+    own.write_bytes((pairs / "2/kernel.fits").read_bytes())
+    rows[2]["kernel"] = "kernel.fits"
+    manifest = write_manifest(tmp_path / "night.csv", rows)
+    outputs = [tmp_path / f"white{n}.fits" for n in range(N_PAIRS)]
+
+    def done_again():
+        before = [made_at(path) if path.exists() else None for path in outputs]
+        batch(manifest, *(["--carry", "visit"] if "visit" in rows[0] else []))
+        after = [made_at(path) for path in outputs]
+        assert all(read_results(results)["status"] == "done")
+        return [n for n in range(N_PAIRS) if before[n] != after[n]]
+
+    assert done_again() == [0, 1, 2]
+    assert done_again() == []
+    # The table follows the manifest where there is nothing to do.
+    write_manifest(manifest, rows[1:])
+    batch(manifest)
+    assert len(read_results(results)) == 2
+    write_manifest(manifest, rows)
+    assert done_again() == [0]
+    # What is carried along changes no output.
+    for n, row in enumerate(rows):
+        row["visit"] = n
+    rows[1]["science_variance"] = 80
+    write_manifest(manifest, rows)
+    outputs[0].unlink()
+    later = made_at(outputs[2]) + 10**9
+    os.utime(own, ns=(later, later))
+    assert done_again() == [0, 1, 2]
+    table = read_results(results)
+    assert list(table["visit"]) == [0, 1, 2]
+    assert list(table["science_variance_mean"]) == [100, 80, 100]
+
+
+def test_other_settings_are_refused_or_begin_anew(manifest, results, tmp_path, capsys):
+    batch(manifest, "--ignore-plane", "SAT", "--ignore-plane", "BAD")
+    capsys.readouterr()
+    before = results.read_bytes()
+    batch(manifest, "--ignore-plane", "BAD", "--ignore-plane", "SAT")
+    assert "3 of them before" in capsys.readouterr().out
+    message = fail(capsys, "batch", manifest, "--constant", "--ignore-plane", "BAD")
+    assert f"{results} has results of other settings: constant was False and is True" in message
+    assert "ignore_planes was ['BAD', 'SAT'] and is ['BAD']" in message
+    assert results.read_bytes() == before
+    batch(manifest, "--constant", "--overwrite")
+    assert "before" not in capsys.readouterr().out
+    assert not fits.getheader(tmp_path / "white1.fits")["WDVARY"]
+
+
+BAD_TABLES = [
+    ("", "expected a table, CSV or ECSV: No header line found"),
+    ("science,template,difference,kernel\na,b,c,d\n", "got none named output"),
+    ("science,template,difference,kernel,output\n", "expected at least one row"),
+    ("science,template,difference,kernel,output\na,b,c,d,e,f\n", "expected a table, CSV or ECSV"),
+    (
+        "science,template,difference,kernel,output,scael\na,b,c,d,e,1\n",
+        "unknown column scael, expected science, template, difference, kernel, output, and",
+    ),
+    ("science,template,difference,kernel,output\na,b,c,d,e\na,b,,d,f\n", "row 2: expected a file "),
+    (
+        "science,template,difference,kernel,output\na,b,c,d,e\na,b,c,d,x/../e\n",
+        "e is the output of row 1 and the output of row 2",
+    ),
+    (
+        "science,template,difference,kernel,output\na,b,c,d,e\ne,b,c,d,f\n",
+        "e is an input of row 2 and the output of row 1",
+    ),
+    ("science,template,difference,kernel,output\na,b,c,d,night.csv\n", "is the manifest and the"),
+    (
+        "science,template,difference,kernel,output\na,b,c,d,night.results.ecsv\n",
+        "is the output of row 1 and the table of results",
+    ),
+    (
+        "science,template,difference,kernel,output,scale\na,b,c,d,e,two\n",
+        "row 1: scale must be a number, got two",
+    ),
+    (
+        "science,template,difference,kernel,output,convolved\na,b,c,d,e,both\n",
+        "row 1: convolved must be template or science, got both",
+    ),
+    (
+        "science,template,difference,kernel,output,science_variance\na,b,c,d,e,-1\n",
+        "row 1: science_variance must be a finite number >= 0, got -1",
+    ),
+    (
+        "science,template,difference,kernel,output,psf\na,b,c,d,e,e\n",
+        "e is an input of row 1 and the output of row 1",
+    ),
+    ("\xff\xfe", "expected a table"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_TABLES)
+def test_bad_manifest(tmp_path, capsys, text, message):
+    manifest = tmp_path / "night.csv"
+    manifest.write_text(text, encoding="latin-1")
+    assert message in fail(capsys, "batch", manifest)
+    assert list(tmp_path.iterdir()) == [manifest]
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--carry", "visit"], "no column visit to carry"),
+        (["--scheduler", "tcp://localhost:1", "--jobs", 2], "not used with --scheduler"),
+        (["--jobs", 0], "0 is not in the range"),
+        (["--results", "night.csv"], "is the manifest and the table of results"),
+        (["--ignore-plane"], "requires an argument"),
+    ],
+)
+def test_bad_option(manifest, tmp_path, capsys, monkeypatch, extra, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in fail(capsys, "batch", manifest, *extra)
+    assert list(tmp_path.iterdir()) == [manifest]
+
+
+def test_column_of_the_results_is_not_carried(pairs, tmp_path, capsys):
+    manifest = write_manifest(tmp_path / "night.csv", [row_of(pairs, 0, status="good")])
+    message = fail(capsys, "batch", manifest, "--carry", "status")
+    assert "the column status would be one of the results as well" in message
+
+
+def test_foreign_table_is_not_replaced(manifest, results, capsys):
+    results.write_text("a,b\n1,2\n")
+    message = fail(capsys, "batch", manifest, "--overwrite")
+    assert "night.results.ecsv" in message
+    Table({"a": [1]}).write(results, overwrite=True)
+    assert "is no table of results" in fail(capsys, "batch", manifest, "--overwrite")
+    assert list(read_results(results)["a"]) == [1]
+
+
+def test_files_are_named_from_the_manifest(pairs, tmp_path, capsys, monkeypatch):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "ink").symlink_to(pairs)
+    rows = [row_of("../ink", 0, output="../weiß.fits")]
+    write_manifest(tmp_path / "lists/night.csv", rows)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    printed = succeed(capsys, "batch", "../lists/night.csv", "--results", "r.ecsv", "--jobs", 1)
+    assert printed == "r.ecsv: 1 of 1 rows done, 0 failed\n"
+    assert (tmp_path / "weiß.fits").exists()
+    assert sorted(path.name for path in tmp_path.glob("*/*.ecsv")) == ["r.ecsv"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "threads", "n_rows", "shares"),
+    [
+        (None, None, 100, (8, 1)),
+        (None, None, 3, (3, 2)),
+        (None, 2, 100, (4, 2)),
+        (None, 99, 100, (1, 99)),
+        (2, None, 100, (2, 4)),
+        (3, None, 100, (3, 2)),
+        (50, None, 100, (50, 1)),
+        (50, None, 1, (1, 8)),
+        (4, 4, 100, (4, 4)),
+    ],
+)
+def test_processes_and_threads_share_the_cores(monkeypatch, jobs, threads, n_rows, shares):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    assert shares_of_cores(jobs, threads, n_rows) == shares
