@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from contestants import CONTESTANTS, decorrelate
+from contestants import CONTESTANTS, copy, decorrelate, fftw
 from errors import AnswerError, SkippedError
 from machine import core_count
-from scene import make_scene
-from timing import Clock, take_turns
+from scene import RADIUS, Scene, make_scene
+from timing import Clock, Timed, take_turns
 
+# Seconds that the rounds of a case may take.
+_PATIENCE = 40.0
 _FRESH = Path(__file__).with_name("fresh.py")
 
 
@@ -87,14 +89,18 @@ class Case:
         return "pass" if met else "miss"
 
 
-def ratio(numerator: str, denominator: str) -> Callable[[Settings], Measured]:
-    """Compare the times of two contestants."""
+def ratio(
+    numerator: str, denominator: str, *, radius: int = RADIUS
+) -> Callable[[Settings], Measured]:
+    """Compare the times of two contestants, with a kernel of this radius."""
 
     def measure(settings: Settings) -> Measured:
-        scene = make_scene(settings.size)
+        scene = make_scene(settings.size, radius)
         names = (numerator, denominator)
-        functions = [CONTESTANTS[name](scene, settings.threads) for name in names]
-        above, below = take_turns(functions, settings.repeat, settings.clock)
+        functions = [CONTESTANTS[name].prepare(scene, settings.threads) for name in names]
+        above, below = take_turns(
+            functions, settings.repeat, settings.clock, patience=_PATIENCE
+        )
         return Measured(
             [a / b for a, b in zip(above, below, strict=True)],
             {numerator: median(above), denominator: median(below)},
@@ -103,16 +109,21 @@ def ratio(numerator: str, denominator: str) -> Callable[[Settings], Measured]:
     return measure
 
 
-def two_threads(settings: Settings) -> Measured:
+def two_threads(prepare: Callable[[Scene, int], Timed]) -> Callable[[Settings], Measured]:
     """Compare one thread with two, by the clock on the wall."""
-    if core_count() < 2:
-        raise SkippedError("only one core")
-    scene = make_scene(settings.size)
-    one, two = take_turns([decorrelate(scene, 1), decorrelate(scene, 2)], settings.repeat, "wall")
-    return Measured(
-        [a / b for a, b in zip(one, two, strict=True)],
-        {"one thread": median(one), "two threads": median(two)},
-    )
+
+    def measure(settings: Settings) -> Measured:
+        if core_count() < 2:
+            raise SkippedError("only one core")
+        scene = make_scene(settings.size)
+        functions = [prepare(scene, threads) for threads in (1, 2)]
+        one, two = take_turns(functions, settings.repeat, "wall")
+        return Measured(
+            [a / b for a, b in zip(one, two, strict=True)],
+            {"one thread": median(one), "two threads": median(two)},
+        )
+
+    return measure
 
 
 def time_a_pixel(large: int, small: int) -> Callable[[Settings], Measured]:
@@ -138,15 +149,20 @@ def time_a_pixel(large: int, small: int) -> Callable[[Settings], Measured]:
     return measure
 
 
-def in_new_process(*arguments: str) -> Callable[[Settings], Measured]:
-    """Give what `fresh.py` prints, in one new process after the other."""
+def in_new_process(*arguments: str, large: int | None = None) -> Callable[[Settings], Measured]:
+    """Give what `fresh.py` prints, in one new process after the other.
+
+    Of a large frame there is one, and only with --large.
+    """
 
     def measure(settings: Settings) -> Measured:
-        options = ("--size", str(settings.size), "--threads", str(settings.threads))
+        if large and not settings.large:
+            raise SkippedError(f"{large} x {large} pixels: --large")
+        options = ("--size", str(large or settings.size), "--threads", str(settings.threads))
         values = []
         seconds: dict[str, list[float]] = {}
         # The first process finds files that are not in memory yet.
-        for turn in range(settings.repeat + 1):
+        for turn in range(1, 2) if large else range(settings.repeat + 1):
             done = subprocess.run(
                 [sys.executable, str(_FRESH), *arguments, *options], capture_output=True, text=True
             )
@@ -194,14 +210,28 @@ CASES = (
     ),
     Case(
         "numpy",
-        "numpy full frame, complex, double precision / decorrelate, one filter",
-        ratio("numpy full frame, one filter", "decorrelate, one filter"),
+        "numpy full frame, double precision: image, planes, PSF / decorrelate, one filter",
+        ratio("numpy full frame, planes and PSF", "decorrelate, one filter, planes and PSF"),
         target=60,
         at_least=True,
     ),
     Case(
+        "numpy-31",
+        "the same with a kernel of 31 x 31",
+        ratio(
+            "numpy full frame, planes and PSF",
+            "decorrelate, one filter, planes and PSF",
+            radius=15,
+        ),
+    ),
+    Case(
+        "numpy-image",
+        "numpy full frame on the image alone / decorrelate, one filter",
+        ratio("numpy full frame, one filter", "decorrelate, one filter"),
+    ),
+    Case(
         "numpy-real",
-        "the same with transforms of real images / decorrelate, one filter",
+        "with transforms of real images, on the image alone / decorrelate, one filter",
         ratio("numpy full frame, real transforms", "decorrelate, one filter"),
     ),
     Case(
@@ -214,12 +244,31 @@ CASES = (
         "scipy oaconvolve with one ready filter / decorrelate, one filter",
         ratio("scipy oaconvolve, one filter", "decorrelate, one filter"),
     ),
-    Case("threads", "one thread / two threads", two_threads, target=1.85, at_least=True),
+    Case(
+        "threads",
+        "decorrelate: one thread / two threads",
+        two_threads(decorrelate),
+        target=1.85,
+        at_least=True,
+    ),
+    Case("threads-fftw", "B: one thread / two threads", two_threads(fftw)),
+    Case("threads-copy", "plain copy of the frame: one thread / two threads", two_threads(copy)),
     Case(
         "first-call",
         "first call in a new process / later ones",
         in_new_process("first-call"),
         target=1.1,
+    ),
+    Case(
+        "first-memory",
+        "two new planes filled: first time in a new process / later ones",
+        in_new_process("first-memory"),
+    ),
+    Case(
+        "planning",
+        "first call of a process beyond later ones, 256 x 256 / a later call of full size",
+        in_new_process("planning"),
+        target=0.1,
     ),
     Case(
         "memory",
@@ -239,6 +288,13 @@ CASES = (
         "memory-constant",
         "peak memory beyond inputs and outputs, one filter",
         in_new_process("memory", "--constant"),
+        target=64,
+        unit="MiB",
+    ),
+    Case(
+        "memory-large",
+        "peak memory beyond inputs and outputs, 16384 x 16384, variance planes",
+        in_new_process("memory", large=16384),
         target=64,
         unit="MiB",
     ),

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 _LATER_CALLS = 5
+# Pixels on a side of a frame that costs little beside its planning.
+_SMALL = 256
 
 
 def first_call(options: argparse.Namespace) -> dict[str, Any]:
@@ -28,6 +30,44 @@ def first_call(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "value": first / median(later),
         "seconds": {"first call": first, "later calls": median(later)},
+    }
+
+
+def first_memory(options: argparse.Namespace) -> dict[str, Any]:
+    """Compare the first time that two new planes are filled with the median of later ones."""
+    from statistics import median
+
+    import numpy as np
+
+    def fill() -> float:
+        begin = time.perf_counter()
+        planes = [np.ones((options.size, options.size), np.float32) for _ in range(2)]
+        seconds = time.perf_counter() - begin
+        del planes
+        return seconds
+
+    first, *later = (fill() for _ in range(1 + _LATER_CALLS))
+    return {
+        "value": first / median(later),
+        "seconds": {"first time": first, "later": median(later)},
+    }
+
+
+def planning(options: argparse.Namespace) -> dict[str, Any]:
+    """Compare what a first call costs beside its pixels with a later call."""
+    from statistics import median
+
+    from contestants import decorrelate
+    from scene import make_scene
+
+    small = decorrelate(make_scene(min(options.size, _SMALL)), options.threads)
+    whole = decorrelate(make_scene(options.size), options.threads)
+    first, *later = (small.seconds(time.perf_counter) for _ in range(1 + _LATER_CALLS))
+    _, *calls = (whole.seconds(time.perf_counter) for _ in range(1 + _LATER_CALLS))
+    extra = first - median(later)
+    return {
+        "value": extra / median(calls),
+        "seconds": {"first call beyond later ones": extra, "call": median(calls)},
     }
 
 
@@ -90,6 +130,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     measures = {
         "first-call": first_call,
+        "first-memory": first_memory,
+        "planning": planning,
         "memory": memory,
         "import": import_time,
         "help": help_time,

@@ -23,12 +23,10 @@ def _first(path: str, pattern: str, otherwise: str) -> str:
     return match[1] if match else otherwise
 
 
-def _compiler() -> str:
-    """Find what the compiler left about itself in the compiled module."""
-    compilers = re.findall(
-        rb"GCC: \([^)]*\) [\d.]+|[\w ]*clang version [\d.]+", Path(_core.__file__).read_bytes()
-    )
-    return ", ".join(sorted({name.decode() for name in compilers})) or "not recorded"
+def _recorded(pattern: bytes) -> str:
+    """Find what the compiler left about itself in the compiled module; the longest is the most."""
+    found = re.findall(pattern, Path(_core.__file__).read_bytes())
+    return max((text.decode() for text in found), key=len, default="not recorded")
 
 
 def _loads() -> str:
@@ -47,6 +45,12 @@ def core_count() -> int:
         return os.cpu_count() or 1
 
 
+def available_memory() -> float:
+    """Give the bytes that a new array may take, infinity where the system does not say."""
+    kibibytes = _first("/proc/meminfo", r"^MemAvailable:\s+(\d+)", "inf")
+    return float(kibibytes) * 1024
+
+
 def describe() -> dict[str, str]:
     """Describe machine and software."""
     kibibytes = _first("/proc/meminfo", r"^MemTotal:\s+(\d+)", "0")
@@ -57,7 +61,9 @@ def describe() -> dict[str, str]:
         "memory": f"{int(kibibytes) / 2**20:.0f} GiB" if kibibytes != "0" else "unknown",
         "load before": _loads(),
         "system": f"{platform.system()} {platform.release()}",
-        "compiler": _compiler(),
+        "compiler": _recorded(rb"GCC: \([^)]*\) [\d.]+|[\w ]*clang version [\d.]+"),
+        # Where it was told to: -frecord-gcc-switches.
+        "flags": _recorded(rb"GNU C\+\+\d+ [\d.]+ (-[ -~]+)"),
         "whitediff": whitediff.__version__,
         "FFTW": fftw.version(),
         "numpy": np.__version__,

@@ -7,14 +7,13 @@ other take turns: python bench/native.py [--size 4096] [--repeat 7]
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-BENCH = Path(__file__).resolve().parent
+import builds
+
 TARGET = 1.1
 
 _MEASURE = """
@@ -27,26 +26,10 @@ print(median(function.seconds(time.process_time) for _ in range(7)))
 """
 
 
-def build(folder: Path, native: bool) -> Path:
-    """Install the package into a folder of its own, and give that."""
-    target = folder / ("native" if native else "portable")
-    define = f"cmake.define.WHITEDIFF_NATIVE={'ON' if native else 'OFF'}"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target]
-    settings = ["-C", define, "-C", f"build-dir={target}-build"]
-    subprocess.run([*command, *settings, BENCH.parent], check=True)
-    return target
-
-
 def seconds(target: Path, size: int) -> float:
     """Measure the processor time of a call in a new process."""
-    path = os.pathsep.join([str(target), str(BENCH)])
-    run = subprocess.run(
-        [sys.executable, "-c", _MEASURE, str(size)],
-        env={**os.environ, "PYTHONPATH": path},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    command, environment = builds.python(target, ["-c", _MEASURE, str(size)])
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return float(run.stdout)
 
 
@@ -57,11 +40,13 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        portable, native = (build(Path(folder), native) for native in (False, True))
-        ratios = [
-            seconds(portable, options.size) / seconds(native, options.size)
-            for _ in range(options.repeat)
-        ]
+        targets = {Path(folder, "portable"): "OFF", Path(folder, "native"): "ON"}
+        for target, native in targets.items():
+            builds.install(target, {"cmake.define.WHITEDIFF_NATIVE": native})
+        ratios = []
+        for _ in range(options.repeat):
+            portable, own = (seconds(target, options.size) for target in targets)
+            ratios.append(portable / own)
     outcome = "pass" if median(ratios) <= TARGET else "miss"
     print(
         f"portable / native: median {median(ratios):.3f}, range {min(ratios):.3f} to "

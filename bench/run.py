@@ -11,13 +11,11 @@ from statistics import median, quantiles
 from typing import Any
 
 from cases import CASES, Case, Settings
-from contestants import CONTESTANTS
 from errors import AnswerError, SkippedError
 from machine import core_count, describe
-from scene import make_scene
-from timing import CLOCKS, take_turns
+from sweeps import SWEEPS
+from timing import CLOCKS
 
-SWEEP_SIZES = (512, 1024, 2048, 4096, 8192)
 _COLUMNS = ("case", "median", "quartiles", "range", "target", "outcome")
 
 
@@ -38,32 +36,16 @@ def measure(case: Case, settings: Settings) -> dict[str, Any]:
         return {**row, "outcome": "wrong", "reason": str(reason)}
     values = measured.values
     middle = median(values)
+    quarters = quantiles(values, n=4, method="inclusive") if len(values) > 1 else [middle] * 3
     return {
         **row,
         "outcome": case.outcome(middle),
         "values": values,
         "median": middle,
-        "quartiles": quantiles(values, n=4)[::2] if len(values) > 1 else [middle, middle],
+        "quartiles": quarters[::2],
         "range": [min(values), max(values)],
         "seconds": measured.seconds,
     }
-
-
-def sweep(settings: Settings, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Time every contestant at every size."""
-    rows = []
-    for size in sizes:
-        scene = make_scene(size)
-        for name, contestant in CONTESTANTS.items():
-            try:
-                function = contestant(scene, settings.threads)
-                (seconds,) = take_turns([function], settings.repeat, settings.clock)
-            except (SkippedError, AnswerError) as reason:
-                print(f"{name}, {size} x {size}: {reason}", file=sys.stderr)
-                continue
-            print(f"{name}, {size} x {size}: {median(seconds):.4g} s", file=sys.stderr)
-            rows.append({"contestant": name, "size": size, "seconds": seconds})
-    return rows
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -111,7 +93,9 @@ def main() -> int:
         epilog="cases:\n" + "\n".join(f"  {case.name:16} {case.what}" for case in CASES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--size", type=int, default=4096, help="pixels on a side")
+    parser.add_argument(
+        "--size", type=int, help="pixels on a side; default: 4096, and 2048 for sweeps"
+    )
     parser.add_argument("--threads", type=int, default=min(2, core_count()))
     parser.add_argument("--repeat", type=int, default=7, help="rounds of every case")
     parser.add_argument(
@@ -132,15 +116,24 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help="16384 x 16384 too (10 GB, minutes)")
     parser.add_argument(
         "--sweep",
-        type=int,
-        nargs="*",
-        metavar="SIZE",
-        help=f"times of everything at these sizes instead (default {SWEEP_SIZES}), for plot.py",
+        dest="sweeps",
+        action="extend",
+        nargs="+",
+        choices=[sweep.name for sweep in SWEEPS],
+        metavar="NAME",
+        help=f"these instead, for plot.py: {', '.join(sweep.name for sweep in SWEEPS)}",
+    )
+    parser.add_argument(
+        "--at", type=int, nargs="+", metavar="N", help="where a sweep measures, not at its points"
     )
     parser.add_argument("--output", type=Path, help="JSON file for machine, settings and results")
     options = parser.parse_args()
+    if options.size is None:
+        options.size = 2048 if options.sweeps else 4096
     if min(options.size, options.threads, options.repeat) < 1:
         parser.error("--size, --threads and --repeat must be at least 1")
+    if options.at and len(options.sweeps or ()) != 1:
+        parser.error("--at needs one --sweep")
 
     settings = Settings(options.size, options.threads, options.repeat, options.clock, options.large)
     try:
@@ -150,21 +143,27 @@ def main() -> int:
     record: dict[str, Any] = {"machine": machine, "settings": vars(settings)}
     for name, value in {**machine, **record["settings"]}.items():
         print(f"{name:12} {value}", flush=True)
-    if options.sweep is not None:
-        record["sweep"] = sweep(settings, options.sweep or SWEEP_SIZES)
-        failed = False
+    if options.sweeps:
+        rows = [
+            row
+            for sweep in SWEEPS
+            if sweep.name in options.sweeps
+            for point in options.at or sweep.points
+            for row in sweep.measure(point, settings)
+        ]
+        record["sweeps"] = rows
     else:
-        wanted = [case for case in CASES if not options.cases or case.name in options.cases]
         rows = []
-        for case in wanted:
+        for case in CASES:
+            if options.cases and case.name not in options.cases:
+                continue
             print(f"{case.name} ...", file=sys.stderr, flush=True)
             rows.append(measure(case, settings))
         record["results"] = rows
         print_table(rows)
-        failed = any(row["outcome"] == "wrong" for row in rows)
     if options.output:
         options.output.write_text(json.dumps(record, indent=1) + "\n")
-    return 1 if failed else 0
+    return 1 if any(row["outcome"] == "wrong" for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -14,21 +14,22 @@ from whitediff.simulate import MASK_PLANES
 FloatPlane = npt.NDArray[np.float32]
 
 RADIUS = 10
-SIGMAS = (1.2, 2.4)
+# Of the two Gaussians of the kernel, over its radius.
+_SIGMAS = (0.12, 0.24)
 SCIENCE_VARIANCE, TEMPLATE_VARIANCE = 100.0, 100.0
 _BAND = 64
 
 
-def _profile(sigma: float) -> npt.NDArray[np.float64]:
-    offset = np.arange(-RADIUS, RADIUS + 1)
+def _profile(sigma: float, radius: int) -> npt.NDArray[np.float64]:
+    offset = np.arange(-radius, radius + 1)
     profile = np.exp(-0.5 * (offset / sigma) ** 2)
     return np.asarray(profile / profile.sum())
 
 
 def _smoothed(block: FloatPlane, profile: npt.NDArray[np.float64]) -> FloatPlane:
-    """Convolve a block with a profile in y and x; it loses RADIUS pixels on every side."""
+    """Convolve a block with a profile in y and x; it loses half of it on every side."""
     for _ in range(2):
-        height = len(block) - 2 * RADIUS
+        height = len(block) - len(profile) + 1
         taps = profile.astype(np.float32)
         total = taps[0] * block[:height]
         for shift in range(1, len(taps)):
@@ -39,12 +40,14 @@ def _smoothed(block: FloatPlane, profile: npt.NDArray[np.float64]) -> FloatPlane
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """D = S - K*T without sources; K a mixture of two Gaussians, 21 x 21, weights linear in x.
+    """D = S - K*T without sources; K a mixture of two Gaussians, weights linear in x.
 
     Attributes
     ----------
     size : `int`
         Pixels on a side.
+    radius : `int`
+        Of the kernel, 2 radius + 1 pixels on a side; the wider Gaussian has a sigma of 0.24 radius.
     difference : `numpy.ndarray` of float32, [y, x]
     kernel : `whitediff.SpatialKernel`
         Its sum is one, so that the whitened image has the variance
@@ -52,6 +55,7 @@ class Scene:
     """
 
     size: int
+    radius: int
     difference: FloatPlane
     kernel: whitediff.SpatialKernel
 
@@ -82,22 +86,23 @@ class Scene:
     @cached_property
     def psf(self) -> npt.NDArray[np.float64]:
         """PSF of the difference image."""
-        return np.outer(_profile(SIGMAS[1]), _profile(SIGMAS[1]))
+        profile = _profile(_SIGMAS[1] * self.radius, self.radius)
+        return np.outer(profile, profile)
 
 
 @lru_cache(maxsize=2)
-def make_scene(size: int) -> Scene:
+def make_scene(size: int, radius: int = RADIUS) -> Scene:
     """Make the scene of this size, always the same."""
     rng = np.random.default_rng(1)
     difference = rng.standard_normal((size, size), np.float32)
     difference *= np.sqrt(SCIENCE_VARIANCE)
-    template = rng.standard_normal((size + 2 * RADIUS, size + 2 * RADIUS), np.float32)
+    template = rng.standard_normal((size + 2 * radius, size + 2 * radius), np.float32)
     template *= np.sqrt(TEMPLATE_VARIANCE)
     share = np.arange(size, dtype=np.float32) / (size - 1)
-    profiles = [_profile(sigma) for sigma in SIGMAS]
+    profiles = [_profile(sigma * radius, radius) for sigma in _SIGMAS]
     for y in range(0, size, _BAND):
         rows = slice(y, min(y + _BAND, size))
-        block = template[rows.start : rows.stop + 2 * RADIUS]
+        block = template[rows.start : rows.stop + 2 * radius]
         for profile, weight in zip(profiles, (1 - share, share), strict=True):
             difference[rows] -= weight * _smoothed(block, profile)
     slope = 1 / (size - 1)
@@ -108,4 +113,4 @@ def make_scene(size: int) -> Scene:
             whitediff.Polynomial2D([0.0, slope, 0.0]),
         ],
     )
-    return Scene(size, difference, kernel)
+    return Scene(size, radius, difference, kernel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -11,6 +12,8 @@ CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time
 
 # The clocks tick in microseconds at worst; short functions are called many times in a row.
 _LEAST_SECONDS = 0.02
+# A first call that takes longer than this tells enough.
+_WARM_SECONDS = 1.0
 
 
 class Timed:
@@ -30,14 +33,28 @@ class Timed:
         self.check(result)
         return seconds / self._calls
 
-    def warm_up(self, clock: Callable[[], float]) -> None:
-        """Make a first call, and find how many are timed at once."""
-        self.seconds(clock)
-        self._calls = max(1, round(_LEAST_SECONDS / max(self.seconds(clock), 1e-6)))
+    def warm_up(self, clock: Callable[[], float]) -> float:
+        """Make first calls, find how many are timed at once, and give the seconds of those."""
+        seconds = self.seconds(clock)
+        if seconds < _WARM_SECONDS:
+            seconds = self.seconds(clock)
+            self._calls = max(1, round(_LEAST_SECONDS / max(seconds, 1e-6)))
+        return self._calls * seconds
 
 
-def take_turns(functions: Sequence[Timed], repeat: int, clock: Clock) -> list[list[float]]:
+def take_turns(
+    functions: Sequence[Timed], repeat: int, clock: Clock, *, patience: float = math.inf
+) -> list[list[float]]:
     """Time functions in turn, every other round in the opposite order.
+
+    Parameters
+    ----------
+    functions : sequence of `Timed`
+    repeat : `int`
+        Rounds.
+    clock : {"wall", "cpu"}
+    patience : `float`
+        Seconds after which no more rounds begin. First calls that take longer are the only round.
 
     Returns
     -------
@@ -45,10 +62,13 @@ def take_turns(functions: Sequence[Timed], repeat: int, clock: Clock) -> list[li
         Seconds a call, [function][round].
     """
     tick = CLOCKS[clock]
-    for function in functions:
-        function.warm_up(tick)
+    first = [function.warm_up(tick) for function in functions]
+    if sum(first) > patience:
+        return [[seconds] for seconds in first]
     seconds: list[list[float]] = [[] for _ in functions]
     for turn in range(repeat):
+        if turn * sum(first) > patience:
+            break
         order = range(len(functions)) if turn % 2 == 0 else reversed(range(len(functions)))
         for n in order:
             seconds[n].append(functions[n].seconds(tick))

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ctypes.util
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 BENCH = Path(__file__).parents[1] / "bench"
+
+needs_fftw = pytest.mark.skipif(
+    not ctypes.util.find_library("fftw3f"), reason="no FFTW to compare with"
+)
 
 
 @pytest.fixture
@@ -18,19 +25,30 @@ def bench_modules(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCH))
 
 
-@pytest.mark.skipif(not ctypes.util.find_library("fftw3f"), reason="no FFTW to compare with")
+def run(script, *arguments, **options):
+    return subprocess.run([sys.executable, str(BENCH / script), *map(str, arguments)], **options)
+
+
+def measured(output, *arguments):
+    run("run.py", "--repeat", 2, "--threads", 1, "--output", output, *arguments, check=True)
+    return json.loads(output.read_text())
+
+
+@needs_fftw
+@pytest.mark.usefixtures("bench_modules")
 def test_run_writes_results(tmp_path):
-    output = tmp_path / "bench.json"
-    subprocess.run(
-        [sys.executable, str(BENCH / "run.py"), "--size", "256", "--repeat", "2", "--threads", "1"]
-        + ["--case", "decorrelate", "memory", "scale", "--output", str(output)],
-        check=True,
-    )
-    record = json.loads(output.read_text())
+    from cases import CASES
+
+    slow = ("first-call", "memory-full", "memory-constant", "import", "help")
+    cases = [case.name for case in CASES if case.name not in slow]
+    record = measured(tmp_path / "bench.json", "--size", 256, "--case", *cases)
     results = {row["case"]: row for row in record["results"]}
-    assert list(results) == ["decorrelate", "memory", "scale"]
-    assert results["scale"]["outcome"] == "skipped"
-    assert "--large" in results["scale"]["reason"]
+    assert list(results) == cases
+    assert all(row["outcome"] != "wrong" for row in results.values())
+    for name in ("scale", "memory-large"):
+        assert results[name]["outcome"] == "skipped"
+        assert "--large" in results[name]["reason"]
+    assert results["numpy"]["outcome"] in ("pass", "miss")
     timed = results["decorrelate"]
     assert timed["outcome"] in ("pass", "miss")
     assert len(timed["values"]) == 2
@@ -39,17 +57,62 @@ def test_run_writes_results(tmp_path):
     assert record["machine"]["FFTW"].startswith("fftw-3")
 
 
-def test_unknown_case_is_refused():
-    done = subprocess.run(
-        [sys.executable, str(BENCH / "run.py"), "--case", "nothing"], capture_output=True, text=True
-    )
+@needs_fftw
+@pytest.mark.parametrize(
+    ("sweep", "point", "series"),
+    [
+        ("sources", 3, ["variances as numbers", "variance planes", "full variance"]),
+        ("basis", 5, ["polynomials of degree 1", "polynomials of degree 4"]),
+        ("kernel", 11, ["variances as numbers", "full variance"]),
+    ],
+)
+def test_sweeps_give_times_over_the_standard_case(tmp_path, sweep, point, series):
+    record = measured(tmp_path / "sweep.json", "--size", 256, "--sweep", sweep, "--at", point)
+    assert [row["series"] for row in record["sweeps"]] == series
+    for row in record["sweeps"]:
+        assert (row["sweep"], row["at"], row["outcome"]) == (sweep, point, "measured")
+        assert row["seconds"] > 0
+        assert all(value > 0 for value in row["values"])
+
+
+@needs_fftw
+def test_sizes_and_their_figure(tmp_path):
+    output = tmp_path / "sizes.json"
+    rows = measured(output, "--sweep", "size", "--at", 128, 16384)["sweeps"]
+    small = [row for row in rows if row["at"] == 128]
+    assert all(row["outcome"] in ("measured", "skipped") for row in small)
+    assert {"FFTW round trip", "decorrelate"} <= {
+        row["series"] for row in small if row["outcome"] == "measured"
+    }
+    large = [row for row in rows if row["at"] == 16384]
+    assert len(large) == len(small)
+    assert all(row["outcome"] == "skipped" for row in large)
+    assert any("left out above 8192" in row["reason"] for row in large)
+
+    pytest.importorskip("matplotlib")
+    run("plot.py", output, tmp_path, check=True)
+    for name in ("speed.png", "cost.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--case", "nothing"], "nothing"),
+        (["--sweep", "nothing"], "nothing"),
+        (["--at", "8"], "--at needs one --sweep"),
+        (["--repeat", "0"], "at least 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    done = run("run.py", *arguments, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "nothing" in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.usefixtures("bench_modules")
 def test_wrong_answers_are_found():
-    from contestants import constant, decorrelate
+    from contestants import constant_whole, decorrelate
     from errors import AnswerError
     from scene import make_scene
 
@@ -62,12 +125,36 @@ def test_wrong_answers_are_found():
     with pytest.raises(AnswerError, match="variance"):
         timed.check(whitened)
 
-    one_filter = constant(scene, 1)
-    whitened = one_filter.run()
-    one_filter.check(whitened)
-    whitened.image[128, 128] += 2.0
+    one_filter = constant_whole(scene, 1)
+    image, variance, psf = one_filter.run()
+    one_filter.check((image, variance, psf))
+    with pytest.raises(AnswerError, match="variance"):
+        one_filter.check((image, 1.001 * variance, psf))
+    with pytest.raises(AnswerError, match="PSF"):
+        one_filter.check((image, variance, np.roll(psf, 1)))
+    image[128, 128] += 2.0
     with pytest.raises(AnswerError, match="one filter"):
-        one_filter.check(whitened)
+        one_filter.check((image, variance, psf))
+
+
+@pytest.mark.usefixtures("bench_modules")
+def test_patience_ends_the_rounds():
+    from timing import Timed, take_turns
+
+    calls = []
+
+    def slow():
+        calls.append(None)
+
+    def seconds(patience):
+        calls.clear()
+        times = take_turns([Timed(slow, lambda _: None)], 5, "wall", patience=patience)
+        return len(times[0]), len(calls)
+
+    assert seconds(1000.0)[0] == 5
+    rounds, made = seconds(0.0)
+    assert rounds == 1
+    assert made == 2  # the first calls, and no more
 
 
 @pytest.mark.usefixtures("bench_modules")
@@ -82,3 +169,86 @@ def test_cases_and_their_targets():
     assert over.outcome(over.target - 0.1) == "miss"
     under = next(case for case in CASES if case.name == "memory")
     assert under.outcome(under.target + 1) == "miss"
+
+
+@pytest.mark.usefixtures("bench_modules")
+@pytest.mark.parametrize(
+    ("chain", "stage"),
+    [
+        (("clear_page [kernel.kallsyms]", "asm_exc_page_fault [kernel.kallsyms]"), "fresh memory"),
+        (("autocorrelate", "FilterDesign::set", "whitediff::filter_support"), "planning"),
+        (("[unknown] /usr/lib/libfftw3f.so.3", "transform_columns", "run"), "transforms"),
+        (("memmove libc.so.6", "load_image", "whitediff::CellWorker<float>::run"), "loads"),
+        (("_PyEval_EvalFrameDefault libpython3.so",), "Python, numpy"),
+    ],
+)
+def test_samples_find_their_stage(chain, stage):
+    from stages import stage_of
+
+    assert stage_of(chain) == stage
+
+
+@needs_fftw
+def test_missing_perf_is_told(tmp_path):
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    done = run("stages.py", env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "expected perf (Debian: linux-perf)" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("addr2line"), reason="no addr2line")
+@pytest.mark.skipif(not shutil.which("cc"), reason="no compiler")
+@pytest.mark.usefixtures("bench_modules")
+def test_inlined_functions_are_found(tmp_path):
+    from stages import inlined_names
+
+    source, program = tmp_path / "a.c", tmp_path / "a.so"
+    source.write_text(
+        "static inline __attribute__((always_inline)) int inner(int x) { return x * x + 3; }\n"
+        "int outer(int x) { return inner(x); }\n"
+    )
+    subprocess.run(["cc", "-g", "-O2", "-shared", "-fPIC", source, "-o", program], check=True)
+    symbols = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
+    start = next(line.split()[0] for line in symbols.splitlines() if line.endswith(" outer"))
+    found = inlined_names(str(program), [f"{int(start, 16) + n:x}" for n in range(8)])
+    assert ("inner", "outer") in found.values()
+
+
+@pytest.mark.usefixtures("bench_modules")
+def test_limits_are_the_slower_of_arithmetic_and_traffic():
+    import roofline
+
+    box = {"border": 16, "box_height": 600, "box_width": 340}
+    limits = dict.fromkeys(
+        (roofline._PEAK, roofline._FFTW, roofline._READ, roofline._WRITE)
+        + (roofline._CACHE, roofline._FRESH),
+        10.0,
+    )
+    case = {
+        "contestant": "decorrelate, variance planes",
+        "geometry": box,
+        "stages": [{"stage": "variance"}, {"stage": "statistics"}, {"stage": "transforms"}],
+    }
+    roofline.add_limits(case, limits)
+    variance, statistics, transforms = case["stages"]
+    assert variance["limit"] == pytest.approx(0.8)  # 8 bytes at 10 GB/s; 4 flops take half of that
+    assert "limit" not in statistics
+    # 332 x 372 complex modes for 600 x 340 pixels, there and back.
+    modes = 332 * 372
+    flops = 2 * 5 * modes * np.log2(modes) / (600 * 340)
+    assert transforms["limit"] == pytest.approx(flops / 10)
+
+
+@pytest.mark.usefixtures("bench_modules")
+def test_tables_are_filled_in():
+    import figures
+
+    text = "a\n<!-- stages: begin -->\nold\n<!-- stages: end -->\nb\n"
+    once = figures.filled(text, "stages", ["new"])
+    assert once == "a\n<!-- stages: begin -->\nnew\n<!-- stages: end -->\nb\n"
+    assert figures.filled(once, "stages", ["new"]) == once
+    with pytest.raises(ValueError, match="limits"):
+        figures.filled(text, "limits", ["new"])
+    page = (BENCH / "README.md").read_text()
+    for name in figures._TABLES:
+        figures.filled(page, name, ["new"])

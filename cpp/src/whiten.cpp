@@ -21,7 +21,8 @@ namespace whitediff {
 namespace {
 
 // A filter that changes by a relative rate g a pixel biases the noise of a box of side s that it
-// serves by g^2 s^2 / 24, first order cancelling: boxes are kept so small that this stays below.
+// serves by g^2 s^2 / 24, first order cancelling (docs/mathematics.md, Eq. 12): boxes are kept so
+// small that this stays below.
 constexpr double largest_bias = 5e-4;
 constexpr double least_float32_floor = 1e-7;
 // So many pixels make the error of a mean variance a hundredth of the scatter of the plane or less.

@@ -192,8 +192,12 @@ def decorrelate(
 
     Notes
     -----
-    Kaiser (2004), Zackay, Ofek & Gal-Yam (2016), DMTN-021 and DMTN-179:
-    psi(k) = sqrt((v_S + v_T K(0)^2) / (v_S + v_T |K(k)|^2)) for a convolved template.
+    psi(k) = sqrt((v_S + v_T K(0)^2) / (v_S + v_T |K(k)|^2)) for a convolved template
+    (docs/mathematics.md, Eq. 7; DMTN-021, Eq. 1), likewise for a convolved science image
+    (docs/mathematics.md, Eq. 8), F = P(0) conj(phi_D) / P for a likelihood image
+    (docs/mathematics.md, Eqs. 3 and 9; DMTN-179). Variances: docs/mathematics.md, Eqs. 4 and 5;
+    PSF: docs/mathematics.md, Eq. 6; mean variances: docs/mathematics.md, Eq. 14. The method is that
+    of Kaiser (2004) and Zackay, Ofek & Gal-Yam (2016).
     """
     image = as_image(difference, "difference")
     one_of(convolved, ("template", "science"), "convolved")
@@ -269,7 +273,8 @@ def whiten(
     Notes
     -----
     P(k) = sum_i v_i |a_i(k)|^2 with a_i the weight times the product of the kernels' Fourier
-    transforms; psi(k) = sqrt(P(0) / P(k)).
+    transforms; psi(k) = sqrt(P(0) / P(k)) (docs/mathematics.md, Eqs. 1 and 2; for mode "score"
+    docs/mathematics.md, Eq. 3).
     """
     pixels = as_image(image, "image")
     for source in sources:

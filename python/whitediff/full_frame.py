@@ -142,14 +142,17 @@ def difference_correction(
     Returns
     -------
     correction : Correction
-        psi = sqrt(P(0) / P) with P = v_1 + v_2 |K|^2 (DMTN-021, Eq. 1), and the responses psi and
-        psi K.
+        psi = sqrt(P(0) / P) with P = v_1 + v_2 |K|^2, and the responses psi and psi K.
 
     Raises
     ------
     ValueError
         If the variances are negative, not finite, or leave no noise at some k; if the kernel is
         larger than the grid.
+
+    Notes
+    -----
+    docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1.
     """
     return _correction((v_unconvolved, []), (v_convolved, [_placed(kernel)]), [], shape)
 
@@ -173,14 +176,18 @@ def score_correction(
     Returns
     -------
     correction : Correction
-        F = (v_S + v_T K(0)^2) |p|^2 / (v_S |p|^2 + v_T |K|^2) (DMTN-179), and the responses
-        F conj(p) and F K.
+        F = (v_S + v_T K(0)^2) |p|^2 / (v_S |p|^2 + v_T |K|^2), and the responses F conj(p) and
+        F K.
 
     Raises
     ------
     ValueError
         If the variances are negative, not finite, or leave no noise at some k; if a kernel is
         larger than the grid.
+
+    Notes
+    -----
+    docs/mathematics.md, Eq. 9; DMTN-179.
     """
     pixels, (y, x) = _placed(pre_kernel)
     height, width = pixels.shape
@@ -223,6 +230,10 @@ def estimated_variance(
     plane : numpy.ndarray [y, x]
         v_1 <|c_1|^2> + v_2 <|c_2|^2>, means over k, which are the sums of the squared responses in
         image space (Parseval).
+
+    Notes
+    -----
+    docs/mathematics.md, Eq. 4.
     """
     return plane_1 * _mean_power(response_1) + plane_2 * _mean_power(response_2)
 
@@ -247,6 +258,10 @@ def propagated_variance(plane: Plane, mean: float, response: Spectrum) -> npt.ND
     -------
     plane : numpy.ndarray [y, x]
         The plane convolved with the square of the response in image space.
+
+    Notes
+    -----
+    One term of docs/mathematics.md, Eq. 5.
     """
     return _core.full_frame_propagate(plane, response, mean)
 
@@ -266,6 +281,10 @@ def filtered_image(image: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
     -------
     image : numpy.ndarray [y, x]
         The filtered image, float64.
+
+    Notes
+    -----
+    The convolution of the image with the filter of docs/mathematics.md, Eqs. 2 and 3.
     """
     finite = np.isfinite(image)
     mean = float(np.mean(image[finite], dtype=float)) if finite.any() else 0.0
@@ -286,6 +305,10 @@ def filtered_psf(psf: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
     -------
     psf : numpy.ndarray [y, x]
         phi' = F phi, of the same shape and a sum of one.
+
+    Notes
+    -----
+    docs/mathematics.md, Eq. 6; DMTN-021.
     """
     filtered = _core.full_frame_convolve(psf, filter_, 0.0)
     filtered /= filtered.sum()

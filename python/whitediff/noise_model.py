@@ -29,6 +29,10 @@ class NoiseSource:
         Its mask, for the clipped mean of the variance.
     mean_variance : `float`, optional
         What filters are made with instead of clipped means of the variance.
+
+    Notes
+    -----
+    A term of the noise power of docs/mathematics.md, Eq. 1.
     """
 
     def __init__(

@@ -38,6 +38,10 @@ def clipped_mean(
         If the plane holds no real numbers, or the mask neither integers nor booleans.
     ValueError
         If the plane is not 2-D, or the mask has another shape.
+
+    Notes
+    -----
+    docs/mathematics.md, Eq. 14.
     """
     image = as_image(plane, "plane")
     masks, ignore = as_masks({"mask": mask}, ignore_mask, image)

@@ -16,7 +16,8 @@ struct Cell {
 
 /// What becomes of pixels that several cells give.
 enum class Reduction {
-  crossfade,  ///< Mean weighted with the distance to the edge of each box: no seams.
+  crossfade,  ///< Mean weighted with the distance to the edge of each box: no seams
+              ///< (docs/mathematics.md, Eq. 13).
   average,    ///< Plain mean.
   copy,       ///< The cell that comes last in the list.
 };

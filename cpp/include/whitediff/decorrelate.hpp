@@ -20,11 +20,13 @@ struct DecorrelateOptions {
   KernelPtr pre_kernel;
 };
 
-/// Makes the noise of a difference image D = S - K*T white (DMTN-021, DMTN-179).
+/// Makes the noise of a difference image D = S - K*T white.
 ///
-/// Template convolved: D = scale (S - K*T). Science convolved: D = scale (K*S - T).
+/// Template convolved: D = scale (S - K*T) (docs/mathematics.md, Eq. 7; DMTN-021, Eq. 1).
+/// Science convolved: D = scale (K*S - T) (docs/mathematics.md, Eq. 8).
 /// Mode score: the difference is a likelihood image, D = scale (p' - K*T) where p' is the science
-/// image correlated with the pre-kernel p, and the result is the optimal detection image.
+/// image correlated with the pre-kernel p, and the result is the optimal detection image
+/// (docs/mathematics.md, Eq. 9; DMTN-179).
 /// @param science, template_image  variances of the raw images, with their masks; kernels empty.
 /// @throws std::invalid_argument as `whiten`, and if a kernel or weight is given with a variance,
 ///         mode score comes with a convolved science image or without PSF and pre-kernel, a

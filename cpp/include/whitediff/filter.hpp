@@ -9,8 +9,11 @@ namespace whitediff {
 
 /// What the filtered image is for.
 enum class Mode {
-  difference,  ///< White noise, fluxes kept: psi(k) = sqrt(P(0) / P(k)) (DMTN-021, DMTN-179).
-  score,       ///< Optimal detection of point sources: F(k) = P(0) conj(phi_D(k)) / P(k).
+  /// White noise, fluxes kept: psi(k) = sqrt(P(0) / P(k)) (docs/mathematics.md, Eq. 2; DMTN-021).
+  difference,
+  /// Optimal detection of point sources: F(k) = P(0) conj(phi_D(k)) / P(k) (docs/mathematics.md,
+  /// Eq. 3; DMTN-179).
+  score,
 };
 
 /// How a filter is made from the noise of an image.
@@ -19,10 +22,11 @@ struct FilterOptions {
   /// A fraction of the maximum of P(k) that stands in for power that is not there; it only matters
   /// where every input went through a kernel. A whitening filter adds it to P: its gain is then
   /// at most power_floor^-1/2, and the filter stays smooth in k, hence compact. A score filter
-  /// holds P at it. Whitening of float32 images uses at least 1e-7, so that their rounding stays
-  /// below 1e-4 of the signal.
+  /// holds P at it (docs/mathematics.md, Eq. 10). Whitening of float32 images uses at least 1e-7,
+  /// so that their rounding stays below 1e-4 of the signal.
   double power_floor = 1e-10;
-  /// The error, in units of the noise, at which the tail of a filter may be cut off.
+  /// The error, in units of the noise, at which the tail of a filter may be cut off
+  /// (docs/mathematics.md, Eq. 11).
   double tolerance = 5e-6;
 
   /// The defaults for mode score: these filters are bounded where the noise has no power, but ring
@@ -32,9 +36,10 @@ struct FilterOptions {
 
 /// A filter as a small image in real space, and what it does to the noise.
 struct FilterImage {
-  Image<double> image;        ///< Odd height and width, zero shift in the middle pixel.
-  std::vector<double> gains;  ///< Of every source: mean over k of |F(k) a_i(k)|^2.
-  long clipped_modes = 0;     ///< Modes of the grid used whose power is below the floor.
+  Image<double> image;  ///< Odd height and width, zero shift in the middle pixel.
+  /// Of every source: mean over k of |F(k) a_i(k)|^2 (docs/mathematics.md, Eq. 4).
+  std::vector<double> gains;
+  long clipped_modes = 0;  ///< Modes of the grid used whose power is below the floor.
 };
 
 /// How far a filter reaches.
@@ -47,8 +52,9 @@ struct FilterSupport {
 /// The least radius that serves the noise at all these positions.
 ///
 /// The error of cutting F at R is weighted by the power:
-/// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P. Where no radius up to the limit of 192 pixels meets
-/// the tolerance, that limit is returned with the error that it leaves.
+/// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P (docs/mathematics.md, Eq. 11). Where no radius up to
+/// the limit of 192 pixels (mode score: 128) meets the tolerance, that limit is returned with the
+/// error that it leaves.
 /// @param n_threads  0: all cores that the process may use. Never changes the result.
 /// @throws std::invalid_argument if the noise has no power at k = 0, or (mode score) no PSF.
 FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
@@ -59,8 +65,8 @@ FilterImage filter_image(const LocalNoise& noise, const FilterOptions& options,
                          const FilterSupport& support);
 
 /// What carries the variance planes of the sources to that of the filtered image: the image-space
-/// squares of c_i = F a_i, one image a source, zero shift in the middle pixel. They reach as far as
-/// all but 1e-6 of the variance does, and their sums are the gains.
+/// squares of c_i = F a_i, one image a source, zero shift in the middle pixel (docs/mathematics.md,
+/// Eq. 5). They reach as far as all but 1e-6 of the variance does, and their sums are the gains.
 std::vector<Image<double>> squared_responses(const LocalNoise& noise, const FilterOptions& options,
                                              const FilterSupport& support);
 

@@ -16,15 +16,16 @@ struct KernelImage {
 
 /// One raw input image as seen at one position: pixels of independent noise with this variance,
 /// that went through all these kernels and were multiplied by a weight.
-/// Its transfer function is a(k) = weight * product of the kernels' Fourier transforms.
+/// Its transfer function is a(k) = weight * product of the kernels' Fourier transforms
+/// (docs/mathematics.md, Eq. 1).
 struct LocalSource {
   double variance = 0.0;
   double weight = 1.0;
   std::vector<KernelImage> kernels;
 };
 
-/// The noise of an image at one position, P(k) = sum_i v_i |a_i(k)|^2, and its point spread
-/// function, whose Fourier transform is the product of those of `psf`.
+/// The noise of an image at one position, P(k) = sum_i v_i |a_i(k)|^2 (docs/mathematics.md, Eq. 1),
+/// and its point spread function, whose Fourier transform is the product of those of `psf`.
 struct LocalNoise {
   std::vector<LocalSource> sources;
   std::vector<KernelImage> psf;

@@ -20,7 +20,8 @@ struct ClippedMean {
   std::size_t used = 0;  ///< Finite, unmasked pixels before clipping.
 };
 
-/// The mean of the finite, unmasked pixels after three rounds of 3-sigma clipping.
+/// The mean of the finite, unmasked pixels after three rounds of 3-sigma clipping
+/// (docs/mathematics.md, Eq. 14).
 ///
 /// The first centre is the median and the first sigma 0.741 times the interquartile range (linear
 /// interpolation between ranks); later ones are the mean and the standard deviation of what is

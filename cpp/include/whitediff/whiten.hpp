@@ -14,7 +14,7 @@
 
 namespace whitediff {
 
-/// How the variance plane of the result is made.
+/// How the variance plane of the result is made (docs/mathematics.md, Eqs. 4 and 5).
 enum class VariancePropagation {
   estimate,  ///< sum_i v_i(x) * mean over k of |c_i(k)|^2
   full,      ///< sum_i v_i convolved with the image-space square of c_i

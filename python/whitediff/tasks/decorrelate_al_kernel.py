@@ -74,7 +74,8 @@ class DecorrelateALKernelTask(Task):
 
     Notes
     -----
-    Kaiser (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
+    The equations are in docs/mathematics.md, Eqs. 1 to 14, each with where it comes from: Kaiser
+    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
     """
 
     ConfigClass = DecorrelateALKernelConfig
@@ -94,6 +95,10 @@ class DecorrelateALKernelTask(Task):
         -------
         mean : float
             Mean after three rounds of 3-sigma clipping; NaN where no pixel is left.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 14.
         """
         return mean_variance(exposure, self.config.ignoreMaskPlanes)
 
@@ -163,7 +168,8 @@ class DecorrelateALKernelTask(Task):
         Notes
         -----
         psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2)), with v_2 the variance of the
-        convolved image (DMTN-021, Eq. 1). Likelihood images: see `computeScoreCorrection`.
+        convolved image (docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1). Likelihood images:
+        see `computeScoreCorrection`.
         """
         inputs = DecorrelationInputs.of(
             scienceExposure,
@@ -356,7 +362,8 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        psi = sqrt((svar + tvar K(0)^2) / (svar + tvar |K|^2)) (DMTN-021, Eq. 1).
+        psi = sqrt((svar + tvar K(0)^2) / (svar + tvar |K|^2)) (docs/mathematics.md, Eqs. 7 and 8;
+        DMTN-021, Eq. 1).
         """
         return _struct(full_frame.difference_correction(kappa, svar, tvar, self.freqSpaceShape))
 
@@ -386,7 +393,8 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        F = (svar + tvar K(0)^2) |p|^2 / (svar |p|^2 + tvar |K|^2) (DMTN-179).
+        F = (svar + tvar K(0)^2) |p|^2 / (svar |p|^2 + tvar |K|^2) (docs/mathematics.md, Eq. 9;
+        DMTN-179).
         """
         return _struct(
             full_frame.score_correction(kappa, svar, tvar, preConvArr, self.freqSpaceShape)
@@ -409,6 +417,10 @@ class DecorrelateALKernelTask(Task):
         -------
         vplaneD : numpy.ndarray [y, x]
             v_1 <|c_1|^2> + v_2 <|c_2|^2>, means over k.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 4.
         """
         return full_frame.estimated_variance(vplane1, vplane2, c1ft, c2ft)
 
@@ -436,6 +448,10 @@ class DecorrelateALKernelTask(Task):
         -------
         vplaneD : numpy.ndarray [y, x]
             The sum of the planes, each convolved with the square of its response in image space.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 5.
         """
         first = full_frame.propagated_variance(vplane1, varMean1, c1ft)
         return first + full_frame.propagated_variance(vplane2, varMean2, c2ft)
@@ -454,6 +470,10 @@ class DecorrelateALKernelTask(Task):
         -------
         psfNew : numpy.ndarray [y, x]
             phi' = psi phi_D, of the shape of `psfOld` and a sum of one.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 6; DMTN-021.
         """
         return full_frame.filtered_psf(psfOld, corrft)
 
@@ -472,6 +492,10 @@ class DecorrelateALKernelTask(Task):
         -------
         imgNew : numpy.ndarray [y, x]
             The whitened image.
+
+        Notes
+        -----
+        The convolution of the image with the filter of docs/mathematics.md, Eqs. 2 and 3.
         """
         return full_frame.filtered_image(imgOld, corrft)
 

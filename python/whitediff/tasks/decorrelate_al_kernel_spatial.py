@@ -258,7 +258,8 @@ class DecorrelateALKernelSpatialTask(Task):
 
     Notes
     -----
-    Kaiser (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
+    The equations are in docs/mathematics.md, Eqs. 1 to 14, each with where it comes from: Kaiser
+    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
     """
 
     ConfigClass = DecorrelateALKernelSpatialConfig
@@ -285,6 +286,10 @@ class DecorrelateALKernelSpatialTask(Task):
         -------
         mean : float
             Mean after three rounds of 3-sigma clipping; NaN where no pixel is left.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 14.
         """
         return mean_variance(exposure, self.config.ignoreMaskPlanes)
 
@@ -330,8 +335,9 @@ class DecorrelateALKernelSpatialTask(Task):
         Notes
         -----
         psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2)), with v_2 the variance of the
-        convolved image (DMTN-021, Eq. 1), for the kernel and the mean variances of each cell.
-        Score images: F = P(0) conj(phi_D) / P (DMTN-179).
+        convolved image (docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1), for the kernel and the
+        mean variances of each cell. Likelihood images: F = P(0) conj(phi_D) / P
+        (docs/mathematics.md, Eqs. 3 and 9; DMTN-179).
         """
         self.log.info("Running A&L decorrelation: spatiallyVarying=%r", spatiallyVarying)
         options = {

@@ -54,6 +54,10 @@ def mean_variance(exposure: Any, planes: Iterable[str], step: int = 1) -> float:
     ------
     ValueError
         If the exposure has no variance plane.
+
+    Notes
+    -----
+    docs/mathematics.md, Eq. 14.
     """
     if exposure.variance is None:
         raise ValueError("the exposure must have a variance plane, got one without")

@@ -28,6 +28,10 @@ class WhitenedPsf(CellPsf):
     ------
     ValueError
         When an image is asked for, if the PSF of the image before whitening has no positive sum.
+
+    Notes
+    -----
+    docs/mathematics.md, Eq. 6; DMTN-021.
     """
 
     def __init__(self, whitened: Whitened, xy0: tuple[int, int]) -> None:

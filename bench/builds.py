@@ -1,0 +1,30 @@
+"""The package built from these sources in some other way, and new processes that use it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+
+
+def install(target: Path, settings: Mapping[str, str]) -> None:
+    """Build into a folder of its own, with these settings of the build backend."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+    options = [f"--config-settings={name}={value}" for name, value in settings.items()]
+    options.append(f"--config-settings=build-dir={target}-build")
+    subprocess.run([*command, *options, "--target", target, BENCH.parent], check=True)
+
+
+def python(target: Path, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Give command and environment of a Python that finds the package in this folder first.
+
+    It runs without the `site` module: an editable installation would get in the way.
+    """
+    libraries = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    path = os.pathsep.join(map(str, [target, BENCH, *sorted(libraries)]))
+    return [sys.executable, "-S", *arguments], {**os.environ, "PYTHONPATH": path}
