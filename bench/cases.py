@@ -15,9 +15,11 @@ from errors import AnswerError, SkippedError
 from machine import core_count
 from scene import RADIUS, Scene, make_scene
 from timing import Clock, Timed, take_turns
+from whiteness import correlations, variance_error
 
 # Seconds that the rounds of a case may take.
 _PATIENCE = 40.0
+_NOISE_SIZE = 1024
 _FRESH = Path(__file__).with_name("fresh.py")
 
 
@@ -181,6 +183,16 @@ def in_new_process(*arguments: str, large: int | None = None) -> Callable[[Setti
     return measure
 
 
+def of_noise(measure: Callable[[int, int], float]) -> Callable[[Settings], Measured]:
+    """Give a number for the whitened noise of every seed."""
+
+    def measured(settings: Settings) -> Measured:
+        size = min(settings.size, _NOISE_SIZE)
+        return Measured([measure(size, seed) for seed in range(settings.repeat)], {})
+
+    return measured
+
+
 _B = "FFTW round trip"
 
 CASES = (
@@ -312,4 +324,30 @@ CASES = (
         unit="ms",
     ),
     Case("help", "whitediff --help", in_new_process("help"), target=300, unit="ms"),
+    Case(
+        "variance",
+        "variance of whitened white noise, kernel varying over 1024 x 1024, off theory by",
+        of_noise(lambda size, seed: variance_error(size, seed, 1)),
+        target=0.5,
+        unit="%",
+    ),
+    Case(
+        "variance-ninths",
+        "the same in the worst of its ninths",
+        of_noise(lambda size, seed: variance_error(size, seed, 3)),
+        target=2,
+        unit="%",
+    ),
+    Case(
+        "autocorrelation",
+        "the largest of 20 autocorrelations of the same, lags 1 to 10 in x and y, over its "
+        "sampling error",
+        of_noise(lambda size, seed: float(abs(correlations(size, seed)).max())),
+        target=4.5,
+    ),
+    Case(
+        "autocorrelation-rms",
+        "their rms over the sampling error",
+        of_noise(lambda size, seed: float((correlations(size, seed) ** 2).mean() ** 0.5)),
+    ),
 )

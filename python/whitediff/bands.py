@@ -53,7 +53,7 @@ def decorrelate_bands(
     """Make the noise of a difference image white, band by band; see `decorrelate`.
 
     The result is that of `decorrelate`, bit by bit. Planes are read in bands of some 700 rows, once
-    for filtering, after a sparse look at the variances of the whole frame (six complete passes
+    for filtering, after a sparse look at the variances of the whole frame (two complete passes
     with ``spatially_varying=False``).
 
     Parameters

@@ -106,7 +106,7 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
 /// in bands of rows. The result is that of `whiten`, bit by bit.
 ///
 /// Each band is some 700 rows high, as a rule; it is read once for filtering, after a sparse look
-/// at the variances of the whole frame (six complete passes where the filter does not vary).
+/// at the variances of the whole frame (two complete passes where the filter does not vary).
 /// @throws std::invalid_argument as `whiten`, and for a `write` that is empty.
 template <class T>
 Whitening whiten_bands(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
