@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import foreign
+
 DATA = Path(os.environ.get("WHITEDIFF_DATA", Path(__file__).parents[1] / "../shared/data"))
 
 
@@ -28,3 +30,9 @@ def data_path() -> Callable[[str], Path]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20260711)
+
+
+@pytest.fixture(autouse=True)
+def foreign_mask_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mask planes of lsst.afw belong to the process: what a test adds must not reach the next."""
+    monkeypatch.setattr("foreign.Mask.planes", dict(foreign.Mask.planes))

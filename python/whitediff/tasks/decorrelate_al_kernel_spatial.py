@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -241,8 +242,7 @@ class DecorrelateALKernelSpatialConfig(Config):
             Mask planes, and the configuration of the mapper, may differ. What a subclass sets is
             not the default.
         """
-        default = DecorrelateALKernelSpatialConfig().decorrelateMapReduceConfig
-        return _grid_of(self.decorrelateMapReduceConfig) == _grid_of(default)
+        return _grid_of(self.decorrelateMapReduceConfig) == _default_grid()
 
 
 class DecorrelateALKernelSpatialTask(Task):
@@ -391,6 +391,11 @@ def _matching_kernel(alTaskResult: Any, psfMatchingKernel: Any) -> Any:
     if psfMatchingKernel is None:
         raise RuntimeError("there must be an alTaskResult or a psfMatchingKernel, got neither")
     return psfMatchingKernel
+
+
+@cache
+def _default_grid() -> dict[str, Any]:
+    return _grid_of(DecorrelateALKernelSpatialConfig().decorrelateMapReduceConfig)
 
 
 def _grid_of(config: ImageMapReduceConfig) -> dict[str, Any]:
