@@ -19,11 +19,10 @@ from ..io.exposure_writer import new_exposure_file
 from ..io.rows import Rows
 from .errors import writing
 from .masks import check_planes, left_out_rows
-from .noise import InputNoise, input_noise
+from .noise import InputNoise
 from .outcome import facts_of, psf_of
-from .provenance import whitened_header
 from .subtraction import open_subtraction
-from .whitening import Whitening, input_psf
+from .whitening import Whitening, core_options, header_of, input_noises, input_psf
 
 __all__ = ["whiten_stream"]
 
@@ -73,28 +72,12 @@ def whiten_stream(
             exposure = files.enter_context(open_exposure(path))
             return exposure.image if exposure.variance is None else exposure.variance
 
-        noise = {}
-        for name, exposure, mask in zip(("science", "template"), exposures, masks, strict=False):
-            noise[name] = input_noise(
-                getattr(whitening, f"{name}_variance"),
-                exposure.image,
-                exposure.variance,
-                getattr(whitening, name),
-                mask,
-                variance_rows,
-            )
+        planes_of = [(exposure.image, exposure.variance) for exposure in exposures]
+        noise = input_noises(whitening, planes_of, masks, variance_rows)
         psf = input_psf(whitening, subtraction)
 
         def header_with(facts: dict[str, Any]) -> fits.Header:
-            return whitened_header(
-                subtraction,
-                facts,
-                noise,
-                whitening.files,
-                mode=whitening.mode,
-                propagation=whitening.variance,
-                batch=whitening.batch,
-            )
+            return header_of(whitening, subtraction, facts, noise, whitening.variance)
 
         blank = _without_pixels(difference)
         blank.setMetadata(header_with(_UNKNOWN))
@@ -118,17 +101,8 @@ def whiten_stream(
                 noise["template"].variance,
                 subtraction.kernel,
                 write,
-                convolved=subtraction.convolved,
-                mode=whitening.mode,
-                spatially_varying=not whitening.constant,
-                variance=whitening.variance,
-                scale=subtraction.scale,
-                science_mask=masks[0],
-                template_mask=masks[1],
-                mask=masks[2],
-                psf=psf,
+                **core_options(whitening, subtraction, masks, psf),
                 xy0=difference.xy0,
-                n_threads=whitening.threads,
                 progress=progress,
             )
             header = header_with(facts_of(result))

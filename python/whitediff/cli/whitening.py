@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
     from ..tasks import DecorrelateALKernelSpatialTask
 
-__all__ = ["WhitenedFile", "Whitening", "input_psf", "whiten_files"]
+__all__ = [
+    "WhitenedFile",
+    "Whitening",
+    "core_options",
+    "header_of",
+    "input_noises",
+    "input_psf",
+    "whiten_files",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,16 +161,10 @@ def whiten_files(
         planes = tuple(used.ignoreMaskPlanes)
         propagation = "full" if used.completeVarPlanePropagation else "estimate"
     masks = [left_out(exposure, planes) for exposure in exposures]
-    noise = {}
-    for name, exposure, mask in zip(("science", "template"), exposures, masks, strict=False):
-        noise[name] = input_noise(
-            getattr(whitening, f"{name}_variance"),
-            exposure.image.array,
-            None if exposure.variance is None else exposure.variance.array,
-            getattr(whitening, name),
-            mask,
-            variance_of_file,
-        )
+    planes_of = [
+        (e.image.array, None if e.variance is None else e.variance.array) for e in exposures
+    ]
+    noise = input_noises(whitening, planes_of, masks, variance_of_file)
     psf = input_psf(whitening, subtraction)
     if task is not None:
         from .task import outcome_of_task
@@ -182,33 +184,82 @@ def whiten_files(
             noise["science"].variance,
             noise["template"].variance,
             subtraction.kernel,
-            convolved=subtraction.convolved,
-            mode=whitening.mode,
-            spatially_varying=not whitening.constant,
-            variance=propagation,
-            scale=subtraction.scale,
-            science_mask=masks[0],
-            template_mask=masks[1],
-            mask=masks[2],
-            psf=psf,
+            **core_options(whitening, subtraction, masks, psf),
             xy0=tuple(subtraction.difference.getXY0()),
-            n_threads=whitening.threads,
             progress=progress,
         )
         outcome = outcome_of_function(subtraction.difference, result)
-    header = whitened_header(
+    header = header_of(whitening, subtraction, outcome.facts, noise, propagation)
+    outcome.exposure.setMetadata(header)
+    with writing(whitening.output):
+        outcome.exposure.write(whitening.output, overwrite=whitening.overwrite)
+    return WhitenedFile(subtraction, planes, noise, outcome, header)
+
+
+def input_noises(
+    whitening: Whitening,
+    planes: Sequence[tuple[Any, Any]],
+    masks: Sequence[Any],
+    read: Callable[[Path], Any],
+) -> dict[str, InputNoise]:
+    """Variances of "science" and "template".
+
+    Parameters
+    ----------
+    whitening : Whitening
+        What is given of them.
+    planes : sequence of (image, variance)
+        Of each input, in memory or by rows.
+    masks : sequence
+        Pixels to leave out, likewise.
+    read : callable
+        As for `input_noise`.
+    """
+    given = (
+        ("science", whitening.science_variance, whitening.science),
+        ("template", whitening.template_variance, whitening.template),
+    )
+    return {
+        name: input_noise(variance, *of_input, path, mask, read)
+        for (name, variance, path), of_input, mask in zip(given, planes, masks, strict=False)
+    }
+
+
+def core_options(
+    whitening: Whitening, subtraction: Subtraction, masks: Sequence[Any], psf: Any
+) -> dict[str, Any]:
+    """Options that `whitediff.decorrelate` and `whitediff.decorrelate_bands` share."""
+    return {
+        "convolved": subtraction.convolved,
+        "mode": whitening.mode,
+        "spatially_varying": not whitening.constant,
+        "variance": whitening.variance,
+        "scale": subtraction.scale,
+        "science_mask": masks[0],
+        "template_mask": masks[1],
+        "mask": masks[2],
+        "psf": psf,
+        "n_threads": whitening.threads,
+    }
+
+
+def header_of(
+    whitening: Whitening,
+    subtraction: Subtraction,
+    facts: Mapping[str, Any],
+    noise: Mapping[str, InputNoise],
+    propagation: str,
+) -> fits.Header:
+    """Header of the whitened image; see `whitened_header`."""
+    return whitened_header(
         subtraction,
-        outcome.facts,
+        facts,
         noise,
         whitening.files,
         mode=whitening.mode,
         propagation=propagation,
         batch=whitening.batch,
     )
-    outcome.exposure.setMetadata(header)
-    with writing(whitening.output):
-        outcome.exposure.write(whitening.output, overwrite=whitening.overwrite)
-    return WhitenedFile(subtraction, planes, noise, outcome, header)
 
 
 def input_psf(whitening: Whitening, subtraction: Subtraction) -> Any:
