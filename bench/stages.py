@@ -49,8 +49,8 @@ STAGES = (
     ("transforms", r"libfftw3f"),
     ("transposes", r"\b(transpose|interleave|separate)\b"),
     ("multiply", r"\b(multiply|multiply_add|scale<)"),
-    ("variance", r"\b(estimate_variance|check_variance|filter_variance)\b"),
-    ("blending, stores", r"\b(add_row|Blend|give_image|give_variance)\b"),
+    ("variance", r"\b(Completion|GainProfile|filter_variance)\b"),
+    ("blending, stores", r"\b(add_row|Blend|give_image|give_variance|zero_image)\b"),
     ("loads", r"\b(load|load_image)\b"),
     ("cells, other", r"\b(CellWorker|CellTransform|Filtering|Execution|Whitening)\b"),
 )

@@ -2,60 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <span>
-#include <stdexcept>
-#include <string>
 #include <variant>
 
 #include "cell_plan.hpp"
 #include "finite.hpp"
 #include "line_products.hpp"
-#include "multiversion.hpp"
 #include "usable_sum.hpp"
 
 namespace whitediff {
 namespace {
-
-template <class T>
-WHITEDIFF_ALWAYS_INLINE bool add_scaled_row(T factor, const T* values, int size, T* sums) {
-  int unusual = 0;
-  for (int x = 0; x < size; ++x) {
-    sums[x] += factor * values[x];
-    unusual |= !(values[x] >= T(0) && values[x] <= std::numeric_limits<T>::max());
-  }
-  return unusual != 0;
-}
-
-/// sums += factor * values; says whether a value is negative or not finite.
-WHITEDIFF_MULTIVERSION bool add_scaled(float factor, const float* values, int size, float* sums) {
-  return add_scaled_row(factor, values, size, sums);
-}
-WHITEDIFF_MULTIVERSION bool add_scaled(double factor, const double* values, int size,
-                                       double* sums) {
-  return add_scaled_row(factor, values, size, sums);
-}
-
-// Rows of a cell are too short for the hardware to foresee the next one: they are called in so many
-// rows before they are needed.
-constexpr int prefetch_rows = 8;
-
-enum class Access { read, write };
-
-template <Access access, class T>
-void prefetch(const T* begin, int size) {
-  constexpr int line = 64 / sizeof(T);
-  for (int x = 0; x < size; x += line) __builtin_prefetch(begin + x, access == Access::write);
-  __builtin_prefetch(begin + size - 1, access == Access::write);
-}
-
-/// Calls the row of a box in that comes prefetch_rows after y.
-template <Access access, class Pixel>
-void prefetch_ahead(ImageView<Pixel> image, const Box& box, int y) {
-  if (y + prefetch_rows < box.y1) {
-    prefetch<access>(image.row(y + prefetch_rows) + box.x0, box.width());
-  }
-}
 
 /// The pixels of a row, what is not finite replaced.
 template <class T>
@@ -91,7 +47,7 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
     weights.row.last = -1;  // no row yet
     weights.shared.resize(box_.width());
   }
-  row_.resize(box_.width());
+  task_.completion.set_gains(cell, filter_.gains());
   const bool complete = filter_image();
   if (!task_.image_turns.wait(cell)) return;
   give_image(complete);
@@ -127,7 +83,6 @@ template <class T>
 std::span<const T> CellWorker<T>::tile_row(ImageView<const T> plane, int tile, int y) const {
   const Box& expanded = tiles_[tile].expanded;
   if (y >= expanded.height()) return {};
-  prefetch_ahead<Access::read>(plane, expanded, expanded.y0 + y);
   return {plane.row(expanded.y0 + y) + expanded.x0, static_cast<std::size_t>(expanded.width())};
 }
 
@@ -176,75 +131,11 @@ void CellWorker<T>::read(const Visit& visit) {
 
 template <class T>
 void CellWorker<T>::give_image(bool complete) {
-  const OutputRows<T>& output = task_.output;
-  const Box box_out = box_.moved(0, output_row(0));
   read([&](int tile, int y, const T* row) {
-    const Weights& weights = weigh(tile, y);
-    prefetch_ahead<Access::write>(output.image, box_out, output_row(y));
-    prefetch_ahead<Access::write>(output.variance, box_out, output_row(y));
-    T* out = output.image.row(output_row(y));
-    add_row(weights, row, out);
+    T* out = task_.output.image.row(output_row(y));
+    add_row(weigh(tile, y), row, out);
     if (!complete) restore_gaps(task_.input.image.row(y) + box_.x0, box_.width(), out + box_.x0);
-    if (task_.variance == VariancePropagation::estimate) give_estimate(weights, y);
   });
-}
-
-template <class T>
-bool CellWorker<T>::sum_variances(std::span<const double> factors, int y, int begin, int end,
-                                  T* sums) const {
-  const auto& sources = task_.input.sources;
-  T constant = 0;
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    const auto* number = std::get_if<double>(&sources[i].variance);
-    if (number) constant += static_cast<T>(factors[i] * *number);
-  }
-  std::fill(sums, sums + (end - begin), constant);
-  bool gaps = false;
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
-    if (!plane) continue;
-    const bool unusual =
-        add_scaled(static_cast<T>(factors[i]), plane->row(y) + begin, end - begin, sums);
-    if (unusual) check_variance(sources[i], *plane, y);
-    gaps = gaps || unusual;
-  }
-  return gaps;
-}
-
-template <class T>
-void CellWorker<T>::give_estimate(const Weights& weights, int y) {
-  for (const auto& source : task_.input.sources) {
-    const auto* plane = std::get_if<ImageView<const T>>(&source.variance);
-    if (plane) prefetch_ahead<Access::read>(*plane, box_, y);
-  }
-  T* out = task_.output.variance.row(output_row(y));
-  const auto [begin, end, last] = weights.row;
-  sum_variances(filter_.gains(), y, begin, end, out + begin);
-  const auto give_shared = [&](int from, int to) {
-    if (from == to) return;
-    const bool gaps = sum_variances(filter_.gains(), y, from, to, row_.data());
-    const double* shares = weights.shared.data() + (from - box_.x0);
-    for (int x = from; x < to; ++x) {
-      out[x] += static_cast<T>(shares[x - from]) * row_[x - from];
-    }
-    if (gaps) restore_gaps(row_.data(), to - from, out + from);
-  };
-  give_shared(box_.x0, begin);
-  give_shared(end, box_.x1);
-}
-
-template <class T>
-void CellWorker<T>::check_variance(const SourceRows<T>& source, ImageView<const T> plane,
-                                   int y) const {
-  const T* row = plane.row(y);
-  for (int x = box_.x0; x < box_.x1; ++x) {
-    const bool masked = !source.mask.empty() && (source.mask(y, x) & task_.ignore_mask);
-    if (row[x] < T(0) && std::isfinite(row[x]) && !masked) {
-      throw std::invalid_argument(source.name + ": expected values >= 0, got " +
-                                  std::to_string(row[x]) + " at (x, y) = (" + std::to_string(x) +
-                                  ", " + std::to_string(frame_row(y)) + ")");
-    }
-  }
 }
 
 template <class T>
@@ -278,13 +169,8 @@ void CellWorker<T>::filter_variance(const LocalNoise& noise) {
 
 template <class T>
 void CellWorker<T>::give_variance() {
-  const std::vector<double> ones(task_.input.sources.size(), 1.0);
   read([&](int tile, int y, const T* row) {
-    T* out = task_.output.variance.row(output_row(y));
-    add_row(weigh(tile, y), row, out);
-    if (sum_variances(ones, y, box_.x0, box_.x1, row_.data())) {
-      restore_gaps(row_.data(), box_.width(), out + box_.x0);
-    }
+    add_row(weigh(tile, y), row, task_.output.variance.row(output_row(y)));
   });
 }
 

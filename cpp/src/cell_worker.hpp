@@ -4,40 +4,16 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
-#include <variant>
 #include <vector>
 
 #include "cell_filter.hpp"
 #include "cell_transform.hpp"
+#include "completion.hpp"
+#include "frame_rows.hpp"
 #include "turns.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
-
-/// Rows of the planes of one noise source.
-template <class T>
-struct SourceRows {
-  std::variant<double, ImageView<const T>> variance;
-  ImageView<const std::int32_t> mask;
-  std::string name;
-};
-
-/// Rows of all planes that cells read. Row 0 of the views is row `first` of the frame.
-template <class T>
-struct InputRows {
-  int first = 0;
-  ImageView<const T> image;
-  ImageView<const std::int32_t> mask;
-  std::vector<SourceRows<T>> sources;
-};
-
-/// Rows of the result, likewise.
-template <class T>
-struct OutputRows {
-  int first = 0;
-  ImageView<T> image, variance;
-};
 
 /// What all cells of a frame share. The rows may be exchanged between cells.
 template <class T>
@@ -48,6 +24,7 @@ struct CellTask {
   const Blend& blend;
   Turns& image_turns;
   Turns& variance_turns;  // of variances propagated in full
+  Completion<T>& completion;
   std::int32_t ignore_mask;
   /// What stands for pixels that are not finite; if empty, the mean of each cell.
   std::optional<double> filling;
@@ -97,13 +74,6 @@ class CellWorker {
   /// Propagates the variances in full, and transforms the columns back.
   void filter_variance(const LocalNoise& noise);
   void give_variance();
-  /// sums = the variances of pixels begin .. end - 1 of row y, each source's times its factor; says
-  /// whether there are gaps.
-  bool sum_variances(std::span<const double> factors, int y, int begin, int end, T* sums) const;
-  /// Gives the estimated variance of the pixels of the box in row y.
-  void give_estimate(const Weights& weights, int y);
-  /// @throws std::invalid_argument if a variance plane has a negative, unmasked pixel in row y.
-  void check_variance(const SourceRows<T>& source, ImageView<const T> plane, int y) const;
   const Weights& weigh(int tile, int y);
   /// Gives the pixels of the box in a row, times their weights, to an output.
   void add_row(const Weights& weights, const T* values, T* out) const;
@@ -118,7 +88,6 @@ class CellWorker {
   CellFilter<T> filter_;
   fft::Buffer<std::complex<T>> variance_lines_;
   std::array<Weights, 2> weights_;  // of the tiles
-  std::vector<T> row_;
 
   // The cell at work; rows count from the first one of the input.
   std::size_t cell_ = 0;

@@ -12,7 +12,7 @@
 namespace whitediff {
 namespace {
 
-constexpr int first_grid = 128;
+constexpr int first_grid = 64;
 constexpr int last_grid = 512;
 constexpr double lost_variance = 1e-6;
 

@@ -46,7 +46,7 @@ constexpr int bins_of_sample = 512, bins_of_plane = 4096;
 constexpr std::size_t least_for_all_bins = std::size_t{1} << 17;
 constexpr double reach_of_bins = 8.0;  // on either side of the median, in interquartile ranges
 constexpr int sample_steps = 32;
-constexpr std::size_t least_for_histogram = 8192;
+constexpr std::size_t least_for_histogram = 2048;
 // Bins by which limits may lie off their prediction from a histogram.
 constexpr int margin = 4;
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cell_plan.hpp"
+#include "completion.hpp"
 #include "filter_change.hpp"
 #include "filtering.hpp"
 #include "finite.hpp"
@@ -25,8 +26,8 @@ namespace {
 // small that this stays below.
 constexpr double largest_bias = 5e-4;
 constexpr double least_float32_floor = 1e-7;
-// So many pixels make the error of a mean variance a hundredth of the scatter of the plane or less.
-constexpr std::size_t pixels_of_cell = std::size_t{1} << 13;
+// So many pixels make the error of a mean variance a sixtieth of the scatter of the plane or less.
+constexpr std::size_t pixels_of_cell = std::size_t{1} << 12;
 
 void require(bool condition, const std::string& message) {
   if (!condition) throw std::invalid_argument(message);
@@ -248,12 +249,14 @@ class Execution {
         blend_(plan.cells, options.reduction),
         image_turns_(blend_, plan.cells.size()),
         variance_turns_(blend_, plan.cells.size()),
+        completion_(plan.cells, blend_, options.variance, options.ignore_mask),
         filtering_(CellTask<T>{.input = {},
                                .output = {},
                                .cells = plan.cells,
                                .blend = blend_,
                                .image_turns = image_turns_,
                                .variance_turns = variance_turns_,
+                               .completion = completion_,
                                .ignore_mask = options.ignore_mask,
                                .filling = frame_filling(),
                                .filter = plan.filter,
@@ -267,9 +270,10 @@ class Execution {
   void run(Image<T>& image, Image<T>& variance) {
     std::vector<std::size_t> order;
     for (const auto& group : blend_.groups()) order.insert(order.end(), group.begin(), group.end());
-    const int height = image_.shape().height;
-    filtering_.run(order, input({0, height}), {0, image.view(), variance.view()});
-    clear_uncovered({0, image.view(), variance.view()});
+    const InputRows<T> input = this->input({0, image_.shape().height});
+    const OutputRows<T> output{0, image.view(), variance.view()};
+    filtering_.run(order, input, output);
+    completion_.run(input, output, plan_.n_threads);
   }
 
   /// Band by band.
@@ -279,19 +283,20 @@ class Execution {
     Window window;
     int first = 0;
     for (std::size_t n = 0; n < groups.size(); ++n) {
-      Rows read{image_.shape().height, 0};
       // Taller cells of groups before may have given more already.
       int end = std::max(finished[n], window.rows.end);
+      for (const std::size_t cell : groups[n]) end = std::max(end, plan_.cells[cell].box.y1);
+      Rows read{first, end};
       for (const std::size_t cell : groups[n]) {
         read.begin = std::min(read.begin, plan_.cells[cell].expanded.y0);
         read.end = std::max(read.end, plan_.cells[cell].expanded.y1);
-        end = std::max(end, plan_.cells[cell].box.y1);
       }
-      window.move({first, end}, image_.shape().width);
-      filtering_.run(groups[n], input(read), window.view({first, end}));
+      window.move({first, end}, image_.shape().width, plan_.n_threads);
+      const InputRows<T> input = this->input(read);
+      filtering_.run(groups[n], input, window.view({first, end}));
       if (finished[n] == first) continue;
       const OutputRows<T> ready = window.view({first, finished[n]});
-      clear_uncovered(ready);
+      completion_.run(input, ready, plan_.n_threads);
       write(first, ready.image, ready.variance);
       first = finished[n];
     }
@@ -306,9 +311,9 @@ class Execution {
     Image<T> image, variance;
 
     /// Rows that are there already are kept, others are zero.
-    void move(const Rows& to, int width) {
+    void move(const Rows& to, int width, int threads) {
       for (Image<T>* plane : {&image, &variance}) {
-        Image<T> moved({to.count(), width});
+        Image<T> moved = zero_image<T>({to.count(), width}, threads);
         for (int y = std::max(to.begin, rows.begin); y < std::min(to.end, rows.end); ++y) {
           std::copy_n(plane->row(y - rows.begin), width, moved.row(y - to.begin));
         }
@@ -379,30 +384,13 @@ class Execution {
     return total.mean();
   }
 
-  /// Pixels that no given cell covers have no value.
-  void clear_uncovered(const OutputRows<T>& output) const {
-    if (options_.cells.empty()) return;
-    const Box rows = output.image.box().moved(0, output.first);
-    std::vector<Cell> cells;
-    for (const Cell& cell : plan_.cells) {
-      const Box box = cell.box.clipped(rows).moved(0, -output.first);
-      if (!box.empty()) cells.push_back({box, box});
-    }
-    const std::vector<bool> covered = coverage(cells, output.image.shape());
-    for (int y = 0; y < output.image.height(); ++y) {
-      for (int x = 0; x < output.image.width(); ++x) {
-        if (covered[static_cast<std::size_t>(y) * output.image.width() + x]) continue;
-        output.image(y, x) = output.variance(y, x) = std::numeric_limits<T>::quiet_NaN();
-      }
-    }
-  }
-
   const Plane<T>& image_;
   const std::vector<NoiseSource<T>>& sources_;
   const WhitenOptions& options_;
   const Whitening& plan_;
   Blend blend_;
   Turns image_turns_, variance_turns_;
+  Completion<T> completion_;
   Filtering<T> filtering_;
 };
 
@@ -429,8 +417,10 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
                    const WhitenOptions& options) {
   Image<T> whitened, variance;
   Whitening whitening = whiten_with<T>(image, sources, options, [&](Execution<T>& execution) {
-    whitened = Image<T>(image.shape());
-    variance = Image<T>(image.shape());
+    whitened = zero_image<T>(image.shape(), options.n_threads);
+    variance = options.variance == VariancePropagation::full
+                   ? zero_image<T>(image.shape(), options.n_threads)
+                   : Image<T>(image.shape());
     execution.run(whitened, variance);
   });
   return {std::move(whitening), std::move(whitened), std::move(variance)};

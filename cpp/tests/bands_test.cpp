@@ -373,10 +373,10 @@ TEST_CASE("rows are read as they are needed, a few at once") {
   CHECK(calls.size() <= 9);
   CHECK(written.bands == static_cast<int>(calls.size()));
   CHECK(written.highest <= 2 * 100 + 8);
-  // Or a sample for the two cells of a row, or for three boxes of the frame: of 8192 pixels each,
+  // Or a sample for the two cells of a row, or for three boxes of the frame: of 4096 pixels each,
   // or up to twice that many where a step of two rows would be too few.
   for (const Rows& call : variance_calls) {
-    CHECK(call.count() <= std::max(most, 3 * 2 * 8192 / scene.shape.width));
+    CHECK(call.count() <= std::max(most, 3 * 2 * 4096 / scene.shape.width));
   }
 
   const auto expected = scene.whole(options);

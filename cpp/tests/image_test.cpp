@@ -38,13 +38,15 @@ TEST_CASE("a large image, in huge pages where there are any, is zero too") {
   CHECK(test::largest(image) == 0.0);
 }
 
-TEST_CASE("memory can be handed over") {
-  Image<double> image({2, 2});
-  double* memory = image.release();
-  CHECK(image.data() == nullptr);
-  CHECK(image.shape() == Shape{});
-  memory[3] = 1.0;
-  std::free(memory);
+TEST_CASE_TEMPLATE("zeros are zeros, whatever the threads", T, float, double, std::int32_t) {
+  // Nothing, less than a page, small pages, and huge ones with a part of one.
+  for (const Shape shape : {Shape{0, 5}, {3, 5}, {301, 217}, {1501, 1403}}) {
+    for (const int threads : {0, 1, 3}) {
+      const Image<T> image = zero_image<T>(shape, threads);
+      CHECK(image.shape() == shape);
+      CHECK(std::all_of(image.data(), image.data() + shape.size(), [](T v) { return v == T(0); }));
+    }
+  }
 }
 
 TEST_CASE("memory that is not there is an error") {

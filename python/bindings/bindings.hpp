@@ -8,7 +8,9 @@
 #include <pybind11/stl.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "whitediff/image.hpp"
 
@@ -40,11 +42,13 @@ inline whitediff::ImageView<const std::int32_t> mask_of(const MaskArray& mask) {
   return mask ? view_of<std::int32_t>(*mask) : whitediff::ImageView<const std::int32_t>();
 }
 
-/// Hands the memory of an image to numpy.
+/// An array that keeps an image, without a copy.
 template <class T>
 py::array_t<T> to_numpy(whitediff::Image<T> image) {
-  const whitediff::Shape shape = image.shape();
-  T* data = image.release();
-  py::capsule owner(data, [](void* memory) { std::free(memory); });
-  return py::array_t<T>({shape.height, shape.width}, data, owner);
+  using Image = whitediff::Image<T>;
+  auto kept = std::make_unique<Image>(std::move(image));
+  const auto [height, width] = kept->shape();
+  T* data = kept->data();
+  const py::capsule owner(kept.release(), [](void* of) { delete static_cast<Image*>(of); });
+  return py::array_t<T>({height, width}, data, owner);
 }

@@ -68,7 +68,7 @@ class Cells:
         Positions (x, y) in pixel coordinates (``xy0`` included) at which filters were made: one a
         cell, or one in all if the filter does not vary.
     variances : `numpy.ndarray` of float64, [m, n_sources]
-        Clipped mean variance of every noise source there: of some 8 000 pixels of the cell, in
+        Clipped mean variance of every noise source there: of some 4 000 pixels of the cell, in
         evenly spaced rows, or of the whole plane if the filter does not vary.
     """
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
 #include <type_traits>
 
@@ -43,9 +42,11 @@ class ImageView {
 
 namespace detail {
 
-/// Memory to be freed with std::free, in huge pages where the system has them.
+/// Memory that is zero, in huge pages where the system has them.
 /// @throws std::bad_alloc if there is none left.
 void* zeroed_memory(std::size_t bytes);
+/// @param bytes  what zeroed_memory was asked for.
+void free_memory(void* memory, std::size_t bytes);
 
 }  // namespace detail
 
@@ -57,7 +58,9 @@ class Image {
  public:
   Image() = default;
   explicit Image(Shape shape)
-      : data_(static_cast<T*>(detail::zeroed_memory(shape.size() * sizeof(T)))), shape_(shape) {}
+      : data_(static_cast<T*>(detail::zeroed_memory(shape.size() * sizeof(T))),
+              Free{shape.size() * sizeof(T)}),
+        shape_(shape) {}
 
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
@@ -68,19 +71,21 @@ class Image {
   const T& operator()(int y, int x) const { return row(y)[x]; }
   ImageView<T> view() { return {data_.get(), shape_}; }
   ImageView<const T> view() const { return {data_.get(), shape_}; }
-  /// Hands the memory, to be freed with std::free, to the caller; the image is empty then.
-  T* release() {
-    shape_ = {};
-    return data_.release();
-  }
 
  private:
   struct Free {
-    void operator()(T* pointer) const { std::free(pointer); }
+    std::size_t bytes = 0;
+    void operator()(T* memory) const { detail::free_memory(memory, bytes); }
   };
   std::unique_ptr<T[], Free> data_;
   Shape shape_;
 };
+
+/// Pixels that are zero, in memory that is there already: an Image gets its pages one by one as
+/// they are written, and two threads that come to the same one at once would both clear it.
+/// @param n_threads  0: all cores that the process may use.
+template <class T>
+Image<T> zero_image(Shape shape, int n_threads = 0);
 
 /// A copy of pixels, made on several threads: one alone does not keep the memory busy.
 /// @param n_threads  0: all cores that the process may use.

@@ -25,10 +25,9 @@ struct ClippedMean {
 ///
 /// The first centre is the median and the first sigma 0.741 times the interquartile range (linear
 /// interpolation between ranks); later ones are the mean and the standard deviation of what is
-/// kept. Rubin's computeVarianceMean takes the same. A plane of more
-/// than 8192 pixels is read twice, besides a sample, and few of its pixels are copied: those near
-/// quartiles and limits; all of them only if it is distributed in a way that a histogram does not
-/// foresee.
+/// kept. Rubin's computeVarianceMean takes the same. A plane of more than 2048 pixels is read
+/// twice, besides a sample, and few of its pixels are copied: those near quartiles and limits; all
+/// of them only if it is distributed in a way that a histogram does not foresee.
 /// @param n_threads  0: all cores that the process may use. Never changes the result.
 /// @throws std::invalid_argument if the shapes of plane and mask differ.
 template <class T>

@@ -38,7 +38,7 @@ using Progress = std::function<void(std::size_t done, std::size_t total)>;
 
 struct WhitenOptions {
   FilterOptions filter;
-  /// A filter for every cell, with clipped mean variances of some 8 000 pixels of it; if false,
+  /// A filter for every cell, with clipped mean variances of some 4 000 pixels of it; if false,
   /// one for the frame: kernels at its centre, clipped mean variances of whole planes.
   bool spatially_varying = true;
   VariancePropagation variance = VariancePropagation::estimate;
