@@ -1,4 +1,4 @@
-"""``whitediff.decorrelate_bands``: frames that are read and written in bands of rows."""
+"""``decorrelate_bands`` and ``whiten_bands``: frames read and written in bands of rows."""
 
 import subprocess
 import sys
@@ -98,6 +98,43 @@ def test_same_bits_as_in_memory(rng, kernel, dtype, options):
     assert (len(collected.rows) > 1) == (len(set(result.cells.boxes[:, 1])) > 1)
     begins, ends = zip(*collected.rows, strict=True)
     assert (0, *ends) == (*begins, SHAPE[0])
+
+
+@pytest.mark.parametrize("dtype", ["f4", ">f8"])
+@pytest.mark.parametrize(
+    "options", [{}, {"variance": "full"}, {"mode": "score", "psf": gaussian(1.3, radius=6)}]
+)
+def test_stacks_are_the_same_bits_as_in_memory(rng, kernel, dtype, options):
+    image, first, second, mask = planes(rng, dtype)
+
+    def sources(plane):
+        return [
+            whitediff.NoiseSource(plane(first), weight=0.5, mask=plane(mask)),
+            whitediff.NoiseSource(plane(second), weight=-1, kernels=[kernel], mean_variance=1.1),
+            whitediff.NoiseSource(3.0, kernels=[kernel, gaussian(1.0, radius=3)]),
+        ]
+
+    settings = {"ignore_mask": 4, "xy0": (-40, 1000.5), **options}
+    expected = whitediff.whiten(image, sources(np.asarray), mask=mask, **settings)
+    collected = Collected(SHAPE, expected.image.dtype)
+    result = whitediff.whiten_bands(
+        OnDisk(image), sources(OnDisk), collected, mask=OnDisk(mask), **settings
+    )
+    assert (len(collected.rows) > 1) == (len(set(result.cells.boxes[:, 1])) > 1)
+    np.testing.assert_array_equal(collected.image, expected.image)
+    np.testing.assert_array_equal(collected.variance, expected.variance)
+    np.testing.assert_array_equal(result.cells.variances, expected.cells.variances)
+    np.testing.assert_array_equal(result.filters, expected.filters)
+    if "psf" in options:
+        np.testing.assert_array_equal(result.psf, expected.psf)
+
+
+def test_what_is_no_source_is_refused():
+    with pytest.raises(TypeError, match="sources must hold NoiseSource objects, got float"):
+        whitediff.whiten_bands(np.zeros((9, 9)), [1.0], lambda *rows: None)
+    source = whitediff.NoiseSource(np.ones((9, 8)))
+    with pytest.raises(ValueError, match=r"sources\[0\].variance must have shape \(9, 9\)"):
+        whitediff.whiten_bands(np.zeros((9, 9)), [source], lambda *rows: None)
 
 
 def test_numbers_as_variances(rng, kernel):

@@ -185,13 +185,18 @@ whitediff::WriteRows<T> writer_of(const py::function& write) {
 }
 
 template <class T>
+std::vector<whitediff::NoiseSource<T>> sources_of(const std::vector<py::tuple>& sources,
+                                                  whitediff::Shape shape) {
+  std::vector<whitediff::NoiseSource<T>> result;
+  for (const py::tuple& source : sources) result.push_back(source_of<T>(source, shape));
+  return result;
+}
+
+template <class T>
 py::dict whiten(const py::array_t<T, 0>& image, const std::vector<py::tuple>& sources,
                 const py::dict& options) {
-  std::vector<whitediff::NoiseSource<T>> noise_sources;
   const auto view = view_of<T>(image);
-  for (const py::tuple& source : sources) {
-    noise_sources.push_back(source_of<T>(source, view.shape()));
-  }
+  const auto noise_sources = sources_of<T>(sources, view.shape());
   const whitediff::WhitenOptions whiten_options = options_of(options, view.shape());
   auto result = [&] {
     const py::gil_scoped_release release;
@@ -219,6 +224,28 @@ py::dict decorrelate(const py::array_t<T, 0>& difference, const py::tuple& scien
                                   decorrelate_options);
   }();
   return to_python(std::move(result));
+}
+
+template <class T>
+py::dict whiten_rows(const py::object& image, whitediff::Shape shape,
+                     const std::vector<py::tuple>& sources, const whitediff::WhitenOptions& options,
+                     const py::function& write) {
+  const auto plane = plane_of<T>(image, shape);
+  const auto noise_sources = sources_of<T>(sources, shape);
+  const auto writer = writer_of<T>(write);
+  auto result = [&] {
+    const py::gil_scoped_release release;
+    return whitediff::whiten_bands(plane, noise_sources, writer, options);
+  }();
+  return to_python(std::move(result));
+}
+
+py::dict whiten_bands(const py::object& image, std::pair<int, int> shape, bool double_precision,
+                      const std::vector<py::tuple>& sources, const py::dict& options,
+                      const py::function& write) {
+  const whitediff::Shape frame{shape.first, shape.second};
+  const auto run = double_precision ? whiten_rows<double> : whiten_rows<float>;
+  return run(image, frame, sources, options_of(options, frame), write);
 }
 
 template <class T>
@@ -276,6 +303,8 @@ void bind_whiten(py::module_& module) {
   py::class_<FilterBank>(module, "FilterBank").def("filters", &filters).def("psfs", &psfs);
   bind<float>(module);
   bind<double>(module);
+  module.def("whiten_bands", &whiten_bands, py::arg("image"), py::arg("shape"),
+             py::arg("double_precision"), py::arg("sources"), py::arg("options"), py::arg("write"));
   module.def("decorrelate_bands", &decorrelate_bands, py::arg("difference"), py::arg("shape"),
              py::arg("double_precision"), py::arg("science"), py::arg("template"),
              py::arg("kernel"), py::arg("pre_kernel").none(true), py::arg("science_convolved"),

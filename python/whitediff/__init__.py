@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._core import __version__
-from .bands import decorrelate_bands
+from .bands import decorrelate_bands, whiten_bands
 from .cells import Cells, Grid
 from .decorrelate import Whitened, Whitening, decorrelate, whiten
 from .kernel import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
@@ -38,6 +38,7 @@ __all__ = [
     "decorrelate_bands",
     "read_kernel",
     "whiten",
+    "whiten_bands",
     "write_kernel",
 ]
 

@@ -111,6 +111,14 @@ def decorrelate(
     scale: float | None,
     options: dict[str, Any],
 ) -> dict[str, Any]: ...
+def whiten_bands(
+    image: Callable[[int, int, int], npt.NDArray[Any]],
+    shape: tuple[int, int],
+    double_precision: bool,
+    sources: list[tuple[Any, ...]],
+    options: dict[str, Any],
+    write: Callable[[int, FloatImage, FloatImage], object],
+) -> dict[str, Any]: ...
 def decorrelate_bands(
     difference: Callable[[int, int, int], npt.NDArray[Any]],
     shape: tuple[int, int],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, Literal
 
@@ -19,10 +19,19 @@ from .arrays import (
     one_of,
     without_hidden,
 )
-from .decorrelate import Mode, Progress, Propagation, Whitening, as_pair, core_options
+from .decorrelate import (
+    Mode,
+    Progress,
+    Propagation,
+    Whitening,
+    as_pair,
+    core_options,
+    require_sources,
+)
 from .kernel import as_kernel, as_psf
+from .noise_model import NoiseSource
 
-__all__ = ["decorrelate_bands"]
+__all__ = ["decorrelate_bands", "whiten_bands"]
 
 WriteRows = Callable[[int, FloatImage, FloatImage], object]
 
@@ -81,32 +90,24 @@ pre_kernel, xy0, n_threads, progress
     TypeError, ValueError
         As `decorrelate`.
     """
-    shape = _shape_of(difference, "difference")
-    single = np.dtype(difference.dtype).newbyteorder("=") == np.float32
-    dtype = np.dtype(np.float32 if single else np.float64)
+    frame = _Frame(difference, "difference", ignore_mask)
     one_of(convolved, ("template", "science"), "convolved")
-    ignore_mask = as_integer(ignore_mask, "ignore_mask")
     options = core_options(
-        mode, spatially_varying, variance, _mask_reader(mask, ignore_mask, shape, "mask"), 1, psf,
-        xy0, None, n_threads, progress,
+        mode, spatially_varying, variance, frame.mask(mask, "mask"), 1, psf, xy0, None, n_threads,
+        progress,
     )  # fmt: skip
-    means = as_pair(mean_variances, "mean_variances")
+    science_mean, template_mean = as_pair(mean_variances, "mean_variances")
 
     def source(plane: Any, name: str, plane_mask: Any, mean: float | None) -> tuple[Any, ...]:
-        reader: Any
-        if isinstance(plane, Real):
-            reader = as_variance(float(plane), f"{name}_variance")
-        else:
-            reader = _reader(plane, dtype, shape, f"{name}_variance")
-        mask_reader = _mask_reader(plane_mask, ignore_mask, shape, f"{name}_mask")
-        return reader, [], 1.0, mask_reader, mean, f"{name}_variance"
+        checked = frame.variance(plane, f"{name}_variance")
+        return checked, [], 1.0, frame.mask(plane_mask, f"{name}_mask"), mean, f"{name}_variance"
 
     core = _core.decorrelate_bands(
-        _reader(difference, dtype, shape, "difference"),
-        shape,
-        not single,
-        source(science_variance, "science", science_mask, means[0]),
-        source(template_variance, "template", template_mask, means[1]),
+        frame.image,
+        frame.shape,
+        frame.dtype == np.float64,
+        source(science_variance, "science", science_mask, science_mean),
+        source(template_variance, "template", template_mask, template_mean),
         as_kernel(kernel),
         None if pre_kernel is None else as_psf(pre_kernel),
         convolved == "science",
@@ -117,6 +118,125 @@ pre_kernel, xy0, n_threads, progress
     return Whitening(core, has_psf=psf is not None or mode == "score")
 
 
+def whiten_bands(
+    image: Any,
+    sources: Sequence[NoiseSource],
+    write: WriteRows,
+    *,
+    mode: Mode = "difference",
+    spatially_varying: bool = True,
+    variance: Propagation = "estimate",
+    mask: Any = None,
+    ignore_mask: int = 0,
+    psf: Any = None,
+    xy0: tuple[float, float] = (0.0, 0.0),
+    n_threads: int = 0,
+    progress: Progress | None = None,
+) -> Whitening:
+    """Make the noise of any linear combination of images white, band by band; see `whiten`.
+
+    The result is that of `whiten`, bit by bit.
+
+    Parameters
+    ----------
+    image : array-like on disk, [y, x]
+        What `decorrelate_bands` reads.
+    sources : sequence of `NoiseSource`
+        Every raw input image. Variances and masks may be array-likes on disk, too.
+    write : callable
+        As in `decorrelate_bands`.
+    mask : array-like on disk of int or bool, [y, x], optional
+        Mask of ``image``.
+    mode, spatially_varying, variance, ignore_mask, psf, xy0, n_threads, progress
+        As in `whiten`.
+
+    Returns
+    -------
+    `Whitening`
+        Cells, filters, PSF.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `whiten`.
+    """
+    frame = _Frame(image, "image", ignore_mask)
+    options = core_options(
+        mode, spatially_varying, variance, frame.mask(mask, "mask"), 1, psf, xy0, None, n_threads,
+        progress,
+    )  # fmt: skip
+    core = _core.whiten_bands(
+        frame.image,
+        frame.shape,
+        frame.dtype == np.float64,
+        [
+            (
+                frame.variance(source.variance, f"{name}.variance"),
+                list(source.kernels),
+                source.weight,
+                frame.mask(source.mask, f"{name}.mask"),
+                source.mean_variance,
+                f"{name}.variance",
+            )
+            for name, source in require_sources(sources).items()
+        ],
+        options,
+        write,
+    )
+    return Whitening(core, has_psf=psf is not None)
+
+
+class _Frame:
+    """An image on disk, and how the planes that belong to it are read."""
+
+    def __init__(self, image: Any, name: str, ignore_mask: int) -> None:
+        self.shape = _shape_of(image, name)
+        single = np.dtype(image.dtype).newbyteorder("=") == np.float32
+        self.dtype = np.dtype(np.float32 if single else np.float64)
+        self._ignore_mask = as_integer(ignore_mask, "ignore_mask")
+        self.image = self._plane(image, name)
+
+    def variance(self, plane: Any, name: str) -> Any:
+        """Give a number, or a function that reads rows."""
+        if isinstance(plane, Real):
+            return as_variance(float(plane), name)
+        return self._plane(plane, name)
+
+    def mask(
+        self, mask: Any, name: str
+    ) -> Callable[[int, int, int], npt.NDArray[np.int32]] | None:
+        """Give a function that reads rows of a mask: 1 where a pixel is left out."""
+        if mask is None:
+            return None
+        self._require_shape(mask, name)
+        if np.dtype(mask.dtype).kind not in "biu":
+            raise TypeError(f"{name} must hold integers or booleans, got dtype {mask.dtype}")
+
+        def read(begin: int, end: int, step: int) -> npt.NDArray[np.int32]:
+            rows = np.asarray(mask[begin:end:step])
+            return np.ascontiguousarray(ignored_pixels(rows, self._ignore_mask), dtype=np.int32)
+
+        return read
+
+    def _plane(self, plane: Any, name: str) -> Callable[[int, int, int], npt.NDArray[Any]]:
+        """Give a function that reads rows of real numbers."""
+        self._require_shape(plane, name)
+        if np.dtype(plane.dtype).kind not in "fiu":
+            raise TypeError(f"{name} must hold real numbers, got dtype {plane.dtype}")
+
+        def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
+            rows = plane[begin:end:step]
+            return without_hidden(rows, np.ascontiguousarray(rows, dtype=self.dtype))
+
+        return read
+
+    def _require_shape(self, plane: Any, name: str) -> None:
+        if _shape_of(plane, name) != self.shape:
+            raise ValueError(
+                f"{name} must have shape {self.shape}, that of the image, got {tuple(plane.shape)}"
+            )
+
+
 def _shape_of(plane: Any, name: str) -> tuple[int, int]:
     if not (hasattr(plane, "shape") and hasattr(plane, "dtype")):
         raise TypeError(f"{name} must have shape, dtype and rows, got {type(plane).__name__}")
@@ -125,42 +245,3 @@ def _shape_of(plane: Any, name: str) -> tuple[int, int]:
             f"{name} must be a 2-D array of at least one pixel, got shape {plane.shape}"
         )
     return int(plane.shape[0]), int(plane.shape[1])
-
-
-def _require_shape(plane: Any, shape: tuple[int, int], name: str) -> None:
-    if _shape_of(plane, name) != shape:
-        raise ValueError(
-            f"{name} must have shape {shape}, that of the image, got {tuple(plane.shape)}"
-        )
-
-
-def _reader(
-    plane: Any, dtype: np.dtype[Any], shape: tuple[int, int], name: str
-) -> Callable[[int, int, int], npt.NDArray[Any]]:
-    """Give a function that reads rows of real numbers."""
-    _require_shape(plane, shape, name)
-    if np.dtype(plane.dtype).kind not in "fiu":
-        raise TypeError(f"{name} must hold real numbers, got dtype {plane.dtype}")
-
-    def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
-        rows = plane[begin:end:step]
-        return without_hidden(rows, np.ascontiguousarray(rows, dtype=dtype))
-
-    return read
-
-
-def _mask_reader(
-    mask: Any, ignore_mask: int, shape: tuple[int, int], name: str
-) -> Callable[[int, int, int], npt.NDArray[np.int32]] | None:
-    """Give a function that reads rows of a mask: 1 where a pixel is left out."""
-    if mask is None:
-        return None
-    _require_shape(mask, shape, name)
-    if np.dtype(mask.dtype).kind not in "biu":
-        raise TypeError(f"{name} must hold integers or booleans, got dtype {mask.dtype}")
-
-    def read(begin: int, end: int, step: int) -> npt.NDArray[np.int32]:
-        rows = np.asarray(mask[begin:end:step])
-        return np.ascontiguousarray(ignored_pixels(rows, ignore_mask), dtype=np.int32)
-
-    return read

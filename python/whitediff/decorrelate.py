@@ -277,11 +277,9 @@ def whiten(
     docs/mathematics.md, Eq. 3).
     """
     pixels = as_image(image, "image")
-    for source in sources:
-        if not isinstance(source, NoiseSource):
-            raise TypeError(f"sources must hold NoiseSource objects, got {type(source).__name__}")
+    named = require_sources(sources)
     masks, ignore = as_masks(
-        {"mask": mask, **{f"sources[{n}].mask": source.mask for n, source in enumerate(sources)}},
+        {"mask": mask, **{f"{name}.mask": source.mask for name, source in named.items()}},
         ignore_mask,
         pixels,
     )
@@ -293,18 +291,26 @@ def whiten(
         pixels,
         [
             (
-                as_variance_plane(source.variance, pixels, f"sources[{n}].variance"),
+                as_variance_plane(source.variance, pixels, f"{name}.variance"),
                 list(source.kernels),
                 source.weight,
-                masks[f"sources[{n}].mask"],
+                masks[f"{name}.mask"],
                 source.mean_variance,
-                f"sources[{n}].variance",
+                f"{name}.variance",
             )
-            for n, source in enumerate(sources)
+            for name, source in named.items()
         ],
         options,
     )
     return Whitened(core, has_psf=psf is not None)
+
+
+def require_sources(sources: Sequence[NoiseSource]) -> dict[str, NoiseSource]:
+    """Refuse what is no noise source; give the sources by the names that messages use."""
+    for source in sources:
+        if not isinstance(source, NoiseSource):
+            raise TypeError(f"sources must hold NoiseSource objects, got {type(source).__name__}")
+    return {f"sources[{n}]": source for n, source in enumerate(sources)}
 
 
 def as_pair(values: Any, name: str) -> tuple[float | None, float | None]:
