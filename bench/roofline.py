@@ -112,8 +112,8 @@ def demands(geometry: dict[str, float], contestant: str) -> dict[str, Demand]:
             _PEAK,
             _CACHE,
         ),
-        "blending, stores": (0, 8, _PEAK, _WRITE),
-        "variance": (2 * planes, 4 * planes, _PEAK, _READ),
+        "blending, stores": (0, 8 if full else 4, _PEAK, _WRITE),
+        "variance": (2 * planes, 4 * planes + (0 if full else 4), _PEAK, _READ),
         "loads": (0, 4, _PEAK, _READ),
     }
 
