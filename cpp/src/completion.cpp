@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -61,13 +62,15 @@ class Completion<T>::RowWorker {
   RowWorker(const Completion& completion, const InputRows<T>& input, const Rows& rows)
       : input_(input),
         ignore_mask_(completion.ignore_mask_),
-        profile_(completion.cells_, completion.blend_, completion.gains_, input.sources.size(),
+        profile_(completion.cells_, completion.blend_, completion.gains_, numbers(input.sources),
                  rows, input.image.width()),
         constant_(input.image.width()) {}
 
-  void move_to(int row) {
+  /// Says whether there is any cell in the row.
+  bool move_to(int row) {
     y_ = row - input_.first;
     if (profile_.move_to(row)) set_constant();
+    return profile_.covers_any();
   }
 
   void estimate(T* out) const {
@@ -93,6 +96,7 @@ class Completion<T>::RowWorker {
       check(source, 0, width());
       for (int x = 0; x < width(); ++x) {
         if (std::isfinite(values[x])) continue;
+        // The gaps of several sources in one pixel are summed.
         out[x] = std::isfinite(out[x]) ? values[x] : out[x] + values[x];
       }
     }
@@ -111,17 +115,25 @@ class Completion<T>::RowWorker {
     return std::get_if<ImageView<const T>>(&source.variance);
   }
 
+  /// The variances that are numbers; 1 for planes.
+  static std::vector<double> numbers(const std::vector<SourceRows<T>>& sources) {
+    std::vector<double> found;
+    for (const SourceRows<T>& source : sources) {
+      const auto* number = std::get_if<double>(&source.variance);
+      found.push_back(number ? *number : 1.0);
+    }
+    return found;
+  }
+
   int width() const { return input_.image.width(); }
 
   /// Sums all sources whose variance is a number.
   void set_constant() {
     std::fill(constant_.begin(), constant_.end(), T(0));
     for (std::size_t i = 0; i < input_.sources.size(); ++i) {
-      const auto* number = std::get_if<double>(&input_.sources[i].variance);
-      if (!number) continue;
-      for (std::size_t x = 0; x < constant_.size(); ++x) {
-        constant_[x] += profile_.of(i)[x] * static_cast<T>(*number);
-      }
+      if (plane_of(input_.sources[i])) continue;
+      std::transform(constant_.begin(), constant_.end(), profile_.of(i).begin(), constant_.begin(),
+                     std::plus<>());
     }
   }
 
@@ -147,16 +159,14 @@ class Completion<T>::RowWorker {
 
 template <class T>
 void Completion<T>::run(const InputRows<T>& input, const OutputRows<T>& output, int threads) const {
+  const bool estimated = variance_ == VariancePropagation::estimate;
   for_each_band<T>(output.variance.shape(), threads, [&](int begin, int end) {
     RowWorker worker(*this, input, {output.first + begin, output.first + end});
     for (int y = begin; y < end; ++y) {
-      worker.move_to(output.first + y);
+      const bool covered = worker.move_to(output.first + y);
       T* variance = output.variance.row(y);
-      if (variance_ == VariancePropagation::estimate) {
-        worker.estimate(variance);
-      } else {
-        worker.restore_gaps(variance);
-      }
+      if (covered && estimated) worker.estimate(variance);
+      if (covered && !estimated) worker.restore_gaps(variance);
       worker.clear_uncovered(variance);
       worker.clear_uncovered(output.image.row(y));
     }

@@ -27,7 +27,7 @@ class Completion {
   void set_gains(std::size_t cell, const std::vector<double>& gains) { gains_[cell] = gains; }
 
   /// Estimates the variances (docs/mathematics.md, Eq. 4), or puts gaps back into those that were
-  /// propagated in full. Pixels of no cell become NaN.
+  /// propagated in full. Pixels of no cell become NaN; rows of no cell need no input.
   /// @throws std::invalid_argument if a variance plane has a negative, unmasked pixel in a cell.
   void run(const InputRows<T>& input, const OutputRows<T>& output, int threads) const;
 

@@ -2,17 +2,19 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace whitediff {
 
 template <class T>
 GainProfile<T>::GainProfile(const std::vector<Cell>& cells, const Blend& blend,
-                            const std::vector<std::vector<double>>& gains, std::size_t sources,
-                            const Rows& rows, int width)
+                            const std::vector<std::vector<double>>& gains,
+                            std::vector<double> factors, const Rows& rows, int width)
     : cells_(cells),
       blend_(blend),
       gains_(gains),
-      profiles_(sources, std::vector<T>(width)),
+      factors_(std::move(factors)),
+      profiles_(factors_.size(), std::vector<T>(width)),
       covered_(width) {
   for (std::size_t cell = 0; cell < cells.size(); ++cell) {
     const Box& box = cells[cell].box;
@@ -35,7 +37,9 @@ bool GainProfile<T>::move_to(int row) {
       add(cell, row);
     }
   }
-  covers_all_ = std::all_of(covered_.begin(), covered_.end(), [](char covered) { return covered; });
+  const auto is_covered = [](char covered) { return covered; };
+  covers_all_ = std::all_of(covered_.begin(), covered_.end(), is_covered);
+  covers_any_ = std::any_of(covered_.begin(), covered_.end(), is_covered);
   return true;
 }
 
@@ -48,8 +52,10 @@ void GainProfile<T>::add(std::size_t cell, int row) {
   std::fill(weights_.begin() + (alone.begin - box.x0), weights_.begin() + (alone.end - box.x0),
             1.0);
   for (std::size_t i = 0; i < profiles_.size(); ++i) {
+    // A small gain may go with a large factor: their product alone need be within the range of T.
+    const double gain = gains_[cell][i] * factors_[i];
     for (int x = box.x0; x < box.x1; ++x) {
-      profiles_[i][x] += static_cast<T>(weights_[x - box.x0] * gains_[cell][i]);
+      profiles_[i][x] += static_cast<T>(weights_[x - box.x0] * gain);
     }
   }
   std::fill(covered_.begin() + box.x0, covered_.begin() + box.x1, true);

@@ -286,7 +286,7 @@ class Execution {
       // Taller cells of groups before may have given more already.
       int end = std::max(finished[n], window.rows.end);
       for (const std::size_t cell : groups[n]) end = std::max(end, plan_.cells[cell].box.y1);
-      Rows read{first, end};
+      Rows read = reached({first, finished[n]});
       for (const std::size_t cell : groups[n]) {
         read.begin = std::min(read.begin, plan_.cells[cell].expanded.y0);
         read.end = std::max(read.end, plan_.cells[cell].expanded.y1);
@@ -338,6 +338,17 @@ class Execution {
       }
     }
     return finished;
+  }
+
+  /// Those between the first and the last of some rows that a cell reaches.
+  Rows reached(const Rows& rows) const {
+    Rows found{rows.end, rows.begin};
+    for (const Cell& cell : plan_.cells) {
+      if (cell.box.y0 >= rows.end || cell.box.y1 <= rows.begin) continue;
+      found.begin = std::min(found.begin, std::max(cell.box.y0, rows.begin));
+      found.end = std::max(found.end, std::min(cell.box.y1, rows.end));
+    }
+    return found;
   }
 
   InputRows<T> input(const Rows& rows) const {

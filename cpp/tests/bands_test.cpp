@@ -386,6 +386,42 @@ TEST_CASE("rows are read as they are needed, a few at once") {
   CHECK(test::same_bits(masked.image, expected.image));
 }
 
+TEST_CASE("a tall cell does not have its rows read again and again") {
+  const Scene<float> scene({600, 60});
+  WhitenOptions options = scene.options();
+  options.cells = {{{0, 0, 30, 600}, {}}};
+  for (int y = 0; y < 600; y += 20) options.cells.push_back({{30, y, 60, y + 20}, {}});
+  std::vector<Rows> calls;
+  Written<float> written(scene.shape);
+  const auto account = whiten_bands<float>(test::reading(scene.image, &calls), scene.sources(false),
+                                           written.writer(), options);
+  int rows = 0;
+  for (const Rows& call : calls) rows += call.count();
+  // The tall one, and each of the others with its borders.
+  CHECK(rows <= 600 + 30 * (20 + 2 * account.border));
+}
+
+TEST_CASE("rows of no cell are not read") {
+  const Scene<float> scene({600, 60});
+  WhitenOptions options = scene.options();
+  options.cells = {{{0, 200, 60, 220}, {}}, {{10, 400, 60, 420}, {}}};
+  options.mask = test::reading(scene.mask);
+  std::vector<Rows> calls, variance_calls;
+  auto sources = scene.sources(true);
+  sources[0].variance = test::reading(scene.v_s, &variance_calls);
+  Written<float> written(scene.shape);
+  const auto account =
+      whiten_bands<float>(test::reading(scene.image, &calls), sources, written.writer(), options);
+  for (const Rows& call : calls) {
+    CHECK(call.count() <= 20 + 2 * account.border);
+  }
+  CHECK(calls.size() == 2);
+  const auto expected = scene.whole(options);
+  CHECK(test::same_bits(written.image, expected.image));
+  CHECK(test::same_bits(written.variance, expected.variance));
+  CHECK(std::isnan(written.variance(599, 30)));
+}
+
 TEST_CASE("one filter for the frame takes two passes over a variance, and three over the image") {
   const Scene<float> scene({1500, 90});
   WhitenOptions options = scene.options();

@@ -59,35 +59,46 @@ TEST_CASE_TEMPLATE("gains are blended as pixels are", T, float, double) {
     const Blend blend(cells, reduction);
     // All rows at once, and some in the middle.
     for (const Rows& rows : {Rows{0, frame.height}, Rows{19, 24}}) {
-      GainProfile<T> profile(cells, blend, gains, 2, rows, frame.width);
+      GainProfile<T> profile(cells, blend, gains, {1.0, 2.0}, rows, frame.width);
       double error = 0.0;
       bool covered = true;
       for (int y = rows.begin; y < rows.end; ++y) {
         profile.move_to(y);
-        bool whole = true;
+        bool whole = true, any = false;
         for (int x = 0; x < frame.width; ++x) {
           for (std::size_t source = 0; source < 2; ++source) {
-            const double expected = blended(cells, gains, source, reduction, y, x);
+            const double expected = (source + 1.0) * blended(cells, gains, source, reduction, y, x);
             covered = covered && bool(profile.covered()[x]) == !std::isnan(expected);
             whole = whole && !std::isnan(expected);
+            any = any || !std::isnan(expected);
             error = std::max(
                 error, std::abs(profile.of(source)[x] - (std::isnan(expected) ? 0.0 : expected)));
           }
         }
-        covered = covered && profile.covers_all() == whole;
+        covered = covered && profile.covers_all() == whole && profile.covers_any() == any;
       }
       CHECK(covered);
-      // Some roundings of numbers up to 2.
-      CHECK(error < 8.0 * std::numeric_limits<T>::epsilon());
+      // Some roundings of numbers up to 4.
+      CHECK(error < 16.0 * std::numeric_limits<T>::epsilon());
     }
   }
+}
+
+TEST_CASE("a gain and its factor may leave the range of float32, their product not") {
+  const std::vector<Cell> cells = make_cells({4, 4}, 1, 1, 0, 0);
+  const Blend blend(cells, Reduction::crossfade);
+  const std::vector<std::vector<double>> gains(cells.size(), {1e-50, 1e50});
+  GainProfile<float> profile(cells, blend, gains, {2e50, 3e-50}, {0, 4}, 4);
+  profile.move_to(1);
+  CHECK(profile.of(0)[2] == 2.0f);
+  CHECK(profile.of(1)[2] == 3.0f);
 }
 
 TEST_CASE("a profile is made again only where it changes") {
   const std::vector<Cell> cells = make_cells({90, 50}, 3, 2, 8, 0);
   const Blend blend(cells, Reduction::crossfade);
   const std::vector<std::vector<double>> gains(cells.size(), {1.0});
-  GainProfile<double> profile(cells, blend, gains, 1, {0, 90}, 50);
+  GainProfile<double> profile(cells, blend, gains, {1.0}, {0, 90}, 50);
   int made = 0;
   for (int y = 0; y < 90; ++y) made += profile.move_to(y);
   // Once for each of three rows of cells, and in every row of the two overlaps.

@@ -135,6 +135,19 @@ TEST_CASE("the estimated variance is the sum of gains times variances") {
   CHECK(error < 1e-6);
 }
 
+TEST_CASE("images may be in any unit if variances are numbers") {
+  const Shape shape{64, 50};
+  const auto image = test::noise<float>(shape, 3);
+  for (const double weight : {1e-24, 1e-20, 1.0, 1e20}) {
+    NoiseSource<float> source;
+    source.variance = 1.0 / (weight * weight);
+    source.weight = weight;
+    const auto result = whiten<float>(image.view(), {source});
+    // One rounding.
+    CHECK(test::difference(result.variance, test::constant<float>(shape, 1.0f)) < 1.2e-7);
+  }
+}
+
 TEST_CASE_TEMPLATE("the full variance is the convolution with the squared responses", T, float,
                    double) {
   Scene<T> scene;

@@ -49,6 +49,7 @@ py::array_t<T> to_numpy(whitediff::Image<T> image) {
   auto kept = std::make_unique<Image>(std::move(image));
   const auto [height, width] = kept->shape();
   T* data = kept->data();
-  const py::capsule owner(kept.release(), [](void* of) { delete static_cast<Image*>(of); });
+  const py::capsule owner(kept.get(), [](void* of) { delete static_cast<Image*>(of); });
+  kept.release();
   return py::array_t<T>({height, width}, data, owner);
 }
