@@ -14,18 +14,24 @@
 namespace whitediff {
 namespace {
 
+/// Whether a variance is negative or not finite.
+template <class T>
+WHITEDIFF_ALWAYS_INLINE bool is_unusual(T value) {
+  return !(value >= T(0) && value <= std::numeric_limits<T>::max());
+}
+
 template <class T>
 WHITEDIFF_ALWAYS_INLINE bool add_products_of_row(const T* gains, const T* values, int size,
                                                  T* sums) {
   int unusual = 0;
   for (int x = 0; x < size; ++x) {
     sums[x] += gains[x] * values[x];
-    unusual |= !(values[x] >= T(0) && values[x] <= std::numeric_limits<T>::max());
+    unusual |= is_unusual(values[x]);
   }
   return unusual != 0;
 }
 
-/// sums += gains * values; says whether a value is negative or not finite.
+/// sums += gains * values; says whether a value is unusual.
 WHITEDIFF_MULTIVERSION bool add_products(const float* gains, const float* values, int size,
                                          float* sums) {
   return add_products_of_row(gains, values, size, sums);
@@ -39,7 +45,7 @@ template <class T>
 WHITEDIFF_ALWAYS_INLINE bool find_unusual(const T* values, int size) {
   int unusual = 0;
   for (int x = 0; x < size; ++x) {
-    unusual |= !(values[x] >= T(0) && values[x] <= std::numeric_limits<T>::max());
+    unusual |= is_unusual(values[x]);
   }
   return unusual != 0;
 }

@@ -286,13 +286,8 @@ class Execution {
       // Taller cells of groups before may have given more already.
       int end = std::max(finished[n], window.rows.end);
       for (const std::size_t cell : groups[n]) end = std::max(end, plan_.cells[cell].box.y1);
-      Rows read = reached({first, finished[n]});
-      for (const std::size_t cell : groups[n]) {
-        read.begin = std::min(read.begin, plan_.cells[cell].expanded.y0);
-        read.end = std::max(read.end, plan_.cells[cell].expanded.y1);
-      }
       window.move({first, end}, image_.shape().width, plan_.n_threads);
-      const InputRows<T> input = this->input(read);
+      const InputRows<T> input = this->input(needed(groups[n], {first, finished[n]}));
       filtering_.run(groups[n], input, window.view({first, end}));
       if (finished[n] == first) continue;
       const OutputRows<T> ready = window.view({first, finished[n]});
@@ -340,15 +335,22 @@ class Execution {
     return finished;
   }
 
-  /// Those between the first and the last of some rows that a cell reaches.
-  Rows reached(const Rows& rows) const {
-    Rows found{rows.end, rows.begin};
-    for (const Cell& cell : plan_.cells) {
-      if (cell.box.y0 >= rows.end || cell.box.y1 <= rows.begin) continue;
-      found.begin = std::min(found.begin, std::max(cell.box.y0, rows.begin));
-      found.end = std::max(found.end, std::min(cell.box.y1, rows.end));
+  /// The rows that a group of cells reads, and those that are completed and that a cell reaches.
+  Rows needed(const std::vector<std::size_t>& group, const Rows& completed) const {
+    Rows rows{image_.shape().height, 0};
+    const auto include = [&rows](int begin, int end) {
+      rows.begin = std::min(rows.begin, begin);
+      rows.end = std::max(rows.end, end);
+    };
+    for (const std::size_t cell : group) {
+      include(plan_.cells[cell].expanded.y0, plan_.cells[cell].expanded.y1);
     }
-    return found;
+    for (const Cell& cell : plan_.cells) {
+      const int begin = std::max(cell.box.y0, completed.begin);
+      const int end = std::min(cell.box.y1, completed.end);
+      if (begin < end) include(begin, end);
+    }
+    return rows;
   }
 
   InputRows<T> input(const Rows& rows) const {
@@ -429,6 +431,7 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
   Image<T> whitened, variance;
   Whitening whitening = whiten_with<T>(image, sources, options, [&](Execution<T>& execution) {
     whitened = zero_image<T>(image.shape(), options.n_threads);
+    // Cells give variances only if they are propagated in full.
     variance = options.variance == VariancePropagation::full
                    ? zero_image<T>(image.shape(), options.n_threads)
                    : Image<T>(image.shape());

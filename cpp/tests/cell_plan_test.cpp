@@ -8,7 +8,7 @@ using namespace whitediff;
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+using test::infinity;
 
 /// Whether a filter of a radius reads, for every pixel of the box, the pixel itself that it asks
 /// for or a zero, never one that the transform has wrapped around.

@@ -8,8 +8,8 @@ using namespace whitediff;
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+using test::infinity;
+using test::not_a_number;
 
 /// Two cells that share columns 8 and 9; columns from 15 on have none. The planes begin at row 5 of
 /// the frame, the result at row 7.
@@ -27,15 +27,15 @@ struct Case {
   T& value(int row, int x) { return plane(row - first_in, x); }
   T& result(int row, int x) { return variance(row - first_out, x); }
 
-  void run(VariancePropagation propagation, double number = 2.0, int threads = 2) {
+  void run(VariancePropagation propagation) {
     Completion<T> completion(cells, blend, propagation, 4);
     completion.set_gains(0, {0.5, 3.0});
     completion.set_gains(1, {1.5, 5.0});
     const ImageView<const T> values = plane.view();
     InputRows<T> input{first_in, values, {}, {}};
     input.sources = {{values, ImageView<const std::int32_t>(mask.view()), "science variance"},
-                     {number, {}, "template variance"}};
-    completion.run(input, {first_out, image.view(), variance.view()}, threads);
+                     {2.0, {}, "template variance"}};
+    completion.run(input, {first_out, image.view(), variance.view()}, 2);
   }
 
   std::string error() {

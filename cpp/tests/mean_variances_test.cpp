@@ -6,7 +6,7 @@ using namespace whitediff;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+using test::not_a_number;
 
 /// Two planes, of which one has a mask, a plane with a known mean, and a number.
 template <class T>

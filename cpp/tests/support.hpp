@@ -8,6 +8,7 @@
 #include <cmath>
 #include <complex>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <numbers>
 #include <numeric>
@@ -18,6 +19,9 @@
 #include "whitediff/whitediff.hpp"
 
 namespace whitediff::test {
+
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 /// Independent normal deviates.
 template <class T>

@@ -6,8 +6,8 @@ using namespace whitediff;
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+using test::infinity;
+using test::not_a_number;
 
 template <class T>
 std::vector<T> usable(const std::vector<T>& values, const std::int32_t* bits, std::int32_t ignore) {

@@ -7,8 +7,8 @@ using namespace whitediff;
 
 namespace {
 
-const double infinite = std::numeric_limits<double>::infinity();
-const double not_a_number = std::numeric_limits<double>::quiet_NaN();
+using test::infinity;
+using test::not_a_number;
 
 }  // namespace
 
@@ -16,7 +16,7 @@ TEST_CASE_TEMPLATE("a row is finite, or one value of it is not", T, float, doubl
   for (int size = 1; size < 40; ++size) {
     std::vector<T> row(size, std::numeric_limits<T>::max());
     CHECK(all_finite(row.data(), size));
-    for (const double bad : {not_a_number, infinite, -infinite}) {
+    for (const double bad : {not_a_number, infinity, -infinity}) {
       for (int x = 0; x < size; ++x) {
         row[x] = static_cast<T>(bad);
         CHECK_FALSE(all_finite(row.data(), size));
@@ -31,7 +31,7 @@ TEST_CASE_TEMPLATE("finite pixels of a box are summed, masked ones apart", T, fl
   auto image = test::noise<T>({9, 14}, 4);
   Image<std::int32_t> bits(image.shape());
   image(2, 3) = static_cast<T>(not_a_number);
-  image(3, 3) = static_cast<T>(-infinite);
+  image(3, 3) = static_cast<T>(-infinity);
   image(0, 0) = T(1e6);
   bits(4, 5) = 6;
   bits(4, 6) = 1;

@@ -9,8 +9,8 @@ using namespace whitediff;
 
 namespace {
 
-const double not_a_number = std::numeric_limits<double>::quiet_NaN();
-const double infinity = std::numeric_limits<double>::infinity();
+using test::infinity;
+using test::not_a_number;
 
 template <class T>
 Whitened<T> whitened(const test::NoisePair<T>& pair, const WhitenOptions& options = {}) {

@@ -26,6 +26,7 @@ from .decorrelate import (
     Whitening,
     as_pair,
     core_options,
+    core_sources,
     require_sources,
 )
 from .kernel import as_kernel, as_psf
@@ -169,17 +170,7 @@ def whiten_bands(
         frame.image,
         frame.shape,
         frame.dtype == np.float64,
-        [
-            (
-                frame.variance(source.variance, f"{name}.variance"),
-                list(source.kernels),
-                source.weight,
-                frame.mask(source.mask, f"{name}.mask"),
-                source.mean_variance,
-                f"{name}.variance",
-            )
-            for name, source in require_sources(sources).items()
-        ],
+        core_sources(require_sources(sources), frame.variance, frame.mask),
         options,
         write,
     )

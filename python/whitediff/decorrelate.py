@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -289,17 +289,11 @@ def whiten(
     )  # fmt: skip
     core = _core.whiten(
         pixels,
-        [
-            (
-                as_variance_plane(source.variance, pixels, f"{name}.variance"),
-                list(source.kernels),
-                source.weight,
-                masks[f"{name}.mask"],
-                source.mean_variance,
-                f"{name}.variance",
-            )
-            for name, source in named.items()
-        ],
+        core_sources(
+            named,
+            lambda plane, name: as_variance_plane(plane, pixels, name),
+            lambda _, name: masks[name],
+        ),
         options,
     )
     return Whitened(core, has_psf=psf is not None)
@@ -311,6 +305,25 @@ def require_sources(sources: Sequence[NoiseSource]) -> dict[str, NoiseSource]:
         if not isinstance(source, NoiseSource):
             raise TypeError(f"sources must hold NoiseSource objects, got {type(source).__name__}")
     return {f"sources[{n}]": source for n, source in enumerate(sources)}
+
+
+def core_sources(
+    sources: Mapping[str, NoiseSource],
+    as_plane: Callable[[Any, str], Any],
+    as_mask: Callable[[Any, str], Any],
+) -> list[tuple[Any, ...]]:
+    """Give sources as the compiled core takes them, their planes by what checks them by name."""
+    return [
+        (
+            as_plane(source.variance, f"{name}.variance"),
+            list(source.kernels),
+            source.weight,
+            as_mask(source.mask, f"{name}.mask"),
+            source.mean_variance,
+            f"{name}.variance",
+        )
+        for name, source in sources.items()
+    ]
 
 
 def as_pair(values: Any, name: str) -> tuple[float | None, float | None]:
