@@ -44,12 +44,14 @@ bench-figures: install $(VENV)/bench  ## Measure all for the documentation (20 m
 
 lint: install $(VENV)/lint $(VENV)/test  ## Check style and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy --python-executable $(BIN)/python
 	$(BIN)/clang-format --dry-run --Werror $(shell find cpp python -name '*.?pp')
 
-format: $(VENV)/lint  ## Put C++ code and imports into form
+format: $(VENV)/lint  ## Put code into form
 	$(BIN)/clang-format -i $(shell find cpp python -name '*.?pp')
 	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
 
 clean:  ## Remove everything that was built
 	rm -rf build dist $(VENV) $(DEMO)

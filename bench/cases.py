@@ -100,9 +100,7 @@ def ratio(
         scene = make_scene(settings.size, radius)
         names = (numerator, denominator)
         functions = [CONTESTANTS[name].prepare(scene, settings.threads) for name in names]
-        above, below = take_turns(
-            functions, settings.repeat, settings.clock, patience=_PATIENCE
-        )
+        above, below = take_turns(functions, settings.repeat, settings.clock, patience=_PATIENCE)
         return Measured(
             [a / b for a, b in zip(above, below, strict=True)],
             {numerator: median(above), denominator: median(below)},

@@ -126,9 +126,7 @@ def stages(record: Record) -> Lines:
     ]
     least = sum(row.get("limit", 0.0) for row in planes.values())
     total = sum(row["nanoseconds"] for row in planes.values())
-    rows.append(
-        ("**all**", *whole, "", "", f"**{least:.2f}**", f"**{100 * least / total:.0f} %**")
-    )
+    rows.append(("**all**", *whole, "", "", f"**{least:.2f}**", f"**{100 * least / total:.0f} %**"))
     head = ("stage", *titles.values(), "flops", "bytes", "limit", "limit / planes")
     size = record["size"]
     return [f"Nanoseconds a pixel, one thread, {size} x {size} pixels.", "", *table(head, rows)]

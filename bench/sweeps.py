@@ -60,9 +60,7 @@ class Sweep:
                 functions = [prepare(settings)]
                 if self.relative:
                     functions.append(decorrelate(make_scene(settings.size), settings.threads))
-                times = take_turns(
-                    functions, settings.repeat, settings.clock, patience=_PATIENCE
-                )
+                times = take_turns(functions, settings.repeat, settings.clock, patience=_PATIENCE)
             except (SkippedError, AnswerError) as reason:
                 outcome = "wrong" if isinstance(reason, AnswerError) else "skipped"
                 print(f"{self.name} {point}, {name}: {outcome}: {reason}", file=sys.stderr)

@@ -133,9 +133,7 @@ def test_existing_output_is_kept(inputs, tmp_path, capsys):
 )
 def test_what_needs_the_whole_image_is_refused(inputs, tmp_path, capsys, monkeypatch, extra):
     monkeypatch.chdir(tmp_path)
-    message = fail(
-        capsys, "decorrelate", *options(inputs), "-o", "white.fits", "--stream", *extra
-    )
+    message = fail(capsys, "decorrelate", *options(inputs), "-o", "white.fits", "--stream", *extra)
     assert "--stream cannot be combined" in message
 
 
@@ -147,8 +145,6 @@ def test_a_full_disk_is_no_fault_of_the_input(inputs, tmp_path, capsys, monkeypa
 
     monkeypatch.setattr(ExposureWriter, "write_rows", full)
     output = tmp_path / "white.fits"
-    message = fail(
-        capsys, "decorrelate", *options(inputs), "-o", output, "--stream", status=1
-    )
+    message = fail(capsys, "decorrelate", *options(inputs), "-o", output, "--stream", status=1)
     assert "cannot write" in message and "No space left on device" in message
     assert not list(tmp_path.iterdir())

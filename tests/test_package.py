@@ -15,9 +15,7 @@ HEAVY = {"astropy", "matplotlib", "rich", "click", "pydantic", "lsst", "scipy"}
 
 def test_import_needs_numpy_only():
     code = f"import sys, whitediff; print({HEAVY!r} & set(sys.modules))"
-    run = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "set()"
 
 

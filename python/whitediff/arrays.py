@@ -23,7 +23,7 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
     ----------
     value : array_like, [y, x]
         Real numbers. float32 and float64 keep their type, all others become float64.
-    name : `str`
+    name : str
         What messages call it.
 
     Raises
@@ -100,9 +100,9 @@ def as_masks(
 
     Parameters
     ----------
-    masks : `dict` [`str`, array_like [y, x] or None]
+    masks : dict [str, array_like [y, x] or None]
         Integer or boolean masks by the names that messages use.
-    ignore_mask : `int`
+    ignore_mask : int
         The bits to leave out.
 
     Raises

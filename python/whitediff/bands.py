@@ -83,7 +83,7 @@ pre_kernel, xy0, n_threads, progress
 
     Returns
     -------
-    `Whitening`
+    Whitening
         Cells, filters, PSF.
 
     Raises
@@ -142,7 +142,7 @@ def whiten_bands(
     ----------
     image : array-like on disk, [y, x]
         What `decorrelate_bands` reads.
-    sources : sequence of `NoiseSource`
+    sources : sequence of NoiseSource
         Every raw input image. Variances and masks may be array-likes on disk, too.
     write : callable
         As in `decorrelate_bands`.
@@ -153,7 +153,7 @@ def whiten_bands(
 
     Returns
     -------
-    `Whitening`
+    Whitening
         Cells, filters, PSF.
 
     Raises
@@ -193,9 +193,7 @@ class _Frame:
             return as_variance(float(plane), name)
         return self._plane(plane, name)
 
-    def mask(
-        self, mask: Any, name: str
-    ) -> Callable[[int, int, int], npt.NDArray[np.int32]] | None:
+    def mask(self, mask: Any, name: str) -> Callable[[int, int, int], npt.NDArray[np.int32]] | None:
         """Give a function that reads rows of a mask: 1 where a pixel is left out."""
         if mask is None:
             return None

@@ -60,14 +60,14 @@ class Cells:
 
     Attributes
     ----------
-    boxes : `numpy.ndarray` of int32, [n, 4]
+    boxes : numpy.ndarray of int32, [n, 4]
         What every cell gave: ``x0, y0, x1, y1``, half open, in array pixels.
-    expanded : `numpy.ndarray` of int32, [n, 4]
+    expanded : numpy.ndarray of int32, [n, 4]
         What every cell read.
-    centers : `numpy.ndarray` of float64, [m, 2]
+    centers : numpy.ndarray of float64, [m, 2]
         Positions (x, y) in pixel coordinates (``xy0`` included) at which filters were made: one a
         cell, or one in all if the filter does not vary.
-    variances : `numpy.ndarray` of float64, [m, n_sources]
+    variances : numpy.ndarray of float64, [m, n_sources]
         Clipped mean variance of every noise source there: of some 4 000 pixels of the cell, in
         evenly spaced rows, or of the whole plane if the filter does not vary.
     """

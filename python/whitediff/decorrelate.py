@@ -34,17 +34,17 @@ class Whitening:
 
     Attributes
     ----------
-    cells : `Cells`
+    cells : Cells
         The cells, and the noise that was found in each.
-    border : `int`
+    border : int
         Pixels that a cell reads beyond its box.
-    truncation : `float`
+    truncation : float
         Error left by cutting filters off at the border, in units of the noise.
-    n_threads : `int`
+    n_threads : int
         Threads used.
-    clipped_modes : `int`
+    clipped_modes : int
         Fourier modes with less power than the floor, over all filters.
-    seconds : `dict` [`str`, `float`]
+    seconds : dict [str, float]
         What the stages took: "plan", "statistics", "filter".
     bank : object
         Makes filters and PSFs, with its methods ``filters()`` and ``psfs()``; to be kept by those
@@ -88,9 +88,9 @@ class Whitened(Whitening):
 
     Attributes
     ----------
-    image : `numpy.ndarray`, [y, x]
+    image : numpy.ndarray, [y, x]
         Units and dtype of the input image.
-    variance : `numpy.ndarray`, [y, x]
+    variance : numpy.ndarray, [y, x]
         Variance of its pixels, in squared units of the image; same dtype.
     """
 
@@ -137,9 +137,9 @@ def decorrelate(
     difference : array_like, [y, x]
         Science minus template. Non-finite pixels come out as they went in. float32 is filtered in
         float32, everything else in float64. The input is not modified.
-    science_variance, template_variance : `float` or array_like, [y, x]
+    science_variance, template_variance : float or array_like, [y, x]
         Variance of the raw pixels of each input, before any convolution.
-    kernel : array_like [v, u], `Kernel` or object
+    kernel : array_like [v, u], Kernel or object
         The matching kernel, in the sense of true convolution: what `whitediff.kernel.as_kernel`
         takes, lsst.afw kernels among it.
     convolved : {"template", "science"}, optional
@@ -147,39 +147,39 @@ def decorrelate(
     mode : {"difference", "score"}, optional
         "difference" gives a white difference image. "score" takes a likelihood image,
         D = scale (S correlated with p - K*T), and gives the optimal detection image.
-    spatially_varying : `bool`, optional
+    spatially_varying : bool, optional
         A filter for every cell of the frame; if False, one with the kernel at the centre of the
         frame and the clipped mean variances of whole planes.
     variance : {"estimate", "full"}, optional
         How the variance plane is propagated: each plane times a mean gain, or convolved with the
         squared response.
-    scale : `float`, optional
+    scale : float, optional
         What the difference was multiplied by after the subtraction. Default: 1 if the template
         was convolved, 1 / (sum of the kernel at the centre of the frame) if the science was.
     mask, science_mask, template_mask : array_like of int or bool, [y, x], optional
         Masks of each image, for its own clipped statistics.
-    ignore_mask : `int`, optional
+    ignore_mask : int, optional
         Bits of the masks that leave a pixel out; boolean masks leave out what is True.
-    mean_variances : `tuple` [`float` or None, `float` or None], optional
+    mean_variances : tuple [float or None, float or None], optional
         What filters are made with instead of clipped means of the variances of science and
         template; None keeps the clipped means.
-    psf : array_like [v, u], `Kernel` or object, optional
+    psf : array_like [v, u], Kernel or object, optional
         PSF of the difference image (mode "score": of the science image); needed for the PSF of the
         result.
-    pre_kernel : array_like [v, u], `Kernel` or object, optional
+    pre_kernel : array_like [v, u], Kernel or object, optional
         Mode "score": p, with which the science image was correlated; default: ``psf``.
-    xy0 : `tuple` [`float`, `float`], optional
+    xy0 : tuple [float, float], optional
         Position (x, y) of pixel [0, 0] in the coordinates of kernel and PSF.
-    grid : `Grid`, optional
+    grid : Grid, optional
         Cells chosen by the caller; default: found from the filter and the cost.
-    n_threads : `int`, optional
+    n_threads : int, optional
         0 for all cores that the process may use. The result does not depend on it.
     progress : callable, optional
         Called as ``progress(done, total)`` while cells finish; what it raises ends the computation.
 
     Returns
     -------
-    `Whitened`
+    Whitened
         Image, variance, PSF, cells, filters.
 
     Raises
@@ -251,18 +251,18 @@ def whiten(
     ----------
     image : array_like, [y, x]
         The combination, for instance the difference of two stacks.
-    sources : sequence of `NoiseSource`
+    sources : sequence of NoiseSource
         Every raw input image: its variance, the kernels that it went through, its weight, its mask.
     mode : {"difference", "score"}, optional
         White noise, or the optimal detection image (which needs ``psf``).
-    psf : array_like [v, u], `Kernel` or object, optional
+    psf : array_like [v, u], Kernel or object, optional
         PSF of ``image``.
     spatially_varying, variance, mask, ignore_mask, xy0, grid, n_threads, progress
         As in `decorrelate`.
 
     Returns
     -------
-    `Whitened`
+    Whitened
         Image, variance, PSF, cells, filters.
 
     Raises

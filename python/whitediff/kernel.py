@@ -41,7 +41,7 @@ def fixed_kernel(image: npt.ArrayLike, *, center: tuple[int, int] | None = None)
     ----------
     image : array_like, [v, u]
         The kernel image.
-    center : `tuple` [`int`, `int`], optional
+    center : tuple [int, int], optional
         Pixel (cy, cx) that stands for no shift; default ((h - 1) // 2, (w - 1) // 2).
 
     Raises
@@ -61,9 +61,7 @@ def fixed_kernel(image: npt.ArrayLike, *, center: tuple[int, int] | None = None)
         raise ValueError(
             f"kernel must be a 2-D array of at least one pixel, got shape {array.shape}"
         )
-    return SpatialKernel(
-        array[np.newaxis].astype(np.float64), [Polynomial2D([1.0])], center=center
-    )
+    return SpatialKernel(array[np.newaxis].astype(np.float64), [Polynomial2D([1.0])], center=center)
 
 
 def as_kernel(kernel: Any) -> Kernel:
@@ -71,7 +69,7 @@ def as_kernel(kernel: Any) -> Kernel:
 
     Parameters
     ----------
-    kernel : `Kernel`, array_like [v, u], or object
+    kernel : Kernel, array_like [v, u], or object
         An object may have ``getDimensions()`` and ``computeImage(image, doNormalize, x, y)``
         (lsst.afw.math.Kernel, which convolves by correlation), or
         ``compute_kernel_image(x=, y=)`` (lsst-images), or a ``kernel`` attribute that is one of
@@ -100,7 +98,7 @@ def as_psf(psf: Any) -> Kernel:
 
     Parameters
     ----------
-    psf : `Kernel`, array_like [v, u], or object
+    psf : Kernel, array_like [v, u], or object
         An object may have ``computeKernelImage(point)`` and ``getAveragePosition()`` (lsst.afw
         PSFs), or ``compute_kernel_image(x=, y=)`` (lsst-images).
 

@@ -18,16 +18,16 @@ class NoiseSource:
 
     Parameters
     ----------
-    variance : `float` or array_like, [y, x]
+    variance : float or array_like, [y, x]
         Variance of the raw pixels, in the squared units of the image; >= 0. Non-finite pixels are
         allowed.
     kernels : sequence of kernels, optional
         What the image was convolved with, in any order: what ``as_kernel`` takes.
-    weight : `float`, optional
+    weight : float, optional
         What it was multiplied by.
     mask : array_like of int or bool, [y, x], optional
         Its mask, for the clipped mean of the variance.
-    mean_variance : `float`, optional
+    mean_variance : float, optional
         What filters are made with instead of clipped means of the variance.
 
     Notes

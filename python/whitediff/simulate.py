@@ -43,23 +43,23 @@ class Simulation:
 
     Attributes
     ----------
-    science, template, difference : `numpy.ndarray` of float32, [y, x]
+    science, template, difference : numpy.ndarray of float32, [y, x]
         The difference is S - K*T if the template was convolved, (K*S - T) / sum(K) if the science
         image was. Dead pixels are NaN.
-    science_variance, template_variance : `numpy.ndarray` of float32, [y, x]
+    science_variance, template_variance : numpy.ndarray of float32, [y, x]
         True variance of the raw pixels: sky and Poisson noise of the sources.
-    science_mask, template_mask, difference_mask : `numpy.ndarray` of int32, [y, x]
+    science_mask, template_mask, difference_mask : numpy.ndarray of int32, [y, x]
         Bits as in ``MASK_PLANES``.
-    kernel : `SpatialKernel`
+    kernel : SpatialKernel
         The matching kernel K.
     convolved : {"template", "science"}
         The image that K was applied to.
-    science_psf, template_psf, difference_psf : `SpatialKernel`
+    science_psf, template_psf, difference_psf : SpatialKernel
         Of sum one everywhere.
-    sources : structured `numpy.ndarray`
+    sources : structured numpy.ndarray
         Columns ``x``, ``y`` (pixels), ``flux`` (electrons in the science image, and in the
         difference for a transient), ``transient`` (whether only the science image has it).
-    seed : `int`
+    seed : int
         What the random numbers came from.
     """
 
@@ -104,15 +104,15 @@ def simulate(
 
     Parameters
     ----------
-    shape : `tuple` [`int`, `int`]
+    shape : tuple [int, int]
         Height and width in pixels, at least 64.
-    seed : `int`, optional
+    seed : int, optional
         Equal seeds give equal images.
     convolved : {"template", "science"}, optional
         Which image is the sharper one and gets convolved.
-    kernel_sum : `float`, optional
+    kernel_sum : float, optional
         Flux in the wider image over flux in the sharper one.
-    variance_ratio : `float`, optional
+    variance_ratio : float, optional
         Sky variance of the template over that of the science image (100 electrons squared).
 
     Raises
@@ -200,9 +200,9 @@ def convolve(
     ----------
     image : array_like, [y, x]
         Finite pixels; zero beyond the frame.
-    kernel : `SpatialKernel`
+    kernel : SpatialKernel
         Basis images B_i and functions f_i.
-    xy0 : `tuple` [`float`, `float`], optional
+    xy0 : tuple [float, float], optional
         Position (x, y) of pixel [0, 0] in the coordinates of the kernel.
 
     Returns

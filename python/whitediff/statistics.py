@@ -24,12 +24,12 @@ def clipped_mean(
     mask : array_like of int or bool, [y, x], optional
         Pixels with one of the bits of ``ignore_mask`` are left out; of a boolean mask, those that
         are True.
-    ignore_mask : `int`, optional
+    ignore_mask : int, optional
         The bits to leave out.
 
     Returns
     -------
-    `float`
+    float
         In the units of the plane; NaN if no pixel is left.
 
     Raises

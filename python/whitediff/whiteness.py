@@ -35,15 +35,15 @@ class Whiteness:
 
     Attributes
     ----------
-    variance : `float`
+    variance : float
         Clipped variance of the pixels over their variance plane: 1 if the plane is right. Without
         a plane, in squared units of the image.
-    variance_error : `float`
+    variance_error : float
         Sampling error of ``variance``, for white noise.
-    autocorrelation : `numpy.ndarray` of float64, [2 max_lag + 1, 2 max_lag + 1]
+    autocorrelation : numpy.ndarray of float64, [2 max_lag + 1, 2 max_lag + 1]
         Correlation coefficient of pixels that lie (y, x) apart; no shift, and the value 1, in the
         middle.
-    n_pairs : `numpy.ndarray` of int64, same shape
+    n_pairs : numpy.ndarray of int64, same shape
         Number of pixel pairs behind each; the one in the middle is the number of pixels.
     """
 
@@ -97,7 +97,7 @@ class Whiteness:
 
         Parameters
         ----------
-        size : `int`, optional
+        size : int, optional
             Frequencies an axis: those of ``numpy.fft.fftshift(numpy.fft.fftfreq(size))``, in
             cycles a pixel.
 
@@ -117,9 +117,9 @@ class Whiteness:
 
         Returns
         -------
-        frequencies : `numpy.ndarray` of float64, [size // 2]
+        frequencies : numpy.ndarray of float64, [size // 2]
             Mean frequency of each ring in cycles a pixel, up to 1/2.
-        power : `numpy.ndarray` of float64, [size // 2]
+        power : numpy.ndarray of float64, [size // 2]
             Noise power over its mean.
         """
         axis = np.fft.fftshift(np.fft.fftfreq(size))
@@ -160,14 +160,14 @@ def whiteness(
     ----------
     image : array_like, [y, x]
         Sky-subtracted; non-finite pixels are left out.
-    variance : `float` or array_like, [y, x], optional
+    variance : float or array_like, [y, x], optional
         Variance of its pixels.
     mask : array_like of int or bool, [y, x], optional
         Pixels with one of the bits of ``ignore_mask`` are left out; of a boolean mask, those that
         are True.
-    ignore_mask : `int`, optional
+    ignore_mask : int, optional
         The bits to leave out.
-    max_lag : `int`, optional
+    max_lag : int, optional
         Largest shift, in pixels, of the autocorrelation; at least 1.
 
     Raises
