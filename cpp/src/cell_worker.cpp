@@ -8,7 +8,7 @@
 #include "cell_plan.hpp"
 #include "finite.hpp"
 #include "line_products.hpp"
-#include "usable_sum.hpp"
+#include "usable_pixels.hpp"
 
 namespace whitediff {
 namespace {
@@ -103,9 +103,8 @@ bool CellWorker<T>::filter_image() {
   const bool complete = load_image(std::nullopt);
   if (!complete) {
     const InputRows<T>& input = task_.input;
-    const double mean =
-        task_.filling ? *task_.filling
-                      : usable_sum(input.image, input.mask, task_.ignore_mask, expanded_).mean();
+    const UsablePixels<T> pixels(input.image, input.mask, task_.ignore_mask);
+    const double mean = task_.filling ? *task_.filling : pixels.cut(expanded_).sum().mean();
     load_image(static_cast<T>(mean));
   }
   transform_.filter_columns([&](int first, auto* lines) { filter_.multiply(first, lines); });

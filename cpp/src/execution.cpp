@@ -1,0 +1,193 @@
+#include "execution.hpp"
+
+#include <algorithm>
+
+#include "cell_plan.hpp"
+#include "completion.hpp"
+#include "filtering.hpp"
+#include "turns.hpp"
+#include "usable_pixels.hpp"
+
+namespace whitediff {
+namespace {
+
+template <class T>
+class Execution {
+ public:
+  Execution(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+            const WhitenOptions& options, const Whitening& plan)
+      : image_(image),
+        sources_(sources),
+        options_(options),
+        plan_(plan),
+        blend_(plan.cells, options.reduction),
+        image_turns_(blend_, plan.cells.size()),
+        variance_turns_(blend_, plan.cells.size()),
+        completion_(plan.cells, blend_, options.variance, options.ignore_mask),
+        filtering_(CellTask<T>{.input = {},
+                               .output = {},
+                               .cells = plan.cells,
+                               .blend = blend_,
+                               .image_turns = image_turns_,
+                               .variance_turns = variance_turns_,
+                               .completion = completion_,
+                               .ignore_mask = options.ignore_mask,
+                               .filling = frame_filling(),
+                               .filter = plan.filter,
+                               .support = plan.support,
+                               .variance = options.variance,
+                               .border = plan.border,
+                               .transform = transform_shape(plan.cells, plan.border)},
+                   plan.noise, plan.n_threads, options.progress) {}
+
+  /// All cells, into rows that are all of the frame.
+  void run(const OutputRows<T>& output) {
+    std::vector<std::size_t> order;
+    for (const auto& group : blend_.groups()) order.insert(order.end(), group.begin(), group.end());
+    const InputRows<T> input = this->input({0, image_.shape().height});
+    filtering_.run(order, input, output);
+    completion_.run(input, output, plan_.n_threads);
+  }
+
+  /// Band by band.
+  void run(const WriteRows<T>& write) {
+    const std::vector<std::vector<std::size_t>> groups = blend_.groups();
+    const std::vector<int> finished = finished_rows(groups);
+    Window window;
+    int first = 0;
+    for (std::size_t n = 0; n < groups.size(); ++n) {
+      // Taller cells of groups before may have given more already.
+      int end = std::max(finished[n], window.rows.end);
+      for (const std::size_t cell : groups[n]) end = std::max(end, plan_.cells[cell].box.y1);
+      window.move({first, end}, image_.shape().width, plan_.n_threads);
+      const InputRows<T> input = this->input(needed(groups[n], {first, finished[n]}));
+      filtering_.run(groups[n], input, window.view({first, end}));
+      if (finished[n] == first) continue;
+      const OutputRows<T> ready = window.view({first, finished[n]});
+      completion_.run(input, ready, plan_.n_threads);
+      write(first, ready.image, ready.variance);
+      first = finished[n];
+    }
+  }
+
+  long clipped_modes() const { return filtering_.clipped_modes(); }
+
+ private:
+  /// The rows of the result that are being made.
+  struct Window {
+    Rows rows;
+    Image<T> image, variance;
+
+    /// Rows that are there already are kept, others are zero.
+    void move(const Rows& to, int width, int threads) {
+      for (Image<T>* plane : {&image, &variance}) {
+        Image<T> moved = zero_image<T>({to.count(), width}, threads);
+        for (int y = std::max(to.begin, rows.begin); y < std::min(to.end, rows.end); ++y) {
+          std::copy_n(plane->row(y - rows.begin), width, moved.row(y - to.begin));
+        }
+        *plane = std::move(moved);
+      }
+      rows = to;
+    }
+
+    OutputRows<T> view(const Rows& of) {
+      const Box box{0, of.begin - rows.begin, image.shape().width, of.end - rows.begin};
+      return {of.begin, image.view().cut(box), variance.view().cut(box)};
+    }
+  };
+
+  /// Up to where the frame is finished after each group.
+  std::vector<int> finished_rows(const std::vector<std::vector<std::size_t>>& groups) const {
+    std::vector<int> finished(groups.size(), image_.shape().height);
+    for (std::size_t n = groups.size() - 1; n > 0; --n) {
+      finished[n - 1] = finished[n];
+      for (const std::size_t cell : groups[n]) {
+        finished[n - 1] = std::min(finished[n - 1], plan_.cells[cell].box.y0);
+      }
+    }
+    return finished;
+  }
+
+  /// The rows that a group of cells reads, and those that are completed and that a cell reaches.
+  Rows needed(const std::vector<std::size_t>& group, const Rows& completed) const {
+    Rows rows{image_.shape().height, 0};
+    const auto include = [&rows](int begin, int end) {
+      rows.begin = std::min(rows.begin, begin);
+      rows.end = std::max(rows.end, end);
+    };
+    for (const std::size_t cell : group) {
+      include(plan_.cells[cell].expanded.y0, plan_.cells[cell].expanded.y1);
+    }
+    for (const Cell& cell : plan_.cells) {
+      const int begin = std::max(cell.box.y0, completed.begin);
+      const int end = std::min(cell.box.y1, completed.end);
+      if (begin < end) include(begin, end);
+    }
+    return rows;
+  }
+
+  InputRows<T> input(const Rows& rows) const {
+    const auto bits = [&](const Plane<std::int32_t>& mask) {
+      const bool used = !mask.empty() && options_.ignore_mask != 0;
+      return used ? mask.rows(rows) : ImageView<const std::int32_t>();
+    };
+    InputRows<T> input{rows.begin, image_.rows(rows), bits(options_.mask), {}};
+    for (const auto& source : sources_) {
+      SourceRows<T> of_source{0.0, bits(source.mask), source.name};
+      if (const auto* plane = std::get_if<Plane<T>>(&source.variance)) {
+        of_source.variance = plane->rows(rows);
+      } else {
+        of_source.variance = std::get<double>(source.variance);
+      }
+      input.sources.push_back(std::move(of_source));
+    }
+    return input;
+  }
+
+  /// One filter for the frame goes with one mean for its gaps.
+  std::optional<double> frame_filling() const {
+    if (options_.spatially_varying) return std::nullopt;
+    if (UsableBands<T>(image_, {}).all_finite(plan_.n_threads)) return 0.0;  // nothing to fill
+    return UsableBands<T>(image_, {options_.mask, options_.ignore_mask})
+        .sum(plan_.n_threads)
+        .mean();
+  }
+
+  const Plane<T>& image_;
+  const std::vector<NoiseSource<T>>& sources_;
+  const WhitenOptions& options_;
+  const Whitening& plan_;
+  Blend blend_;
+  Turns image_turns_, variance_turns_;
+  Completion<T> completion_;
+  Filtering<T> filtering_;
+};
+
+}  // namespace
+
+template <class T>
+long execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+             const WhitenOptions& options, const Whitening& plan, const OutputRows<T>& output) {
+  Execution<T> execution(image, sources, options, plan);
+  execution.run(output);
+  return execution.clipped_modes();
+}
+
+template <class T>
+long execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+             const WhitenOptions& options, const Whitening& plan, const WriteRows<T>& write) {
+  Execution<T> execution(image, sources, options, plan);
+  execution.run(write);
+  return execution.clipped_modes();
+}
+
+template long execute(const Plane<float>&, const std::vector<NoiseSource<float>>&,
+                      const WhitenOptions&, const Whitening&, const OutputRows<float>&);
+template long execute(const Plane<double>&, const std::vector<NoiseSource<double>>&,
+                      const WhitenOptions&, const Whitening&, const OutputRows<double>&);
+template long execute(const Plane<float>&, const std::vector<NoiseSource<float>>&,
+                      const WhitenOptions&, const Whitening&, const WriteRows<float>&);
+template long execute(const Plane<double>&, const std::vector<NoiseSource<double>>&,
+                      const WhitenOptions&, const Whitening&, const WriteRows<double>&);
+
+}  // namespace whitediff

@@ -1,0 +1,186 @@
+#include "planning.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+#include "cell_plan.hpp"
+#include "filter_change.hpp"
+#include "mean_variances.hpp"
+#include "parallel.hpp"
+#include "require.hpp"
+#include "stopwatch.hpp"
+
+namespace whitediff {
+namespace {
+
+// A filter that changes by a relative rate g a pixel biases the noise of a box of side s that it
+// serves by g^2 s^2 / 24, first order cancelling (docs/mathematics.md, Eq. 12): boxes are kept so
+// small that this stays below.
+constexpr double largest_bias = 5e-4;
+constexpr double least_float32_floor = 1e-7;
+// So many pixels make the error of a mean variance a sixtieth of the scatter of the plane or less.
+constexpr std::size_t pixels_of_cell = std::size_t{1} << 12;
+
+Box whole(Shape frame) { return {0, 0, frame.width, frame.height}; }
+
+/// Boxes that cut a frame in (at most) three by three.
+std::vector<Box> ninths(Shape frame) {
+  std::vector<Box> boxes;
+  for (const Cell& cell :
+       make_cells(frame, std::min(3, frame.height), std::min(3, frame.width), 0, 0)) {
+    boxes.push_back(cell.box);
+  }
+  return boxes;
+}
+
+template <class T>
+class Planning {
+ public:
+  Planning(Shape frame, const std::vector<NoiseSource<T>>& sources, const WhitenOptions& options)
+      : frame_(frame),
+        sources_(sources),
+        options_(options),
+        filter_(options.filter),
+        threads_(thread_count(options.n_threads)) {
+    if (std::is_same_v<T, float> && filter_.mode == Mode::difference) {
+      filter_.power_floor = std::max(filter_.power_floor, least_float32_floor);
+    }
+  }
+
+  Whitening plan() const {
+    const Stopwatch plan_watch;
+    NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
+    const NoiseModel::Batch local = noise.batch();
+    std::vector<const LocalNoise*> noises;
+    for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
+    const FilterSupport support = filter_support(noises, filter_, threads_);
+    const int border = border_of(noises, support);
+    std::vector<Cell> cells =
+        options_.cells.empty() ? plan_cells(frame_, limits(local, border)) : given_cells(border);
+    Timings seconds;
+    seconds.plan = plan_watch.seconds();
+
+    const Stopwatch statistics_watch;
+    if (options_.spatially_varying) noise = cell_model(cells);
+    seconds.statistics = statistics_watch.seconds();
+    return {std::move(cells), std::move(noise), filter_, support, border, threads_, 0, seconds};
+  }
+
+ private:
+  // Planning samples the noise at the middle of every ninth of the frame, and a step away from
+  // there in x and in y.
+  static constexpr std::size_t points_of_ninth = 3;
+
+  Point position(Point pixel) const { return {pixel.x + options_.xy0.x, pixel.y + options_.xy0.y}; }
+
+  NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
+    for (std::size_t n = 0; n < variances.size(); ++n) {
+      require(!std::isnan(variances[n]),
+              sources_[n % sources_.size()].name +
+                  ": expected finite, unmasked pixels and a positive total variance, got none");
+    }
+    std::vector<NoiseModel::Source> sources;
+    for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});
+    return NoiseModel(std::move(sources),
+                      filter_.mode == Mode::score ? options_.psf : std::vector<KernelPtr>{},
+                      std::move(positions), std::move(variances));
+  }
+
+  std::vector<double> means(const std::vector<Box>& boxes) const {
+    return mean_variances(boxes, sources_, options_.ignore_mask, pixels_of_cell, threads_);
+  }
+
+  NoiseModel frame_model() const {
+    return model({position(whole(frame_).center())},
+                 frame_variances(sources_, options_.ignore_mask, threads_));
+  }
+
+  NoiseModel cell_model(const std::vector<Cell>& cells) const {
+    std::vector<Box> boxes;
+    std::vector<Point> positions;
+    for (const Cell& cell : cells) {
+      boxes.push_back(cell.box);
+      positions.push_back(position(cell.box.center()));
+    }
+    return model(std::move(positions), means(boxes));
+  }
+
+  NoiseModel survey() const {
+    const std::vector<Box> boxes = ninths(frame_);
+    const std::size_t count = sources_.size();
+    std::vector<double> of_boxes = means(boxes);
+    // The sampled rows may all be unusable though the plane is not.
+    if (std::any_of(of_boxes.begin(), of_boxes.end(), [](double v) { return std::isnan(v); })) {
+      const std::vector<double> of_frame = frame_model().variances();
+      for (std::size_t n = 0; n < of_boxes.size(); ++n) {
+        if (std::isnan(of_boxes[n])) of_boxes[n] = of_frame[n % count];
+      }
+    }
+    std::vector<Point> positions;
+    std::vector<double> variances;
+    for (std::size_t n = 0; n < boxes.size(); ++n) {
+      const Point middle = position(boxes[n].center());
+      positions.push_back(middle);
+      positions.push_back({middle.x + derivative_step, middle.y});
+      positions.push_back({middle.x, middle.y + derivative_step});
+      const auto local = of_boxes.begin() + static_cast<std::ptrdiff_t>(n * count);
+      for (std::size_t copy = 0; copy < points_of_ninth; ++copy) {
+        variances.insert(variances.end(), local, local + static_cast<std::ptrdiff_t>(count));
+      }
+    }
+    return model(std::move(positions), std::move(variances));
+  }
+
+  int border_of(const std::vector<const LocalNoise*>& noises, const FilterSupport& support) const {
+    if (options_.variance == VariancePropagation::estimate) return support.radius;
+    std::vector<int> borders(noises.size(), support.radius);
+    parallel_for(noises.size(), threads_, [&](std::size_t n) {
+      for (const auto& response : squared_responses(*noises[n], filter_, support)) {
+        borders[n] = std::max(borders[n], response.shape().width / 2);
+      }
+    });
+    return *std::max_element(borders.begin(), borders.end());
+  }
+
+  CellLimits limits(const NoiseModel::Batch& local, int border) const {
+    const double infinity = std::numeric_limits<double>::infinity();
+    if (!options_.spatially_varying) return {border, infinity, infinity};
+    const auto [in_x, in_y] = fastest_change(local, filter_, threads_);
+    const double longest = std::sqrt(24.0 * largest_bias);
+    return {border, longest / in_x, longest / in_y};
+  }
+
+  std::vector<Cell> given_cells(int border) const {
+    const Box frame = whole(frame_);
+    std::vector<Cell> cells = options_.cells;
+    for (Cell& cell : cells) {
+      if (!cell.expanded.empty()) continue;
+      // A box outside the frame stays as it is, for check_cells to refuse.
+      cell.expanded = frame.contains(cell.box) ? cell.box.grown(border).clipped(frame) : cell.box;
+    }
+    check_cells(cells, frame_);
+    return cells;
+  }
+
+  Shape frame_;
+  const std::vector<NoiseSource<T>>& sources_;
+  const WhitenOptions& options_;
+  FilterOptions filter_;
+  int threads_;
+};
+
+}  // namespace
+
+template <class T>
+Whitening plan(Shape frame, const std::vector<NoiseSource<T>>& sources,
+               const WhitenOptions& options) {
+  return Planning<T>(frame, sources, options).plan();
+}
+
+template Whitening plan(Shape, const std::vector<NoiseSource<float>>&, const WhitenOptions&);
+template Whitening plan(Shape, const std::vector<NoiseSource<double>>&, const WhitenOptions&);
+
+}  // namespace whitediff
