@@ -1,4 +1,4 @@
-"""Every bad argument of the array interface: what was expected, and what came."""
+"""Every bad argument of the array interface: what it must be, and what came."""
 
 import numpy as np
 import pytest
@@ -47,18 +47,18 @@ VALUE_ERRORS = {
     "1-D variance": ({"science_variance": np.ones(12)}, r"2-D array .*, got shape \(12,\)"),
     "negative number": ({"science_variance": -1.0}, "science_variance must be .* >= 0, got -1.0"),
     "NaN for a variance": ({"template_variance": np.nan}, "must be finite and >= 0, got nan"),
-    "negative pixel": ({"science_variance": with_pixel(-3.0)}, "expected values >= 0, got -3"),
+    "negative pixel": ({"science_variance": with_pixel(-3.0)}, "must be >= 0, got -3"),
     "variance of NaN only": (
         {"science_variance": np.full(SHAPE, np.nan)},
-        "variance: expected finite, unmasked pixels .*, got none",
+        "variance must have finite, unmasked pixels .*, got none",
     ),
     "variance of infinity only": (
         {"template_variance": np.full(SHAPE, np.inf)},
-        "variance: expected finite, unmasked pixels .*, got none",
+        "variance must have finite, unmasked pixels .*, got none",
     ),
     "variance masked everywhere": (
         {"science_variance": np.ones(SHAPE), "science_mask": np.ones(SHAPE, bool)},
-        "variance: expected finite, unmasked pixels .*, got none",
+        "variance must have finite, unmasked pixels .*, got none",
     ),
     "no variance at all": (
         {"science_variance": 0.0, "template_variance": np.zeros(SHAPE)},
@@ -85,18 +85,18 @@ VALUE_ERRORS = {
     ),
     "infinite kernel somewhere": (
         {"kernel": SpatialKernel(KERNEL[None] * 1e300, [Polynomial2D([0.0, 1e300, 0.0])])},
-        r"kernel: expected finite values, got others from one of shape \(3, 3\)",
+        r"kernel must give finite values, got others from one of shape \(3, 3\)",
     ),
     "kernel larger than the image": (
         {"kernel": np.ones((11, 3))},
-        r"kernel: expected a shape no larger than the image's, \(10, 12\), got \(11, 3\)",
+        r"kernel must be no larger than the image, \(10, 12\), got \(11, 3\)",
     ),
     "kernel of no sum, science convolved": (
         {"kernel": [[1.0, -1.0]], "convolved": "science"},
-        "scale: expected a number, since the kernel's sum is zero, got none",
+        "scale must be a number, since the kernel's sum is zero, got none",
     ),
-    "scale of zero": ({"scale": 0.0}, "expected finite, non-zero weights, got 0"),
-    "scale of NaN": ({"scale": np.nan}, "expected finite, non-zero weights, got nan"),
+    "scale of zero": ({"scale": 0.0}, "weight must be finite and not zero, got 0"),
+    "scale of NaN": ({"scale": np.nan}, "weight must be finite and not zero, got nan"),
     "unknown mode": ({"mode": "snr"}, "mode must be one of 'difference', 'score', got 'snr'"),
     "unknown side": (
         {"convolved": "both"},
@@ -108,25 +108,25 @@ VALUE_ERRORS = {
     ),
     "score without a PSF": (
         {"mode": "score"},
-        "expected a pre-kernel or the PSF of the science image, got neither",
+        "mode score must have a pre-kernel or the PSF of the science image, got neither",
     ),
     "score of a convolved science image": (
         {"mode": "score", "convolved": "science", "psf": KERNEL},
-        "expected the template as the convolved image, got the science image",
+        "mode score must have the template as the convolved image, got the science image",
     ),
     "pre-kernel without score": (
         {"pre_kernel": KERNEL},
-        "expected mode score with it, got difference",
+        "pre_kernel must come with mode score, got mode difference",
     ),
     "PSF of no sum": ({"psf": np.zeros((3, 3)), "mode": "score"}, "finite, positive sum, got 0"),
     "PSF larger than the image": (
         {"psf": np.ones((3, 13)), "mode": "score"},
-        r"expected a shape no larger than the image's, \(10, 12\), got \(3, 13\)",
+        r"psf must be no larger than the image, \(10, 12\), got \(3, 13\)",
     ),
     "position of NaN": ({"xy0": (0.0, np.nan)}, r"xy0 must be finite, got \(0.0, nan\)"),
     "mean variance of NaN": ({"mean_variances": (np.nan, None)}, "variance.* got nan"),
     "negative mean variance": ({"mean_variances": (None, -1.0)}, "variance.* >= 0, got -1"),
-    "negative number of threads": ({"n_threads": -1}, "n_threads: expected 0 .*, got -1"),
+    "negative number of threads": ({"n_threads": -1}, "n_threads must be 0 .*, got -1"),
 }
 
 TYPE_ERRORS = {
@@ -169,7 +169,7 @@ def test_bad_types(changes, message):
 class TestWhiten:
     def test_needs_a_source(self):
         with pytest.raises(
-            ValueError, match="sources: expected at least one noise source, got none"
+            ValueError, match="sources must hold at least one noise source, got none"
         ):
             whitediff.whiten(IMAGE, [])
 
@@ -178,7 +178,7 @@ class TestWhiten:
             whitediff.whiten(IMAGE, [1.0])
 
     def test_needs_a_psf_for_scores(self):
-        with pytest.raises(ValueError, match="psf: expected one in mode score, got none"):
+        with pytest.raises(ValueError, match="psf must be given in mode score, got none"):
             whitediff.whiten(IMAGE, [NoiseSource(1.0)], mode="score")
 
     def test_says_which_source_is_wrong(self):
@@ -191,7 +191,7 @@ class TestWhiten:
 
     @pytest.mark.parametrize("weight", [0.0, np.nan, np.inf])
     def test_needs_weights(self, weight):
-        with pytest.raises(ValueError, match="expected finite, non-zero weights, got"):
+        with pytest.raises(ValueError, match="weight must be finite and not zero, got"):
             whitediff.whiten(IMAGE, [NoiseSource(1.0, weight=weight)])
 
     def test_needs_kernels(self):

@@ -113,7 +113,7 @@ def test_a_failure_leaves_no_file(inputs, tmp_path, capsys):
         capsys, "decorrelate", *options(inputs), "-o", output, "--stream",
         "--template-variance", bad,
     )  # fmt: skip
-    assert "template_variance: expected values >= 0, got -4" in message
+    assert "template_variance must be >= 0, got -4" in message
     assert f"(7, {SHAPE[0] - 3})" in message
     assert sorted(tmp_path.iterdir()) == [bad]
 

@@ -41,7 +41,9 @@ class TestPolynomial2D:
 
     @pytest.mark.parametrize("count", [0, 2, 4, 5, 7])
     def test_expects_whole_orders(self, count):
-        with pytest.raises(ValueError, match=rf"expected 1, 3, 6, .* coefficients, got {count}"):
+        with pytest.raises(
+            ValueError, match=rf"coefficients must be 1, 3, 6, .* in number, got {count}"
+        ):
             Polynomial2D(np.ones(count))
 
     def test_expects_finite_coefficients(self):
@@ -121,7 +123,7 @@ class TestSpatialKernel:
 
     def test_expects_positions_in_pairs(self, kernel):
         with pytest.raises(
-            ValueError, match=r"x and y of one length, got shapes \(2,\) and \(3,\)"
+            ValueError, match=r"x and y must have one length, got shapes \(2,\) and \(3,\)"
         ):
             kernel.evaluate(np.zeros(2), np.zeros(3))
 
@@ -208,7 +210,7 @@ class TestPythonKernel:
             def evaluate(self, x, y):
                 return np.ones(shape)
 
-        with pytest.raises(ValueError, match=r"evaluate to give shape \(\d+, 3, 7\), got"):
+        with pytest.raises(ValueError, match=r"evaluate must give shape \(\d+, 3, 7\), got"):
             whitediff.decorrelate(np.zeros((60, 150)), 1.0, 2.0, Wrong())
 
     def test_must_be_finite(self):

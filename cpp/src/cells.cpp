@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <numeric>
-#include <stdexcept>
 #include <string>
+
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
@@ -13,20 +14,15 @@ double depth(int position, int begin, int end) {
   return std::min(position - begin, end - 1 - position) + 0.5;
 }
 
-void require(bool condition, const std::string& message) {
-  if (!condition) throw std::invalid_argument(message);
-}
-
 }  // namespace
 
 std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, int border) {
-  require(rows >= 1 && rows <= frame.height && columns >= 1 && columns <= frame.width,
-          "cells: expected 1 to " + std::to_string(frame.height) + " rows and 1 to " +
-              std::to_string(frame.width) + " columns, got " + std::to_string(rows) + " and " +
-              std::to_string(columns));
-  require(overlap >= 0 && border >= 0, "cells: expected overlap and border >= 0, got " +
-                                           std::to_string(overlap) + " and " +
-                                           std::to_string(border));
+  require(rows >= 1 && rows <= frame.height, "rows", "be 1 to " + std::to_string(frame.height),
+          rows);
+  require(columns >= 1 && columns <= frame.width, "columns",
+          "be 1 to " + std::to_string(frame.width), columns);
+  require(overlap >= 0, "overlap", "be >= 0", overlap);
+  require(border >= 0, "border", "be >= 0", border);
   const Box whole{0, 0, frame.width, frame.height};
   // Larger ones reach no farther than the frame.
   const int longest = std::max(frame.height, frame.width);
@@ -51,17 +47,14 @@ std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, in
 }
 
 void check_cells(const std::vector<Cell>& cells, Shape frame) {
-  require(!cells.empty(), "cells: expected at least one box, got none");
+  require(!cells.empty(), "cells", "hold at least one box", "none");
   const Box whole{0, 0, frame.width, frame.height};
   for (const Cell& cell : cells) {
-    require(!cell.box.empty(),
-            "cells: expected boxes of at least one pixel, got " + to_string(cell.box));
-    require(cell.expanded.contains(cell.box), "cells: expected box " + to_string(cell.box) +
-                                                  " inside its expanded box, got " +
-                                                  to_string(cell.expanded));
-    require(whole.contains(cell.expanded), "cells: expected boxes inside the frame " +
-                                               to_string(whole) + ", got " +
-                                               to_string(cell.expanded));
+    require(!cell.box.empty(), "cells", "have boxes of at least one pixel", cell.box);
+    require(cell.expanded.contains(cell.box), "cells",
+            "have the box " + to_string(cell.box) + " inside its expanded box", cell.expanded);
+    require(whole.contains(cell.expanded), "cells", "lie inside the frame " + to_string(whole),
+            cell.expanded);
   }
 }
 

@@ -11,23 +11,20 @@ namespace whitediff {
 template <class T>
 void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
            const WhitenOptions& options) {
-  require(!image.empty(),
-          "image: expected at least one pixel, got shape " + to_string(image.shape()));
-  require(std::isfinite(options.xy0.x) && std::isfinite(options.xy0.y),
-          "xy0: expected finite numbers, got (" + std::to_string(options.xy0.x) + ", " +
-              std::to_string(options.xy0.y) + ")");
-  require(!sources.empty(), "sources: expected at least one noise source, got none");
+  const std::string of_image = to_string(image.shape());
+  require(!image.empty(), "image", "have at least one pixel", "shape " + of_image);
+  require(std::isfinite(options.xy0.x) && std::isfinite(options.xy0.y), "xy0", "be finite",
+          options.xy0);
+  require(!sources.empty(), "sources", "hold at least one noise source", "none");
   const auto check_shape = [&](Shape shape, const std::string& what) {
-    require(shape == image.shape(), what + ": expected shape " + to_string(image.shape()) +
-                                        ", that of the image, got " + to_string(shape));
+    require(shape == image.shape(), what, "have shape " + of_image + ", that of the image", shape);
   };
   const auto check_kernels = [&](const std::vector<KernelPtr>& kernels, const std::string& what) {
     for (const KernelPtr& kernel : kernels) {
-      require(kernel != nullptr, what + ": expected a kernel, got a null pointer");
+      require(kernel != nullptr, what, "be a kernel", "a null pointer");
       const Shape shape = kernel->shape();
-      require(shape.height <= image.shape().height && shape.width <= image.shape().width,
-              what + ": expected a shape no larger than the image's, " + to_string(image.shape()) +
-                  ", got " + to_string(shape));
+      require(shape.height <= image.shape().height && shape.width <= image.shape().width, what,
+              "be no larger than the image, " + of_image, shape);
     }
   };
   for (const auto& source : sources) {
@@ -35,13 +32,11 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
       check_shape(plane->shape(), source.name);
     } else {
       const double value = std::get<double>(source.variance);
-      require(std::isfinite(value) && value >= 0.0,
-              source.name + ": expected a finite number >= 0, got " + std::to_string(value));
+      require(std::isfinite(value) && value >= 0.0, source.name, "be finite and >= 0", value);
     }
     if (source.mean_variance) {
-      require(std::isfinite(*source.mean_variance) && *source.mean_variance >= 0.0,
-              source.name + ": expected a mean that is finite and >= 0, got " +
-                  std::to_string(*source.mean_variance));
+      require(std::isfinite(*source.mean_variance) && *source.mean_variance >= 0.0, source.name,
+              "have a mean that is finite and >= 0", *source.mean_variance);
     }
     if (!source.mask.empty()) check_shape(source.mask.shape(), "mask");
     check_kernels(source.kernels, "kernel");
@@ -49,7 +44,7 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
   if (!options.mask.empty()) check_shape(options.mask.shape(), "mask");
   if (options.filter.mode == Mode::score) {
     check_kernels(options.psf, "psf");
-    require(!options.psf.empty(), "psf: expected one in mode score, got none");
+    require(!options.psf.empty(), "psf", "be given in mode score", "none");
   }
 }
 

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <stdexcept>
 #include <string>
 #include <variant>
 
 #include "multiversion.hpp"
+#include "require.hpp"
 #include "row_bands.hpp"
 
 namespace whitediff {
@@ -149,9 +149,9 @@ class Completion<T>::RowWorker {
     for (int x = begin; x < end; ++x) {
       const bool masked = !source.mask.empty() && (source.mask(y_, x) & ignore_mask_);
       if (values[x] < T(0) && std::isfinite(values[x]) && !masked && profile_.covered()[x]) {
-        throw std::invalid_argument(
-            source.name + ": expected values >= 0, got " + std::to_string(values[x]) +
-            " at (x, y) = (" + std::to_string(x) + ", " + std::to_string(y_ + input_.first) + ")");
+        refuse(source.name, "be >= 0",
+               std::to_string(values[x]) + " at (x, y) = (" + std::to_string(x) + ", " +
+                   std::to_string(y_ + input_.first) + ")");
       }
     }
   }

@@ -1,20 +1,16 @@
 #include "whitediff/decorrelate.hpp"
 
-#include <stdexcept>
 #include <string>
+
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
 
-void require(bool condition, const std::string& message) {
-  if (!condition) throw std::invalid_argument(message);
-}
-
 template <class T>
 void require_raw(const NoiseSource<T>& source, const std::string& name) {
-  require(
-      source.kernels.empty() && source.weight == 1.0,
-      name + ": expected a variance and a mask only; kernels and weight follow from the options");
+  require(source.kernels.empty() && source.weight == 1.0, name,
+          "have neither kernels nor a weight, which follow from the options", "some");
 }
 
 /// What `whiten` takes.
@@ -30,19 +26,19 @@ Combination<T> combination(Shape frame, const NoiseSource<T>& science,
                            const DecorrelateOptions& options) {
   require_raw(science, "science");
   require_raw(template_image, "template");
-  require(kernel != nullptr, "kernel: expected a kernel, got none");
+  require(kernel != nullptr, "kernel", "be a kernel", "none");
   const bool science_convolved = options.convolved == Convolved::science_image;
   const bool score = options.whiten.filter.mode == Mode::score;
-  require(score || !options.pre_kernel, "pre_kernel: expected mode score with it, got difference");
-  require(!(score && science_convolved),
-          "mode score: expected the template as the convolved image, got the science image");
+  require(score || !options.pre_kernel, "pre_kernel", "come with mode score", "mode difference");
+  require(!(score && science_convolved), "mode score", "have the template as the convolved image",
+          "the science image");
 
   std::vector<NoiseSource<T>> sources{science, template_image};
   WhitenOptions whitening = options.whiten;
   sources[science_convolved ? 0 : 1].kernels = {kernel};
   if (score) {
-    require(options.pre_kernel || whitening.psf.size() == 1,
-            "mode score: expected a pre-kernel or the PSF of the science image, got neither");
+    require(options.pre_kernel || whitening.psf.size() == 1, "mode score",
+            "have a pre-kernel or the PSF of the science image", "neither");
     const KernelPtr pre_kernel = options.pre_kernel ? options.pre_kernel : whitening.psf.front();
     const KernelPtr correlated = flipped(pre_kernel);
     sources[0].kernels = {correlated};
@@ -54,7 +50,7 @@ Combination<T> combination(Shape frame, const NoiseSource<T>& science,
   if (science_convolved && !options.scale) {
     const Point middle = Box{0, 0, frame.width, frame.height}.center();
     const double sum = kernel->sum({middle.x + whitening.xy0.x, middle.y + whitening.xy0.y});
-    require(sum != 0.0, "scale: expected a number, since the kernel's sum is zero, got none");
+    require(sum != 0.0, "scale", "be a number, since the kernel's sum is zero", "none");
     scale = 1.0 / sum;
   }
   for (NoiseSource<T>& source : sources) source.weight = scale;

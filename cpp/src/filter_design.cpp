@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "multiversion.hpp"
+#include "require.hpp"
 #include "transfer.hpp"
 
 namespace whitediff {
@@ -80,9 +80,7 @@ void FilterDesign::write_filtered(const std::vector<KernelImage>& kernels, doubl
 }
 
 void FilterDesign::set_psf(const std::vector<KernelImage>& psf) {
-  if (psf.empty()) {
-    throw std::invalid_argument("mode score: expected the PSF of the image, got none");
-  }
+  require(!psf.empty(), "psf", "be given in mode score", "none");
   psf_.assign(transform_->spectrum_size(), 1.0);
   for (const KernelImage& kernel : psf) multiply_transfer(kernel, *transform_, psf_.data());
 }

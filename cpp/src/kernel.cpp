@@ -3,34 +3,30 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <stdexcept>
 #include <string>
+
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
 
-void require_finite(const std::vector<double>& values, const std::string& what) {
+void require_finite(const std::vector<double>& values, const std::string& name) {
   const auto bad = std::count_if(values.begin(), values.end(),
                                  [](double value) { return !std::isfinite(value); });
-  if (bad > 0) {
-    throw std::invalid_argument(what + " must be finite, got " + std::to_string(bad) +
-                                " non-finite of " + std::to_string(values.size()) + " values");
-  }
+  require(bad == 0, name, "be finite",
+          std::to_string(bad) + " non-finite of " + std::to_string(values.size()) + " values");
 }
 
-void require_size(std::size_t got, std::size_t expected, const std::string& what) {
-  if (got != expected) {
-    throw std::invalid_argument(what + ": expected " + std::to_string(expected) + " values, got " +
-                                std::to_string(got));
-  }
+void require_size(std::size_t got, std::size_t needed, const std::string& name) {
+  require(got == needed, name, "hold " + std::to_string(needed) + " values", got);
 }
 
-void require_increasing(const std::vector<double>& nodes, const std::string& what) {
-  require_finite(nodes, what);
-  if (nodes.empty() ||
-      std::adjacent_find(nodes.begin(), nodes.end(), std::greater_equal<>()) != nodes.end()) {
-    throw std::invalid_argument(what +
-                                ": expected at least one node position, strictly increasing");
+void require_increasing(const std::vector<double>& nodes, const std::string& name) {
+  require_finite(nodes, name);
+  require(!nodes.empty(), name, "hold at least one node position", "none");
+  const auto bad = std::adjacent_find(nodes.begin(), nodes.end(), std::greater_equal<>());
+  if (bad != nodes.end()) {
+    refuse(name, "increase strictly", std::to_string(bad[1]) + " after " + std::to_string(bad[0]));
   }
 }
 
@@ -73,15 +69,11 @@ Interval locate(const std::vector<double>& nodes, double position) {
 KernelCenter default_center(Shape shape) { return {(shape.height - 1) / 2, (shape.width - 1) / 2}; }
 
 Kernel::Kernel(Shape shape, KernelCenter center) : shape_(shape), center_(center) {
-  if (shape.height < 1 || shape.width < 1) {
-    throw std::invalid_argument("kernel: expected a shape of at least (1, 1), got " +
-                                to_string(shape));
-  }
-  if (center.y < 0 || center.y >= shape.height || center.x < 0 || center.x >= shape.width) {
-    throw std::invalid_argument("kernel: expected a centre inside the shape " + to_string(shape) +
-                                ", got (" + std::to_string(center.y) + ", " +
-                                std::to_string(center.x) + ")");
-  }
+  require(shape.height >= 1 && shape.width >= 1, "kernel", "have a shape of at least (1, 1)",
+          shape);
+  require(center.y >= 0 && center.y < shape.height && center.x >= 0 && center.x < shape.width,
+          "kernel", "have its centre inside the shape " + to_string(shape),
+          to_string(Shape{center.y, center.x}));
 }
 
 Image<double> Kernel::at(Point position) const {
@@ -98,14 +90,12 @@ double Kernel::sum(Point position) const {
 SpatialKernel::SpatialKernel(std::vector<double> basis, Shape shape, Functions functions,
                              KernelCenter center)
     : Kernel(shape, center), basis_(std::move(basis)), functions_(std::move(functions)) {
-  if (functions_.empty()) {
-    throw std::invalid_argument("SpatialKernel: expected at least one basis image, got none");
-  }
+  require(!functions_.empty(), "basis", "hold at least one basis image", "none");
   for (const auto& function : functions_) {
-    if (!function) throw std::invalid_argument("SpatialKernel: expected functions, got a null");
+    require(function != nullptr, "functions", "hold functions", "a null pointer");
   }
-  require_size(basis_.size(), functions_.size() * shape.size(), "SpatialKernel: basis");
-  require_finite(basis_, "SpatialKernel: basis images");
+  require_size(basis_.size(), functions_.size() * shape.size(), "basis");
+  require_finite(basis_, "basis");
 }
 
 void SpatialKernel::evaluate(std::span<const Point> positions, double* images) const {
@@ -124,10 +114,10 @@ void SpatialKernel::evaluate(std::span<const Point> positions, double* images) c
 TabulatedKernel::TabulatedKernel(std::vector<double> x, std::vector<double> y,
                                  std::vector<double> images, Shape shape, KernelCenter center)
     : Kernel(shape, center), x_(std::move(x)), y_(std::move(y)), images_(std::move(images)) {
-  require_increasing(x_, "TabulatedKernel: x");
-  require_increasing(y_, "TabulatedKernel: y");
-  require_size(images_.size(), x_.size() * y_.size() * shape.size(), "TabulatedKernel: images");
-  require_finite(images_, "TabulatedKernel: images");
+  require_increasing(x_, "x");
+  require_increasing(y_, "y");
+  require_size(images_.size(), x_.size() * y_.size() * shape.size(), "images");
+  require_finite(images_, "images");
 }
 
 void TabulatedKernel::evaluate(std::span<const Point> positions, double* images) const {

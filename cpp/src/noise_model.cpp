@@ -4,16 +4,16 @@
 #include <cmath>
 #include <map>
 #include <numeric>
-#include <stdexcept>
 #include <string>
+
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
 
-void require_kernels(const std::vector<KernelPtr>& kernels) {
-  if (std::find(kernels.begin(), kernels.end(), nullptr) != kernels.end()) {
-    throw std::invalid_argument("noise model: expected kernels, got a null pointer");
-  }
+void require_kernels(const std::vector<KernelPtr>& kernels, const std::string& name) {
+  const bool none = std::find(kernels.begin(), kernels.end(), nullptr) == kernels.end();
+  require(none, name, "hold kernels", "a null pointer");
 }
 
 }  // namespace
@@ -24,27 +24,19 @@ NoiseModel::NoiseModel(std::vector<Source> sources, std::vector<KernelPtr> psf,
       psf_(std::move(psf)),
       positions_(std::move(positions)),
       variances_(std::move(variances)) {
-  if (sources_.empty()) {
-    throw std::invalid_argument("noise model: expected at least one noise source, got none");
-  }
+  require(!sources_.empty(), "sources", "hold at least one noise source", "none");
   for (const Source& source : sources_) {
-    require_kernels(source.kernels);
-    if (!std::isfinite(source.weight) || source.weight == 0.0) {
-      throw std::invalid_argument("noise model: expected finite, non-zero weights, got " +
-                                  std::to_string(source.weight));
-    }
+    require_kernels(source.kernels, "kernels");
+    require(std::isfinite(source.weight) && source.weight != 0.0, "weight",
+            "be finite and not zero", source.weight);
   }
-  require_kernels(psf_);
-  if (variances_.size() != positions_.size() * sources_.size()) {
-    throw std::invalid_argument("noise model: expected " +
-                                std::to_string(positions_.size() * sources_.size()) +
-                                " variances, got " + std::to_string(variances_.size()));
-  }
+  require_kernels(psf_, "psf");
+  const std::size_t needed = positions_.size() * sources_.size();
+  require(variances_.size() == needed, "variances", "hold " + std::to_string(needed) + " values",
+          variances_.size());
   for (const double variance : variances_) {
-    if (!(std::isfinite(variance) && variance >= 0.0)) {
-      throw std::invalid_argument("noise model: expected finite variances >= 0, got " +
-                                  std::to_string(variance));
-    }
+    require(std::isfinite(variance) && variance >= 0.0, "variances", "be finite and >= 0",
+            variance);
   }
 }
 
@@ -73,11 +65,9 @@ NoiseModel::Batch NoiseModel::batch(std::span<const std::size_t> indices) const 
       std::vector<double>& values =
           batch.images_.emplace_back(points.size() * kernel.shape().size());
       kernel.evaluate(points, values.data());
-      if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
-        throw std::invalid_argument(
-            "kernel: expected finite values, got others from one of shape " +
-            to_string(kernel.shape()));
-      }
+      require(std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }),
+              "kernel", "give finite values",
+              "others from one of shape " + to_string(kernel.shape()));
       images = values.data();
     }
     return images;

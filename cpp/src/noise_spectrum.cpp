@@ -1,10 +1,9 @@
 #include "noise_spectrum.hpp"
 
 #include <cmath>
-#include <stdexcept>
-#include <string>
 
 #include "multiversion.hpp"
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
@@ -84,13 +83,10 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
     power_at_zero_ += power;
     bound += largest;
   }
-  if (!(power_at_zero_ > 0.0 && std::isfinite(bound))) {
-    throw std::invalid_argument(
-        "noise: expected a finite, positive total variance at k = 0 (a source of positive variance "
-        "whose "
-        "kernels do not sum to zero), got " +
-        std::to_string(power_at_zero_));
-  }
+  require(power_at_zero_ > 0.0 && std::isfinite(bound), "noise",
+          "have a finite, positive total variance at k = 0 (a source of positive variance whose "
+          "kernels do not sum to zero)",
+          power_at_zero_);
   floor_ = 0.0;
   if (constant_ < options_.power_floor * bound) {
     floor_ = options_.power_floor * largest_power();

@@ -2,8 +2,9 @@
 
 #include <omp.h>
 
-#include <stdexcept>
 #include <string>
+
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
@@ -14,11 +15,8 @@ constexpr int most_threads = 4096;
 }  // namespace
 
 int thread_count(int requested) {
-  if (requested < 0 || requested > most_threads) {
-    throw std::invalid_argument("n_threads: expected 0 (all cores) to " +
-                                std::to_string(most_threads) + ", got " +
-                                std::to_string(requested));
-  }
+  require(requested >= 0 && requested <= most_threads, "n_threads",
+          "be 0 (all cores) to " + std::to_string(most_threads), requested);
   return requested > 0 ? requested : omp_get_num_procs();
 }
 

@@ -78,9 +78,8 @@ class Planning {
 
   NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
     for (std::size_t n = 0; n < variances.size(); ++n) {
-      require(!std::isnan(variances[n]),
-              sources_[n % sources_.size()].name +
-                  ": expected finite, unmasked pixels and a positive total variance, got none");
+      require(!std::isnan(variances[n]), sources_[n % sources_.size()].name,
+              "have finite, unmasked pixels and a positive total variance", "none");
     }
     std::vector<NoiseModel::Source> sources;
     for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});

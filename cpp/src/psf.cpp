@@ -1,18 +1,15 @@
 #include "whitediff/psf.hpp"
 
 #include <numeric>
-#include <stdexcept>
-#include <string>
 
 #include "filter_design.hpp"
+#include "require.hpp"
 
 namespace whitediff {
 
 Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options,
                            const FilterSupport& support) {
-  if (noise.psf.empty()) {
-    throw std::invalid_argument("whitened_psf: expected the PSF of the image, got none");
-  }
+  require(!noise.psf.empty(), "psf", "be that of the image", "none");
   const Shape grid{support.grid, support.grid};
   FilterDesign design(grid, options);
   design.set(noise);
@@ -30,7 +27,7 @@ Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options
   }
   const std::size_t size = psf.shape().size();
   const double total = std::accumulate(psf.data(), psf.data() + size, 0.0);
-  if (total == 0.0) throw std::invalid_argument("whitened_psf: expected a PSF of non-zero sum");
+  require(total != 0.0, "psf", "have a sum other than zero", total);
   for (std::size_t i = 0; i < size; ++i) psf.data()[i] /= total;
   return psf;
 }

@@ -1,13 +1,37 @@
 #pragma once
 
+#include <concepts>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+
+#include "whitediff/geometry.hpp"
 
 namespace whitediff {
 
-/// @throws std::invalid_argument with this message unless the condition holds.
-inline void require(bool condition, const std::string& message) {
-  if (!condition) throw std::invalid_argument(message);
+/// "(x, y)", as messages show positions.
+inline std::string to_string(Point point) {
+  return "(" + std::to_string(point.x) + ", " + std::to_string(point.y) + ")";
+}
+
+/// Refuses an argument with the one message that all of them have: "NAME must MUST, got GOT".
+/// @param got  text, or what to_string takes.
+/// @throws std::invalid_argument
+template <class Got>
+[[noreturn]] void refuse(const std::string& name, const std::string& must, const Got& got) {
+  const std::string message = name + " must " + must + ", got ";
+  if constexpr (std::convertible_to<Got, std::string>) {
+    throw std::invalid_argument(message + got);
+  } else {
+    using std::to_string;
+    throw std::invalid_argument(message + to_string(got));
+  }
+}
+
+/// Refuses an argument unless the condition holds.
+template <class Got>
+void require(bool condition, const std::string& name, const std::string& must, const Got& got) {
+  if (!condition) refuse(name, must, got);
 }
 
 }  // namespace whitediff

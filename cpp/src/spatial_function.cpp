@@ -1,34 +1,26 @@
 #include "whitediff/spatial_function.hpp"
 
 #include <cmath>
-#include <stdexcept>
 #include <string>
+
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
 
-int checked_degree(const std::vector<double>& coefficients, const char* name) {
-  for (double c : coefficients) {
-    if (!std::isfinite(c)) {
-      throw std::invalid_argument(std::string(name) + ": coefficients must be finite, got " +
-                                  std::to_string(c));
-    }
-  }
+int checked_degree(const std::vector<double>& coefficients) {
+  for (const double c : coefficients) require(std::isfinite(c), "coefficients", "be finite", c);
   int degree = 0;
   while ((degree + 1) * (degree + 2) / 2 < static_cast<int>(coefficients.size())) ++degree;
-  if ((degree + 1) * (degree + 2) / 2 != static_cast<int>(coefficients.size())) {
-    throw std::invalid_argument(std::string(name) +
-                                ": expected 1, 3, 6, 10, 15, ... coefficients, got " +
-                                std::to_string(coefficients.size()));
-  }
+  require((degree + 1) * (degree + 2) / 2 == static_cast<int>(coefficients.size()), "coefficients",
+          "be 1, 3, 6, 10, 15, ... in number", coefficients.size());
   return degree;
 }
 
 }  // namespace
 
 Polynomial2D::Polynomial2D(std::vector<double> coefficients)
-    : coefficients_(std::move(coefficients)),
-      degree_(checked_degree(coefficients_, "Polynomial2D")) {}
+    : coefficients_(std::move(coefficients)), degree_(checked_degree(coefficients_)) {}
 
 double Polynomial2D::operator()(Point position) const {
   // A Horner scheme in x for every power of y.
@@ -49,14 +41,12 @@ double Polynomial2D::operator()(Point position) const {
 Chebyshev2D::Chebyshev2D(std::vector<double> coefficients, Range range)
     : coefficients_(std::move(coefficients)),
       range_(range),
-      degree_(checked_degree(coefficients_, "Chebyshev2D")) {
-  if (!(std::isfinite(range.x_min) && std::isfinite(range.x_max) && std::isfinite(range.y_min) &&
-        std::isfinite(range.y_max) && range.x_min < range.x_max && range.y_min < range.y_max)) {
-    throw std::invalid_argument(
-        "Chebyshev2D: expected finite x_min < x_max and y_min < y_max, got (" +
-        std::to_string(range.x_min) + ", " + std::to_string(range.x_max) + ", " +
-        std::to_string(range.y_min) + ", " + std::to_string(range.y_max) + ")");
-  }
+      degree_(checked_degree(coefficients_)) {
+  require(std::isfinite(range.x_min) && std::isfinite(range.x_max) && std::isfinite(range.y_min) &&
+              std::isfinite(range.y_max) && range.x_min < range.x_max && range.y_min < range.y_max,
+          "Chebyshev2D", "have finite x_min < x_max and y_min < y_max",
+          "(" + std::to_string(range.x_min) + ", " + std::to_string(range.x_max) + ", " +
+              std::to_string(range.y_min) + ", " + std::to_string(range.y_max) + ")");
 }
 
 double Chebyshev2D::operator()(Point position) const {

@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <stdexcept>
 #include <vector>
 
 #include "multiversion.hpp"
 #include "parallel.hpp"
+#include "require.hpp"
 #include "usable_pixels.hpp"
 
 namespace whitediff {
@@ -425,10 +425,8 @@ class Statistics {
 
 template <class T>
 ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask, int n_threads) {
-  if (mask.active() && mask.bits.shape() != plane.shape()) {
-    throw std::invalid_argument("mask: expected shape " + to_string(plane.shape()) +
-                                ", that of the plane, got " + to_string(mask.bits.shape()));
-  }
+  require(!mask.active() || mask.bits.shape() == plane.shape(), "mask",
+          "have shape " + to_string(plane.shape()) + ", that of the plane", mask.bits.shape());
   const UsableBands<T> bands(plane, mask);
   return Statistics<T>(bands, thread_count(n_threads)).clipped_mean();
 }

@@ -48,7 +48,7 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
 template <class T>
 Whitening whiten_bands(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
                        const WriteRows<T>& write, const WhitenOptions& options) {
-  require(static_cast<bool>(write), "write: expected a function, got none");
+  require(static_cast<bool>(write), "write", "be a function", "none");
   return whiten_with<T>(image, sources, options, [&](const Whitening& plan) {
     return execute(image, sources, options, plan, write);
   });

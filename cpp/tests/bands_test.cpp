@@ -539,8 +539,8 @@ TEST_CASE("what fails reaches the caller, and nobody waits for ever") {
     }
   }
   SUBCASE("no writer") {
-    CHECK_THROWS_WITH_AS(run(test::reading(scene.image), {}),
-                         "write: expected a function, got none", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(run(test::reading(scene.image), {}), "write must be a function, got none",
+                         std::invalid_argument);
   }
   SUBCASE("progress") {
     for (const std::size_t at : {1, 7, 60, 138}) {
@@ -593,7 +593,7 @@ TEST_CASE("a negative variance is refused where it lies, in whatever cell") {
         whiten_bands<float>(test::reading(scene.image), scene.sources(true), written.writer(),
                             options);
       };
-      const std::string message = "variance: expected values >= 0, got -0.500000 at (x, y) = (" +
+      const std::string message = "variance must be >= 0, got -0.500000 at (x, y) = (" +
                                   std::to_string(x) + ", " + std::to_string(y) + ")";
       CHECK_THROWS_WITH_AS(run(), message.c_str(), std::invalid_argument);
       // Only rows above it are written.

@@ -91,7 +91,7 @@ TEST_CASE_TEMPLATE("negative variances are refused, unless masked or in no cell"
   rows.value(5, 1) = T(-3);   // in a row that is not asked for
   CHECK(rows.error() == "");
   rows.value(9, 4) = T(-3);
-  CHECK(rows.error().rfind("science variance: expected values >= 0, got -3", 0) == 0);
+  CHECK(rows.error().rfind("science variance must be >= 0, got -3", 0) == 0);
   CHECK(rows.error().find("at (x, y) = (4, 9)") != std::string::npos);
   CHECK_THROWS_AS(rows.run(VariancePropagation::full), std::invalid_argument);
   rows.mask(9 - Case<T>::first_in, 4) = 4 + 1;

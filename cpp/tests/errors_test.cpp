@@ -32,49 +32,55 @@ TEST_CASE("arguments that fit pass") {
   CHECK(message_of([](Sources&, WhitenOptions&) {}) == "");
 }
 
-TEST_CASE("what does not fit is refused, and the message says what was expected and what came") {
+TEST_CASE("what does not fit is refused, and the message says what it must be and what came") {
   const auto wide = test::constant<float>({30, 20}, 1.0f);
   const Image<std::int32_t> mask({20, 29});
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto expect = [](const std::string& message, const std::string& part) {
     CHECK_MESSAGE(message.find(part) != std::string::npos, message);
   };
-  const std::string shape = "expected shape (20, 30), that of the image, got ";
+  const std::string shape = "must have shape (20, 30), that of the image, got ";
   expect(message_of([&](Sources& sources, auto&) { sources.clear(); }),
-         "at least one noise source");
+         "sources must hold at least one noise source, got none");
   expect(message_of([&](Sources& sources, auto&) { sources[0].variance = wide.view(); }),
-         "variance: " + shape + "(30, 20)");
+         "variance " + shape + "(30, 20)");
   expect(message_of([&](Sources& sources, auto&) { sources[0].mask = mask.view(); }),
-         "mask: " + shape + "(20, 29)");
+         "mask " + shape + "(20, 29)");
   expect(message_of([&](auto&, WhitenOptions& options) { options.mask = mask.view(); }),
-         "mask: " + shape + "(20, 29)");
+         "mask " + shape + "(20, 29)");
   expect(message_of([&](Sources& sources, auto&) { sources[0].variance = -1.0; }),
-         "expected a finite number >= 0, got -1");
+         "variance must be finite and >= 0, got -1");
   expect(message_of([&](Sources& sources, auto&) { sources[0].variance = nan; }),
-         "expected a finite number >= 0, got nan");
+         "variance must be finite and >= 0, got nan");
   expect(message_of([&](Sources& sources, auto&) { sources[0].kernels = {nullptr}; }),
-         "expected a kernel, got a null pointer");
+         "kernel must be a kernel, got a null pointer");
   expect(message_of([&](Sources& sources, auto&) {
            sources[0].kernels = {test::gaussian_kernel({21, 3}, 1.0)};
          }),
-         "got (21, 3)");
-  expect(message_of([&](Sources& sources, auto&) { sources[0].weight = 0.0; }), "non-zero weights");
+         "kernel must be no larger than the image, (20, 30), got (21, 3)");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].weight = 0.0; }),
+         "weight must be finite and not zero, got 0");
   expect(message_of([&](Sources& sources, auto&) {
            sources = {{0.0, {}, 1.0, {}}, {0.0, {}, 1.0, {}}};
          }),
          "positive total");
   expect(
       message_of([&](auto&, WhitenOptions& options) { options.filter = FilterOptions::score(); }),
-      "psf: expected one in mode score");
+      "psf must be given in mode score, got none");
   expect(message_of([&](auto&, WhitenOptions& options) { options.n_threads = -2; }),
-         "n_threads: expected 0 (all cores)");
+         "n_threads must be 0 (all cores) to 4096, got -2");
   expect(message_of([&](auto&, WhitenOptions& options) {
            options.cells = {{{0, 0, 31, 20}, {}}};
          }),
-         "got [0:31, 0:20]");
-  expect(message_of([&](Sources& sources, auto&) { sources[0].mean_variance = -1.0; }), "got -1");
-  expect(message_of([&](Sources& sources, auto&) { sources[1].mean_variance = nan; }), "got nan");
-  expect(message_of([&](auto&, WhitenOptions& options) { options.xy0 = {nan, 0.0}; }), "xy0");
+         "cells must lie inside the frame [0:30, 0:20], got [0:31, 0:20]");
+  expect(message_of([&](Sources& sources, auto&) { sources[0].mean_variance = -1.0; }),
+         "must have a mean that is finite and >= 0, got -1");
+  expect(message_of([&](Sources& sources, auto&) { sources[1].mean_variance = nan; }),
+         "must have a mean that is finite and >= 0, got nan");
+  expect(message_of([&](auto&, WhitenOptions& options) {
+           options.xy0 = {nan, 0.0};
+         }),
+         "xy0 must be finite, got (nan, 0.000000)");
   const ImageView<const float> empty;
   CHECK_THROWS_AS(whiten<float>(empty, {{1.0, {}, 1.0, {}}}), std::invalid_argument);
 }
@@ -84,7 +90,7 @@ TEST_CASE("variance planes without a usable pixel are refused, and so are negati
   Image<std::int32_t> mask(plane.shape());
   plane(3, 4) = -0.5f;
   const auto negative = [&](Sources& sources, auto&) { sources[0].variance = plane.view(); };
-  CHECK(message_of(negative).find("expected values >= 0, got -0.5") != std::string::npos);
+  CHECK(message_of(negative).find("variance must be >= 0, got -0.5") != std::string::npos);
 
   mask(3, 4) = 2;
   CHECK(message_of([&](Sources& sources, WhitenOptions& options) {
@@ -96,5 +102,5 @@ TEST_CASE("variance planes without a usable pixel are refused, and so are negati
   const auto unusable = test::constant<float>({20, 30}, std::numeric_limits<float>::quiet_NaN());
   CHECK(message_of([&](Sources& sources, auto&) {
           sources[0].variance = unusable.view();
-        }).find("expected finite, unmasked pixels") != std::string::npos);
+        }).find("variance must have finite, unmasked pixels") != std::string::npos);
 }

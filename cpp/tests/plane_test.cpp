@@ -77,10 +77,10 @@ TEST_CASE("rows of another shape are refused") {
   Shape given{3, 6};
   const Plane<float> plane(
       {10, 7}, [&](const Rows&) { return ImageView<const float>(image.data(), given); });
-  CHECK_THROWS_WITH_AS(plane.rows({2, 5}), "plane: expected rows of shape (3, 7), got (3, 6)",
+  CHECK_THROWS_WITH_AS(plane.rows({2, 5}), "plane must give rows of shape (3, 7), got (3, 6)",
                        std::invalid_argument);
   given = {2, 7};
-  CHECK_THROWS_WITH_AS(plane.rows({2, 5}), "plane: expected rows of shape (3, 7), got (2, 7)",
+  CHECK_THROWS_WITH_AS(plane.rows({2, 5}), "plane must give rows of shape (3, 7), got (2, 7)",
                        std::invalid_argument);
   given = {3, 7};
   CHECK(plane.rows({2, 5}).data() == image.data());
@@ -117,7 +117,7 @@ TEST_CASE("rows that could not be read are read again") {
 
 TEST_CASE("a reader that is not there is refused") {
   CHECK_THROWS_WITH_AS(Plane<float>({3, 4}, Plane<float>::Read()),
-                       "plane: expected a function that reads rows, got none",
+                       "plane must have a function that reads rows, got none",
                        std::invalid_argument);
 }
 

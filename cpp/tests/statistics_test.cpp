@@ -134,7 +134,7 @@ TEST_CASE("a mask of another shape is refused") {
   const auto plane = test::constant<double>({3, 4}, 1.0);
   const Image<std::int32_t> mask({4, 3});
   CHECK_THROWS_WITH_AS(clipped_mean<double>(plane.view(), {mask.view(), 1}),
-                       "mask: expected shape (3, 4), that of the plane, got (4, 3)",
+                       "mask must have shape (3, 4), that of the plane, got (4, 3)",
                        std::invalid_argument);
 }
 

@@ -27,10 +27,10 @@ void bind_whiten(py::module_& module);
 template <class T>
 whitediff::ImageView<const T> view_of(const py::array_t<T, 0>& array) {
   if (array.ndim() != 2) {
-    throw py::value_error("expected a 2-D array, got " + std::to_string(array.ndim()) + "-D");
+    throw py::value_error("array must be 2-D, got " + std::to_string(array.ndim()) + "-D");
   }
   if (array.shape(1) > 1 && array.strides(1) != static_cast<py::ssize_t>(sizeof(T))) {
-    throw py::value_error("expected an array with contiguous rows");
+    throw py::value_error("array must have contiguous rows, got others");
   }
   const whitediff::Shape shape{static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1))};
   return {array.data(), shape, array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};

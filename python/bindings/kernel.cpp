@@ -38,7 +38,7 @@ KernelCenter center_of(const std::optional<Pair>& center, Shape shape) {
 
 std::vector<Point> points_of(const Array& x, const Array& y) {
   if (x.ndim() > 1 || y.ndim() > 1 || x.size() != y.size()) {
-    throw py::value_error("expected x and y of one length, got shapes " + shape_text(x) + " and " +
+    throw py::value_error("x and y must have one length, got shapes " + shape_text(x) + " and " +
                           shape_text(y));
   }
   std::vector<Point> points;
@@ -55,7 +55,8 @@ class PythonKernel final : public Kernel, public py::trampoline_self_life_suppor
   void evaluate(std::span<const Point> positions, double* images) const override {
     const py::gil_scoped_acquire gil;
     const py::function method = py::get_override(static_cast<const Kernel*>(this), "evaluate");
-    if (!method) throw py::type_error("kernel: expected a class that implements evaluate(x, y)");
+    if (!method)
+      throw py::type_error("kernel must be of a class that implements evaluate(x, y), got none");
     const auto count = static_cast<py::ssize_t>(positions.size());
     py::array_t<double> x(count), y(count);
     for (py::ssize_t i = 0; i < count; ++i) {
@@ -66,9 +67,9 @@ class PythonKernel final : public Kernel, public py::trampoline_self_life_suppor
     const bool fits =
         result.ndim() == 3 && result.shape(0) == count && image_shape(result) == shape();
     if (!fits) {
-      throw py::value_error("kernel: expected evaluate to give shape (" + std::to_string(count) +
-                            ", " + std::to_string(shape().height) + ", " +
-                            std::to_string(shape().width) + "), got " + shape_text(result));
+      throw py::value_error("evaluate must give shape (" + std::to_string(count) + ", " +
+                            std::to_string(shape().height) + ", " + std::to_string(shape().width) +
+                            "), got " + shape_text(result));
     }
     std::copy_n(result.data(), result.size(), images);
   }
@@ -96,11 +97,11 @@ std::unique_ptr<whitediff::SpatialKernel> make_spatial_kernel(
     const Array& basis, whitediff::SpatialKernel::Functions functions,
     const std::optional<Pair>& center) {
   if (basis.ndim() != 3) {
-    throw py::value_error("basis: expected shape (n, h, w), got " + shape_text(basis));
+    throw py::value_error("basis must have shape (n, h, w), got " + shape_text(basis));
   }
   const Shape shape = image_shape(basis);
   if (basis.shape(0) != static_cast<py::ssize_t>(functions.size())) {
-    throw py::value_error("functions: expected one for each of " + std::to_string(basis.shape(0)) +
+    throw py::value_error("functions must be one for each of " + std::to_string(basis.shape(0)) +
                           " basis images, got " + std::to_string(functions.size()));
   }
   return std::make_unique<whitediff::SpatialKernel>(values_of(basis), shape, std::move(functions),
@@ -110,7 +111,7 @@ std::unique_ptr<whitediff::SpatialKernel> make_spatial_kernel(
 std::unique_ptr<whitediff::TabulatedKernel> make_tabulated_kernel(
     const Array& x, const Array& y, const Array& images, const std::optional<Pair>& center) {
   if (images.ndim() != 4 || images.shape(0) != y.size() || images.shape(1) != x.size()) {
-    throw py::value_error("images: expected shape (" + std::to_string(y.size()) + ", " +
+    throw py::value_error("images must have shape (" + std::to_string(y.size()) + ", " +
                           std::to_string(x.size()) + ", h, w), got " + shape_text(images));
   }
   const Shape shape = image_shape(images);

@@ -38,7 +38,7 @@ class Plane {
   Plane(Shape shape, Read read)
       : shape_(shape), reader_(std::make_shared<Reader>(Reader{std::move(read), {}, {}})) {
     if (!reader_->read) {
-      throw std::invalid_argument("plane: expected a function that reads rows, got none");
+      throw std::invalid_argument("plane must have a function that reads rows, got none");
     }
   }
 
@@ -56,7 +56,7 @@ class Plane {
     reader_->rows.reset();
     reader_->pixels = reader_->read(rows);
     if (reader_->pixels.shape() != shape) {
-      throw std::invalid_argument("plane: expected rows of shape " + to_string(shape) + ", got " +
+      throw std::invalid_argument("plane must give rows of shape " + to_string(shape) + ", got " +
                                   to_string(reader_->pixels.shape()));
     }
     reader_->rows = rows;
