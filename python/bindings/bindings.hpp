@@ -17,7 +17,6 @@
 namespace py = pybind11;
 
 void bind_spatial_function(py::module_& module);
-void bind_full_frame(py::module_& module);
 void bind_image(py::module_& module);
 void bind_kernel(py::module_& module);
 void bind_statistics(py::module_& module);

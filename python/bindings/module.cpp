@@ -8,7 +8,6 @@ PYBIND11_MODULE(_core, module) {
   py::register_exception<whitediff::Error>(module, "Error", PyExc_RuntimeError);
 
   bind_spatial_function(module);
-  bind_full_frame(module);
   bind_image(module);
   bind_kernel(module);
   bind_statistics(module);

@@ -6,7 +6,6 @@
 #include "whitediff/decorrelate.hpp"
 #include "whitediff/error.hpp"
 #include "whitediff/filter.hpp"
-#include "whitediff/full_frame.hpp"
 #include "whitediff/geometry.hpp"
 #include "whitediff/image.hpp"
 #include "whitediff/kernel.hpp"
