@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "filter_design.hpp"
 #include "parallel.hpp"
@@ -50,15 +51,14 @@ class Comparison {
 
 }  // namespace
 
-FilterChange fastest_change(const NoiseModel::Batch& local, const FilterOptions& options,
-                            int threads) {
-  std::vector<FilterChange> changes(local.size() / 3);
+FilterChange fastest_change(const SteppedNoise& noise, const FilterOptions& options, int threads) {
+  std::vector<FilterChange> changes(noise.here.size());
   PerThread<Comparison> comparisons(threads);
   parallel_for(changes.size(), threads, [&](std::size_t n) {
     Comparison& comparison = comparisons.get([&] { return Comparison(options); });
-    comparison.set_reference(local[3 * n]);
-    changes[n] = {comparison.change_to(local[3 * n + 1]) / derivative_step,
-                  comparison.change_to(local[3 * n + 2]) / derivative_step};
+    comparison.set_reference(noise.here[n]);
+    changes[n] = {comparison.change_to(noise.in_x[n]) / derivative_step,
+                  comparison.change_to(noise.in_y[n]) / derivative_step};
   });
   FilterChange fastest;
   for (const FilterChange& change : changes) {

@@ -54,12 +54,11 @@ class Planning {
     const Stopwatch plan_watch;
     NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
     const NoiseModel::Batch local = noise.batch();
-    std::vector<const LocalNoise*> noises;
-    for (std::size_t n = 0; n < local.size(); n += points_of_ninth) noises.push_back(&local[n]);
-    const FilterSupport support = filter_support(noises, filter_, threads_);
-    const int border = border_of(noises, support);
-    std::vector<Cell> cells =
-        options_.cells.empty() ? plan_cells(frame_, limits(local, border)) : given_cells(border);
+    const FilterSupport support = support_of(local);
+    const int border = border_of(local, support);
+    std::vector<Cell> cells = options_.cells.empty()
+                                  ? plan_cells(frame_, limits(noise, local, border))
+                                  : given_cells(border);
     Timings seconds;
     seconds.plan = plan_watch.seconds();
 
@@ -70,10 +69,6 @@ class Planning {
   }
 
  private:
-  // Planning samples the noise at the middle of every ninth of the frame, and a step away from
-  // there in x and in y.
-  static constexpr std::size_t points_of_ninth = 3;
-
   Point position(Point pixel) const { return {pixel.x + options_.xy0.x, pixel.y + options_.xy0.y}; }
 
   NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
@@ -88,6 +83,12 @@ class Planning {
                       std::move(positions), std::move(variances));
   }
 
+  std::vector<Point> centers(const std::vector<Box>& boxes) const {
+    std::vector<Point> positions;
+    for (const Box& box : boxes) positions.push_back(position(box.center()));
+    return positions;
+  }
+
   std::vector<double> means(const std::vector<Box>& boxes) const {
     return mean_variances(boxes, sources_, options_.ignore_mask, pixels_of_cell, threads_);
   }
@@ -99,57 +100,57 @@ class Planning {
 
   NoiseModel cell_model(const std::vector<Cell>& cells) const {
     std::vector<Box> boxes;
-    std::vector<Point> positions;
-    for (const Cell& cell : cells) {
-      boxes.push_back(cell.box);
-      positions.push_back(position(cell.box.center()));
-    }
-    return model(std::move(positions), means(boxes));
+    for (const Cell& cell : cells) boxes.push_back(cell.box);
+    return model(centers(boxes), means(boxes));
   }
 
+  /// At the middle of every ninth of the frame.
   NoiseModel survey() const {
     const std::vector<Box> boxes = ninths(frame_);
-    const std::size_t count = sources_.size();
-    std::vector<double> of_boxes = means(boxes);
+    std::vector<double> variances = means(boxes);
     // The sampled rows may all be unusable though the plane is not.
-    if (std::any_of(of_boxes.begin(), of_boxes.end(), [](double v) { return std::isnan(v); })) {
+    if (std::any_of(variances.begin(), variances.end(), [](double v) { return std::isnan(v); })) {
       const std::vector<double> of_frame = frame_model().variances();
-      for (std::size_t n = 0; n < of_boxes.size(); ++n) {
-        if (std::isnan(of_boxes[n])) of_boxes[n] = of_frame[n % count];
+      for (std::size_t n = 0; n < variances.size(); ++n) {
+        if (std::isnan(variances[n])) variances[n] = of_frame[n % sources_.size()];
       }
     }
-    std::vector<Point> positions;
-    std::vector<double> variances;
-    for (std::size_t n = 0; n < boxes.size(); ++n) {
-      const Point middle = position(boxes[n].center());
-      positions.push_back(middle);
-      positions.push_back({middle.x + derivative_step, middle.y});
-      positions.push_back({middle.x, middle.y + derivative_step});
-      const auto local = of_boxes.begin() + static_cast<std::ptrdiff_t>(n * count);
-      for (std::size_t copy = 0; copy < points_of_ninth; ++copy) {
-        variances.insert(variances.end(), local, local + static_cast<std::ptrdiff_t>(count));
-      }
-    }
-    return model(std::move(positions), std::move(variances));
+    return model(centers(boxes), std::move(variances));
   }
 
-  int border_of(const std::vector<const LocalNoise*>& noises, const FilterSupport& support) const {
+  /// The same variances, but the kernels of positions some pixels away.
+  static NoiseModel moved(const NoiseModel& noise, double dx, double dy) {
+    std::vector<Point> positions = noise.positions();
+    for (Point& position : positions) position = {position.x + dx, position.y + dy};
+    return NoiseModel(noise.sources(), noise.psf(), std::move(positions), noise.variances());
+  }
+
+  FilterSupport support_of(const NoiseModel::Batch& local) const {
+    std::vector<const LocalNoise*> noises;
+    for (std::size_t n = 0; n < local.size(); ++n) noises.push_back(&local[n]);
+    return filter_support(noises, filter_, threads_);
+  }
+
+  int border_of(const NoiseModel::Batch& local, const FilterSupport& support) const {
     if (options_.variance == VariancePropagation::estimate) return support.radius;
-    std::vector<int> borders(noises.size(), support.radius);
-    parallel_for(noises.size(), threads_, [&](std::size_t n) {
-      for (const auto& response : squared_responses(*noises[n], filter_, support)) {
+    std::vector<int> borders(local.size(), support.radius);
+    parallel_for(local.size(), threads_, [&](std::size_t n) {
+      for (const auto& response : squared_responses(local[n], filter_, support)) {
         borders[n] = std::max(borders[n], response.shape().width / 2);
       }
     });
     return *std::max_element(borders.begin(), borders.end());
   }
 
-  CellLimits limits(const NoiseModel::Batch& local, int border) const {
+  CellLimits limits(const NoiseModel& noise, const NoiseModel::Batch& local, int border) const {
     const double infinity = std::numeric_limits<double>::infinity();
     if (!options_.spatially_varying) return {border, infinity, infinity};
-    const auto [in_x, in_y] = fastest_change(local, filter_, threads_);
+    const NoiseModel::Batch in_x = moved(noise, derivative_step, 0.0).batch();
+    const NoiseModel::Batch in_y = moved(noise, 0.0, derivative_step).batch();
+    const FilterChange change =
+        fastest_change({.here = local, .in_x = in_x, .in_y = in_y}, filter_, threads_);
     const double longest = std::sqrt(24.0 * largest_bias);
-    return {border, longest / in_x, longest / in_y};
+    return {border, longest / change.in_x, longest / change.in_y};
   }
 
   std::vector<Cell> given_cells(int border) const {
