@@ -1,6 +1,7 @@
 #include "whitediff/decorrelate.hpp"
 
 #include <string>
+#include <utility>
 
 #include "require.hpp"
 
@@ -13,37 +14,37 @@ void require_raw(const NoiseSource<T>& source, const std::string& name) {
           "have neither kernels nor a weight, which follow from the options", "some");
 }
 
-/// What `whiten` takes.
-template <class T>
-struct Combination {
-  std::vector<NoiseSource<T>> sources;
-  WhitenOptions options;
-};
+WhitenOptions with_psf(WhitenOptions options, std::vector<KernelPtr> psf) {
+  options.psf = std::move(psf);
+  return options;
+}
+
+}  // namespace
 
 template <class T>
-Combination<T> combination(Shape frame, const NoiseSource<T>& science,
-                           const NoiseSource<T>& template_image, const KernelPtr& kernel,
-                           const DecorrelateOptions& options) {
+Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
+                                   NoiseSource<T> template_image, const KernelPtr& kernel,
+                                   const DecorrelateOptions& options) {
   require_raw(science, "science");
   require_raw(template_image, "template");
   require(kernel != nullptr, "kernel", "be a kernel", "none");
+  const WhitenOptions& whitening = options.whiten;
   const bool science_convolved = options.convolved == Convolved::science_image;
-  const bool score = options.whiten.filter.mode == Mode::score;
+  const bool score = whitening.filter.mode == Mode::score;
   require(score || !options.pre_kernel, "pre_kernel", "come with mode score", "mode difference");
   require(!(score && science_convolved), "mode score", "have the template as the convolved image",
           "the science image");
 
-  std::vector<NoiseSource<T>> sources{science, template_image};
-  WhitenOptions whitening = options.whiten;
-  sources[science_convolved ? 0 : 1].kernels = {kernel};
+  std::vector<KernelPtr> psf = whitening.psf;
+  (science_convolved ? science : template_image).kernels = {kernel};
   if (score) {
-    require(options.pre_kernel || whitening.psf.size() == 1, "mode score",
+    require(options.pre_kernel || psf.size() == 1, "mode score",
             "have a pre-kernel or the PSF of the science image", "neither");
-    const KernelPtr pre_kernel = options.pre_kernel ? options.pre_kernel : whitening.psf.front();
+    const KernelPtr pre_kernel = options.pre_kernel ? options.pre_kernel : psf.front();
     const KernelPtr correlated = flipped(pre_kernel);
-    sources[0].kernels = {correlated};
-    if (whitening.psf.empty()) whitening.psf = {pre_kernel};
-    whitening.psf.push_back(correlated);
+    science.kernels = {correlated};
+    if (psf.empty()) psf = {pre_kernel};
+    psf.push_back(correlated);
   }
 
   double scale = options.scale.value_or(1.0);
@@ -53,41 +54,43 @@ Combination<T> combination(Shape frame, const NoiseSource<T>& science,
     require(sum != 0.0, "scale", "be a number, since the kernel's sum is zero", "none");
     scale = 1.0 / sum;
   }
-  for (NoiseSource<T>& source : sources) source.weight = scale;
-  return {std::move(sources), std::move(whitening)};
+  science.weight = template_image.weight = scale;
+  return {{std::move(science), std::move(template_image)}, std::move(psf)};
 }
-
-}  // namespace
 
 template <class T>
 Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& science,
-                        const NoiseSource<T>& template_image, KernelPtr kernel,
+                        const NoiseSource<T>& template_image, const KernelPtr& kernel,
                         const DecorrelateOptions& options) {
-  const auto [sources, whitening] =
-      combination(difference.shape(), science, template_image, kernel, options);
-  return whiten(difference, sources, whitening);
+  auto [sources, psf] =
+      subtraction_sources(difference.shape(), science, template_image, kernel, options);
+  return whiten(difference, sources, with_psf(options.whiten, std::move(psf)));
 }
 
 template <class T>
 Whitening decorrelate_bands(const Plane<T>& difference, const NoiseSource<T>& science,
-                            const NoiseSource<T>& template_image, KernelPtr kernel,
+                            const NoiseSource<T>& template_image, const KernelPtr& kernel,
                             const WriteRows<T>& write, const DecorrelateOptions& options) {
-  const auto [sources, whitening] =
-      combination(difference.shape(), science, template_image, kernel, options);
-  return whiten_bands(difference, sources, write, whitening);
+  auto [sources, psf] =
+      subtraction_sources(difference.shape(), science, template_image, kernel, options);
+  return whiten_bands(difference, sources, write, with_psf(options.whiten, std::move(psf)));
 }
 
+template Subtraction<float> subtraction_sources(Shape, NoiseSource<float>, NoiseSource<float>,
+                                                const KernelPtr&, const DecorrelateOptions&);
+template Subtraction<double> subtraction_sources(Shape, NoiseSource<double>, NoiseSource<double>,
+                                                 const KernelPtr&, const DecorrelateOptions&);
 template Whitened<float> decorrelate(ImageView<const float>, const NoiseSource<float>&,
-                                     const NoiseSource<float>&, KernelPtr,
+                                     const NoiseSource<float>&, const KernelPtr&,
                                      const DecorrelateOptions&);
 template Whitened<double> decorrelate(ImageView<const double>, const NoiseSource<double>&,
-                                      const NoiseSource<double>&, KernelPtr,
+                                      const NoiseSource<double>&, const KernelPtr&,
                                       const DecorrelateOptions&);
 template Whitening decorrelate_bands(const Plane<float>&, const NoiseSource<float>&,
-                                     const NoiseSource<float>&, KernelPtr, const WriteRows<float>&,
-                                     const DecorrelateOptions&);
+                                     const NoiseSource<float>&, const KernelPtr&,
+                                     const WriteRows<float>&, const DecorrelateOptions&);
 template Whitening decorrelate_bands(const Plane<double>&, const NoiseSource<double>&,
-                                     const NoiseSource<double>&, KernelPtr,
+                                     const NoiseSource<double>&, const KernelPtr&,
                                      const WriteRows<double>&, const DecorrelateOptions&);
 
 }  // namespace whitediff

@@ -70,6 +70,31 @@ TEST_CASE("a likelihood image was correlated with the pre-kernel") {
                      {{1.0, {flipped(pre_kernel)}, 1.0, {}}, {0.5, {kernel}, 1.0, {}}}, expected));
 }
 
+TEST_CASE("the sources of a subtraction are what whiten takes") {
+  const auto likelihood = test::noise<double>(frame, 3);
+  const auto variance = test::noise<double>(frame, 7);
+  const KernelPtr kernel = test::gaussian_kernel({9, 9}, 1.2);
+  const KernelPtr pre_kernel = test::gaussian_kernel({7, 7}, 1.5);
+  DecorrelateOptions options;
+  options.whiten.filter = FilterOptions::score();
+  options.pre_kernel = pre_kernel;
+  options.scale = 0.5;
+  const auto [sources, psf] = subtraction_sources<double>(
+      frame, {variance.view(), {}, 1.0, {}, 3.0, "science"}, raw(2.0), kernel, options);
+  REQUIRE(sources.size() == 2);
+  CHECK(std::get<Plane<double>>(sources[0].variance).rows({0, 1}).data() == variance.data());
+  CHECK(std::get<double>(sources[1].variance) == 2.0);
+  CHECK(sources[0].mean_variance == 3.0);
+  CHECK(sources[0].name == "science");
+  CHECK(sources[0].kernels.size() == 1);
+  CHECK(sources[1].kernels == std::vector<KernelPtr>{kernel});
+  CHECK(sources[0].weight == 0.5);
+  CHECK(sources[1].weight == 0.5);
+  REQUIRE(psf.size() == 2);
+  CHECK(psf[0] == pre_kernel);
+  CHECK(psf[1] == sources[0].kernels[0]);
+}
+
 TEST_CASE("float32 works as float64 does") {
   const auto difference = test::noise<double>(frame, 5);
   const auto narrow = test::converted<float>(difference);
@@ -84,7 +109,7 @@ TEST_CASE("float32 works as float64 does") {
 TEST_CASE("arguments that contradict each other are refused") {
   const auto image = test::noise<double>({30, 31}, 6);
   const KernelPtr kernel = test::gaussian_kernel({5, 5}, 1.0);
-  const auto run = [&](NoiseSource<double> science, KernelPtr matching,
+  const auto run = [&](NoiseSource<double> science, const KernelPtr& matching,
                        const DecorrelateOptions& options) {
     decorrelate<double>(image.view(), science, raw(1.0), matching, options);
   };

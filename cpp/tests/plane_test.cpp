@@ -51,6 +51,19 @@ TEST_CASE("a view for writing makes a plane as well") {
   CHECK(plane.rows({1, 2}).row(0) == image.row(1));
 }
 
+TEST_CASE("a plane and its copies keep the owner of the pixels") {
+  auto owner = std::make_shared<Image<float>>(test::noise<float>({4, 5}, 2));
+  const std::weak_ptr<Image<float>> watched = owner;
+  {
+    Plane<float> plane(owner->view(), owner);
+    const Plane<float> copy = plane;
+    owner.reset();
+    plane = {};
+    CHECK(copy.rows({1, 2}).row(0) == watched.lock()->row(1));
+  }
+  CHECK(watched.expired());
+}
+
 TEST_CASE("a plane that is not there is empty") {
   CHECK(Plane<float>().empty());
   CHECK(Plane<float>().in_memory());

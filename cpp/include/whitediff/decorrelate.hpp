@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "whitediff/whiten.hpp"
 
@@ -20,26 +21,41 @@ struct DecorrelateOptions {
   KernelPtr pre_kernel;
 };
 
-/// Makes the noise of a difference image D = S - K*T white.
+/// A difference image as `whiten` takes it.
+template <class T>
+struct Subtraction {
+  std::vector<NoiseSource<T>> sources;  ///< Science and template.
+  std::vector<KernelPtr> psf;           ///< Kernels whose product is the PSF; none if unknown.
+};
+
+/// The sources of the noise of a difference image.
 ///
 /// Template convolved: D = scale (S - K*T) (docs/mathematics.md, Eq. 7; DMTN-021, Eq. 1).
 /// Science convolved: D = scale (K*S - T) (docs/mathematics.md, Eq. 8).
 /// Mode score: the difference is a likelihood image, D = scale (p' - K*T) where p' is the science
-/// image correlated with the pre-kernel p, and the result is the optimal detection image
-/// (docs/mathematics.md, Eq. 9; DMTN-179).
+/// image correlated with the pre-kernel p (docs/mathematics.md, Eq. 9; DMTN-179).
+/// @param frame  shape of the difference image.
 /// @param science, template_image  variances of the raw images, with their masks; kernels empty.
-/// @throws std::invalid_argument as `whiten`, and if a kernel or weight is given with a variance,
-///         mode score comes with a convolved science image or without PSF and pre-kernel, a
-///         pre-kernel comes without mode score, or the kernel's sum is zero where it divides.
+/// @throws std::invalid_argument if a kernel or weight is given with a variance, mode score comes
+///         with a convolved science image or without PSF and pre-kernel, a pre-kernel comes
+///         without mode score, or the kernel's sum is zero where it divides.
+template <class T>
+Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
+                                   NoiseSource<T> template_image, const KernelPtr& kernel,
+                                   const DecorrelateOptions& options = {});
+
+/// Makes the noise of a difference image white, or (mode score) gives the optimal detection image:
+/// `whiten` with the sources of `subtraction_sources`.
+/// @throws std::invalid_argument as these.
 template <class T>
 Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& science,
-                        const NoiseSource<T>& template_image, KernelPtr kernel,
+                        const NoiseSource<T>& template_image, const KernelPtr& kernel,
                         const DecorrelateOptions& options = {});
 
 /// The same in bands of rows; see `whiten_bands`.
 template <class T>
 Whitening decorrelate_bands(const Plane<T>& difference, const NoiseSource<T>& science,
-                            const NoiseSource<T>& template_image, KernelPtr kernel,
+                            const NoiseSource<T>& template_image, const KernelPtr& kernel,
                             const WriteRows<T>& write, const DecorrelateOptions& options = {});
 
 }  // namespace whitediff

@@ -30,7 +30,10 @@ class Plane {
 
   Plane() = default;
   /// In memory.
-  Plane(ImageView<const T> pixels) : shape_(pixels.shape()), pixels_(pixels) {}
+  /// @param owner  kept as long as the plane and its copies are; by default the caller keeps the
+  ///               pixels.
+  Plane(ImageView<const T> pixels, std::shared_ptr<const void> owner = nullptr)
+      : shape_(pixels.shape()), pixels_(pixels), owner_(std::move(owner)) {}
   Plane(ImageView<T> pixels) : Plane(ImageView<const T>(pixels)) {}
   /// Read when it is needed, some rows several times. Copies share the reader, so that one plane
   /// may stand in several places of a computation, but in one computation at a time.
@@ -73,6 +76,7 @@ class Plane {
 
   Shape shape_;
   ImageView<const T> pixels_;
+  std::shared_ptr<const void> owner_;
   std::shared_ptr<Reader> reader_;
 };
 
