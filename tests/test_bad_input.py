@@ -123,7 +123,7 @@ VALUE_ERRORS = {
         {"psf": np.ones((3, 13)), "mode": "score"},
         r"psf must be no larger than the image, \(10, 12\), got \(3, 13\)",
     ),
-    "position of NaN": ({"xy0": (0.0, np.nan)}, r"xy0 must be finite, got \(0.0, nan\)"),
+    "position of NaN": ({"xy0": (0.0, np.nan)}, r"xy0 must be finite, got \(0.0+, nan\)"),
     "mean variance of NaN": ({"mean_variances": (np.nan, None)}, "variance.* got nan"),
     "negative mean variance": ({"mean_variances": (None, -1.0)}, "variance.* >= 0, got -1"),
     "negative number of threads": ({"n_threads": -1}, "n_threads must be 0 .*, got -1"),

@@ -1,14 +1,19 @@
 """What the package shows before anything is computed: imports, names, stubs."""
 
 import ast
+import dataclasses
+import inspect
+import pydoc
 import subprocess
 import sys
+import typing
 from importlib import resources
 
 import pytest
 
 import whitediff
 from whitediff import _core
+from whitediff.options import WhitenKeywords
 
 HEAVY = {"astropy", "matplotlib", "rich", "click", "pydantic", "lsst", "scipy"}
 
@@ -37,8 +42,7 @@ def test_the_stub_names_what_the_core_has():
     stub = {}
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
-            members = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
-            stub[node.name] = {member for member in members if not member.startswith("_")}
+            stub[node.name] = {name for name in map(_name_of, node.body) if name}
         elif isinstance(node, ast.FunctionDef):
             stub[node.name] = set()
     core = {
@@ -46,13 +50,73 @@ def test_the_stub_names_what_the_core_has():
         for name, value in vars(_core).items()
         if not name.startswith("_")
     }
-    enumeration = core.pop("Reduction")
-    assert stub.pop("Reduction") == set()
-    assert {"crossfade", "average", "copy"} <= enumeration
     assert stub == core
+
+
+def _name_of(statement):
+    """The public name that a statement of a class body makes."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+            pass
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            pass
+        case _:
+            return None
+    return None if name.startswith("_") else name
 
 
 def _public_members(value):
     if not isinstance(value, type):
         return set()
     return {member for member in vars(value) if not member.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        whitediff.decorrelate,
+        whitediff.decorrelate_bands,
+        whitediff.whiten,
+        whitediff.whiten_bands,
+    ],
+)
+class TestOptions:
+    """The keywords that the functions which whiten have in common."""
+
+    def test_are_shown_with_their_defaults(self, function):
+        parameters = inspect.signature(function).parameters
+        for field in dataclasses.fields(whitediff.WhitenOptions):
+            assert parameters[field.name].kind is inspect.Parameter.KEYWORD_ONLY
+            assert parameters[field.name].default == field.default
+        assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        assert "spatially_varying: 'bool' = True" in pydoc.plain(pydoc.render_doc(function))
+
+    def test_have_no_other_names(self, function):
+        parameters = inspect.signature(function).parameters.values()
+        arguments = [1.0 for parameter in parameters if parameter.default is parameter.empty]
+        with pytest.raises(
+            TypeError,
+            match=rf"option of {function.__name__} must be one of .*psf.*mode.*, got moed",
+        ):
+            function(*arguments, moed="score")
+
+
+def test_types_of_keywords_are_those_of_the_options():
+    options = typing.get_type_hints(whitediff.WhitenOptions)
+    assert typing.get_type_hints(WhitenKeywords) == options
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"mode": "snr"}, ValueError, "mode must be one of 'difference', 'score', got 'snr'"),
+        ({"variance": "all"}, ValueError, "variance must be one of 'estimate', 'full', got 'all'"),
+        ({"n_threads": 0.5}, TypeError, "n_threads must be an integer, got 0.5"),
+        ({"ignore_mask": "BAD"}, TypeError, "ignore_mask must be an integer, got 'BAD'"),
+        ({"grid": (3, 3)}, TypeError, "grid must be a Grid, got tuple"),
+        ({"progress": True}, TypeError, "progress must be callable, got True"),
+    ],
+)
+def test_options_are_checked_when_they_are_made(changed, error, message):
+    with pytest.raises(error, match=message):
+        whitediff.WhitenOptions(**changed)

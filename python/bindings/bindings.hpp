@@ -3,6 +3,8 @@
 // pybind11 converts, releases the GIL and calls: one file a concept, no numerics.
 
 #include <pybind11/complex.h>
+#include <pybind11/functional.h>
+#include <pybind11/native_enum.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -10,21 +12,31 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "geometry.hpp"
 #include "whitediff/image.hpp"
 
 namespace py = pybind11;
 
-void bind_spatial_function(py::module_& module);
+void bind_cells(py::module_& module);
+void bind_decorrelate(py::module_& module);
+void bind_filter(py::module_& module);
 void bind_image(py::module_& module);
 void bind_kernel(py::module_& module);
+void bind_plane(py::module_& module);
+void bind_spatial_function(py::module_& module);
 void bind_statistics(py::module_& module);
 void bind_whiten(py::module_& module);
 
+/// An array that is seen in place.
+template <class T>
+using Array = py::array_t<T, 0>;
+
 /// A 2-D array whose rows are contiguous, seen in place.
 template <class T>
-whitediff::ImageView<const T> view_of(const py::array_t<T, 0>& array) {
+whitediff::ImageView<const T> view_of(const Array<T>& array) {
   if (array.ndim() != 2) {
     throw py::value_error("array must be 2-D, got " + std::to_string(array.ndim()) + "-D");
   }
@@ -35,7 +47,7 @@ whitediff::ImageView<const T> view_of(const py::array_t<T, 0>& array) {
   return {array.data(), shape, array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};
 }
 
-using MaskArray = std::optional<py::array_t<std::int32_t, 0>>;
+using MaskArray = std::optional<Array<std::int32_t>>;
 
 inline whitediff::ImageView<const std::int32_t> mask_of(const MaskArray& mask) {
   return mask ? view_of<std::int32_t>(*mask) : whitediff::ImageView<const std::int32_t>();

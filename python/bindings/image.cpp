@@ -5,7 +5,7 @@
 namespace {
 
 template <class T>
-py::array_t<T> copy_of(const py::array_t<T, 0>& pixels) {
+py::array_t<T> copy_of(const Array<T>& pixels) {
   const auto view = view_of<T>(pixels);
   auto copy = [&] {
     const py::gil_scoped_release release;

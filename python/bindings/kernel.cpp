@@ -9,34 +9,28 @@
 
 namespace {
 
+using whitediff::default_center;
 using whitediff::Kernel;
 using whitediff::KernelCenter;
 using whitediff::Point;
 using whitediff::Shape;
-using Pair = std::pair<int, int>;
-using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Values = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
 std::string shape_text(const py::array& array) {
   return py::str(array.attr("shape")).cast<std::string>();
 }
 
-std::vector<double> values_of(const Array& array) {
+std::vector<double> values_of(const Values& array) {
   return {array.data(), array.data() + array.size()};
 }
 
-Shape shape_of(const Pair& shape) { return {shape.first, shape.second}; }
-
 /// The last two axes of an array of images.
-Shape image_shape(const Array& images) {
+Shape image_shape(const Values& images) {
   const auto ndim = images.ndim();
   return {static_cast<int>(images.shape(ndim - 2)), static_cast<int>(images.shape(ndim - 1))};
 }
 
-KernelCenter center_of(const std::optional<Pair>& center, Shape shape) {
-  return center ? KernelCenter{center->first, center->second} : whitediff::default_center(shape);
-}
-
-std::vector<Point> points_of(const Array& x, const Array& y) {
+std::vector<Point> points_of(const Values& x, const Values& y) {
   if (x.ndim() > 1 || y.ndim() > 1 || x.size() != y.size()) {
     throw py::value_error("x and y must have one length, got shapes " + shape_text(x) + " and " +
                           shape_text(y));
@@ -49,8 +43,8 @@ std::vector<Point> points_of(const Array& x, const Array& y) {
 /// A kernel whose images a Python class makes.
 class PythonKernel final : public Kernel, public py::trampoline_self_life_support {
  public:
-  PythonKernel(const Pair& shape, const std::optional<Pair>& center)
-      : Kernel(shape_of(shape), center_of(center, shape_of(shape))) {}
+  PythonKernel(Shape shape, std::optional<KernelCenter> center)
+      : Kernel(shape, center.value_or(default_center(shape))) {}
 
   void evaluate(std::span<const Point> positions, double* images) const override {
     const py::gil_scoped_acquire gil;
@@ -63,7 +57,7 @@ class PythonKernel final : public Kernel, public py::trampoline_self_life_suppor
       x.mutable_at(i) = positions[i].x;
       y.mutable_at(i) = positions[i].y;
     }
-    const auto result = method(x, y).cast<Array>();
+    const auto result = method(x, y).cast<Values>();
     const bool fits =
         result.ndim() == 3 && result.shape(0) == count && image_shape(result) == shape();
     if (!fits) {
@@ -75,7 +69,7 @@ class PythonKernel final : public Kernel, public py::trampoline_self_life_suppor
   }
 };
 
-py::array_t<double> evaluate(const Kernel& kernel, const Array& x, const Array& y) {
+py::array_t<double> evaluate(const Kernel& kernel, const Values& x, const Values& y) {
   const std::vector<Point> points = points_of(x, y);
   py::array_t<double> images({static_cast<py::ssize_t>(points.size()),
                               static_cast<py::ssize_t>(kernel.shape().height),
@@ -94,8 +88,8 @@ py::array_t<double> array_of(const std::vector<double>& values, std::vector<py::
 }
 
 std::unique_ptr<whitediff::SpatialKernel> make_spatial_kernel(
-    const Array& basis, whitediff::SpatialKernel::Functions functions,
-    const std::optional<Pair>& center) {
+    const Values& basis, whitediff::SpatialKernel::Functions functions,
+    std::optional<KernelCenter> center) {
   if (basis.ndim() != 3) {
     throw py::value_error("basis must have shape (n, h, w), got " + shape_text(basis));
   }
@@ -105,18 +99,18 @@ std::unique_ptr<whitediff::SpatialKernel> make_spatial_kernel(
                           " basis images, got " + std::to_string(functions.size()));
   }
   return std::make_unique<whitediff::SpatialKernel>(values_of(basis), shape, std::move(functions),
-                                                    center_of(center, shape));
+                                                    center.value_or(default_center(shape)));
 }
 
 std::unique_ptr<whitediff::TabulatedKernel> make_tabulated_kernel(
-    const Array& x, const Array& y, const Array& images, const std::optional<Pair>& center) {
+    const Values& x, const Values& y, const Values& images, std::optional<KernelCenter> center) {
   if (images.ndim() != 4 || images.shape(0) != y.size() || images.shape(1) != x.size()) {
     throw py::value_error("images must have shape (" + std::to_string(y.size()) + ", " +
                           std::to_string(x.size()) + ", h, w), got " + shape_text(images));
   }
   const Shape shape = image_shape(images);
-  return std::make_unique<whitediff::TabulatedKernel>(values_of(x), values_of(y), values_of(images),
-                                                      shape, center_of(center, shape));
+  return std::make_unique<whitediff::TabulatedKernel>(
+      values_of(x), values_of(y), values_of(images), shape, center.value_or(default_center(shape)));
 }
 
 }  // namespace
@@ -126,20 +120,15 @@ void bind_kernel(py::module_& module) {
   using whitediff::TabulatedKernel;
 
   py::class_<Kernel, PythonKernel, py::smart_holder>(module, "Kernel")
-      .def(py::init<const Pair&, const std::optional<Pair>&>(), py::kw_only(), py::arg("shape"),
+      .def(py::init<Shape, std::optional<KernelCenter>>(), py::kw_only(), py::arg("shape"),
            py::arg("center") = py::none())
-      .def_property_readonly(
-          "shape", [](const Kernel& self) { return Pair(self.shape().height, self.shape().width); })
-      .def_property_readonly(
-          "center", [](const Kernel& self) { return Pair(self.center().y, self.center().x); })
+      .def_property_readonly("shape", &Kernel::shape)
+      .def_property_readonly("center", &Kernel::center)
       .def("evaluate", &evaluate, py::arg("x"), py::arg("y"));
 
   const auto basis_of = [](const SpatialKernel& self) {
     return array_of(self.basis(), {static_cast<py::ssize_t>(self.functions().size()),
                                    self.shape().height, self.shape().width});
-  };
-  const auto center_pair = [](const Kernel& self) {
-    return Pair(self.center().y, self.center().x);
   };
   py::class_<SpatialKernel, Kernel, py::smart_holder>(module, "SpatialKernel")
       .def(py::init(&make_spatial_kernel), py::arg("basis"), py::arg("functions"), py::kw_only(),
@@ -148,12 +137,12 @@ void bind_kernel(py::module_& module) {
       .def_property_readonly("functions", &SpatialKernel::functions)
       .def(py::pickle(
           [=](const SpatialKernel& self) {
-            return py::make_tuple(basis_of(self), self.functions(), center_pair(self));
+            return py::make_tuple(basis_of(self), self.functions(), self.center());
           },
           [](const py::tuple& state) {
-            return make_spatial_kernel(state[0].cast<Array>(),
+            return make_spatial_kernel(state[0].cast<Values>(),
                                        state[1].cast<SpatialKernel::Functions>(),
-                                       state[2].cast<Pair>());
+                                       state[2].cast<KernelCenter>());
           }));
 
   const auto nodes = [](const std::vector<double>& values) {
@@ -172,11 +161,10 @@ void bind_kernel(py::module_& module) {
       .def_property_readonly("images", images_of)
       .def(py::pickle(
           [=](const TabulatedKernel& self) {
-            return py::make_tuple(nodes(self.x()), nodes(self.y()), images_of(self),
-                                  center_pair(self));
+            return py::make_tuple(nodes(self.x()), nodes(self.y()), images_of(self), self.center());
           },
           [](const py::tuple& state) {
-            return make_tabulated_kernel(state[0].cast<Array>(), state[1].cast<Array>(),
-                                         state[2].cast<Array>(), state[3].cast<Pair>());
+            return make_tabulated_kernel(state[0].cast<Values>(), state[1].cast<Values>(),
+                                         state[2].cast<Values>(), state[3].cast<KernelCenter>());
           }));
 }

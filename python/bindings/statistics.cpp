@@ -5,8 +5,7 @@
 namespace {
 
 template <class T>
-double clipped_mean(const py::array_t<T, 0>& plane, const MaskArray& mask,
-                    std::int32_t ignore_mask) {
+double clipped_mean(const Array<T>& plane, const MaskArray& mask, std::int32_t ignore_mask) {
   const auto view = view_of<T>(plane);
   const whitediff::PixelMask pixel_mask{mask_of(mask), ignore_mask};
   const py::gil_scoped_release release;

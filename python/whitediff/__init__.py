@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._core import __version__
-from .bands import decorrelate_bands, whiten_bands
 from .cells import Cells, Grid
-from .decorrelate import Whitened, Whitening, decorrelate, whiten
+from .decorrelate import decorrelate, decorrelate_bands, whiten, whiten_bands
 from .kernel import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
-from .noise_model import NoiseSource
+from .options import WhitenOptions
+from .sources import NoiseSource
 from .statistics import clipped_mean
+from .whitening import Whitened, Whitening
 
 if TYPE_CHECKING:
     from .exposure import Exposure
@@ -30,6 +31,7 @@ __all__ = [
     "Polynomial2D",
     "SpatialKernel",
     "TabulatedKernel",
+    "WhitenOptions",
     "Whitened",
     "Whitening",
     "__version__",

@@ -1,14 +1,16 @@
 """The compiled core of whitediff; use it through the package."""
 
+import enum
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 __version__: str
 
-FloatImage = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+_FloatImage = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+_ReadRows = Callable[[int, int, int], npt.NDArray[Any]]
 
 class Error(RuntimeError): ...
 
@@ -75,60 +77,174 @@ class TabulatedKernel(Kernel):
     @property
     def images(self) -> npt.NDArray[np.float64]: ...
 
-class Reduction:
-    __members__: ClassVar[dict[str, Reduction]]
+class PlaneF:
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, pixels: npt.NDArray[np.float32]) -> None: ...
+    @overload
+    def __init__(self, shape: tuple[int, int], read: _ReadRows) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
 
-class FilterBank:
+class PlaneD:
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, pixels: npt.NDArray[np.float64]) -> None: ...
+    @overload
+    def __init__(self, shape: tuple[int, int], read: _ReadRows) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+class PlaneI:
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, pixels: npt.NDArray[np.int32]) -> None: ...
+    @overload
+    def __init__(self, shape: tuple[int, int], read: _ReadRows) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+class Box:
+    def __init__(self, x0: int, y0: int, x1: int, y1: int) -> None: ...
+
+class Cell:
+    def __init__(self, box: Box, expanded: Box = ...) -> None: ...
+
+class Reduction(enum.Enum):
+    crossfade = 0
+    average = 1
+    copy = 2
+
+class Mode(enum.Enum):
+    difference = 0
+    score = 1
+
+class VariancePropagation(enum.Enum):
+    estimate = 0
+    full = 1
+
+class Convolved(enum.Enum):
+    template = 0
+    science = 1
+
+class NoiseSourceF:
+    def __init__(
+        self,
+        variance: float | PlaneF,
+        kernels: Sequence[Kernel],
+        weight: float,
+        mask: PlaneI,
+        mean_variance: float | None,
+        name: str,
+    ) -> None: ...
+
+class NoiseSourceD:
+    def __init__(
+        self,
+        variance: float | PlaneD,
+        kernels: Sequence[Kernel],
+        weight: float,
+        mask: PlaneI,
+        mean_variance: float | None,
+        name: str,
+    ) -> None: ...
+
+_NoiseSource = NoiseSourceF | NoiseSourceD
+
+class SubtractionF:
+    @property
+    def sources(self) -> list[NoiseSourceF]: ...
+    @property
+    def psf(self) -> list[Kernel]: ...
+
+class SubtractionD:
+    @property
+    def sources(self) -> list[NoiseSourceD]: ...
+    @property
+    def psf(self) -> list[Kernel]: ...
+
+class WhitenOptions:
+    def __init__(self) -> None: ...
+    mode: Mode
+    spatially_varying: bool
+    variance: VariancePropagation
+    psf: list[Kernel]
+    xy0: tuple[float, float]
+    mask: PlaneI
+    ignore_mask: int
+    cells: list[Cell]
+    reduction: Reduction
+    n_threads: int
+    progress: Callable[[int, int], object] | None
+
+class Timings:
+    @property
+    def plan(self) -> float: ...
+    @property
+    def statistics(self) -> float: ...
+    @property
+    def filter(self) -> float: ...
+
+class Whitening:
+    @property
+    def boxes(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def expanded(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def centers(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def variances(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def border(self) -> int: ...
+    @property
+    def truncation(self) -> float: ...
+    @property
+    def n_threads(self) -> int: ...
+    @property
+    def clipped_modes(self) -> int: ...
+    @property
+    def seconds(self) -> Timings: ...
+    @property
+    def has_psf(self) -> bool: ...
     def filters(self) -> npt.NDArray[np.float64]: ...
     def psfs(self) -> npt.NDArray[np.float64]: ...
 
+class Whitened:
+    @property
+    def whitening(self) -> Whitening: ...
+    @property
+    def image(self) -> _FloatImage: ...
+    @property
+    def variance(self) -> _FloatImage: ...
+
+def subtraction_sources(
+    shape: tuple[int, int],
+    science: _NoiseSource,
+    template: _NoiseSource,
+    kernel: Kernel,
+    options: WhitenOptions,
+    convolved: Convolved,
+    scale: float | None,
+    pre_kernel: Kernel | None,
+) -> SubtractionF | SubtractionD: ...
+@overload
+def whiten(
+    plane: PlaneF | PlaneD,
+    sources: Sequence[_NoiseSource],
+    options: WhitenOptions,
+    write: None = None,
+) -> Whitened: ...
+@overload
+def whiten(
+    plane: PlaneF | PlaneD,
+    sources: Sequence[_NoiseSource],
+    options: WhitenOptions,
+    write: Callable[[int, _FloatImage, _FloatImage], object],
+) -> Whitening: ...
 def clipped_mean(
-    plane: FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
+    plane: _FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
 ) -> float: ...
 def copy_of(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]: ...
-def full_frame_filter(
-    sources: Sequence[tuple[float, Sequence[tuple[npt.ArrayLike, tuple[int, int]]]]],
-    psf: Sequence[tuple[npt.ArrayLike, tuple[int, int]]],
-    score: bool,
-    shape: tuple[int, int],
-) -> tuple[npt.NDArray[np.complex128], list[npt.NDArray[np.complex128]]]: ...
-def full_frame_convolve(
-    image: npt.ArrayLike, filter: npt.ArrayLike, filling: float
-) -> npt.NDArray[np.float64]: ...
-def full_frame_propagate(
-    variance: npt.ArrayLike, response: npt.ArrayLike, filling: float
-) -> npt.NDArray[np.float64]: ...
-def whiten(
-    image: FloatImage, sources: Sequence[tuple[Any, ...]], options: dict[str, Any]
-) -> dict[str, Any]: ...
-def decorrelate(
-    difference: FloatImage,
-    science: tuple[Any, ...],
-    template: tuple[Any, ...],
-    kernel: Kernel,
-    pre_kernel: Kernel | None,
-    science_convolved: bool,
-    scale: float | None,
-    options: dict[str, Any],
-) -> dict[str, Any]: ...
-def whiten_bands(
-    image: Callable[[int, int, int], npt.NDArray[Any]],
-    shape: tuple[int, int],
-    double_precision: bool,
-    sources: list[tuple[Any, ...]],
-    options: dict[str, Any],
-    write: Callable[[int, FloatImage, FloatImage], object],
-) -> dict[str, Any]: ...
-def decorrelate_bands(
-    difference: Callable[[int, int, int], npt.NDArray[Any]],
-    shape: tuple[int, int],
-    double_precision: bool,
-    science: tuple[Any, ...],
-    template: tuple[Any, ...],
-    kernel: Kernel,
-    pre_kernel: Kernel | None,
-    science_convolved: bool,
-    scale: float | None,
-    options: dict[str, Any],
-    write: Callable[[int, FloatImage, FloatImage], object],
-) -> dict[str, Any]: ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -60,20 +62,6 @@ def hidden_pixels(array: Any) -> npt.NDArray[np.bool_] | None:
     return np.asarray(mask)
 
 
-def as_variance(value: float, name: str) -> float:
-    """Give a number that can be a variance.
-
-    Raises
-    ------
-    ValueError
-        If it is negative or not finite.
-    """
-    number = float(value)
-    if not (np.isfinite(number) and number >= 0):
-        raise ValueError(f"{name} must be finite and >= 0, got {number}")
-    return number
-
-
 def as_variance_plane(value: npt.ArrayLike, image: FloatImage, name: str) -> float | FloatImage:
     """Give a number, or a plane with the shape and dtype of the image.
 
@@ -84,15 +72,18 @@ def as_variance_plane(value: npt.ArrayLike, image: FloatImage, name: str) -> flo
     ValueError
         If the number is negative or not finite, or the plane's shape is not that of the image.
     """
-    if isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        return as_variance(float(value), name)
+    if _is_number(value):
+        number = float(value)  # type: ignore[arg-type]
+        if not (np.isfinite(number) and number >= 0):
+            raise ValueError(f"{name} must be finite and >= 0, got {number}")
+        return number
     plane: Any = as_image(value, name)
-    _require_shape(plane, image, name)
+    _require_shape(plane, image.shape, name)
     return plane.astype(image.dtype, copy=False)  # type: ignore[no-any-return]
 
 
 def as_masks(
-    masks: dict[str, npt.ArrayLike | None], ignore_mask: int, image: FloatImage
+    masks: Mapping[str, npt.ArrayLike | None], ignore_mask: int, image: FloatImage
 ) -> tuple[dict[str, MaskImage | None], int]:
     """Give masks as int32 planes that share one ``ignore_mask``.
 
@@ -100,7 +91,7 @@ def as_masks(
 
     Parameters
     ----------
-    masks : dict [str, array_like [y, x] or None]
+    masks : mapping [str, array_like [y, x] or None]
         Integer or boolean masks by the names that messages use.
     ignore_mask : int
         The bits to leave out.
@@ -115,11 +106,8 @@ def as_masks(
     ignore_mask = as_integer(ignore_mask, "ignore_mask")
     arrays = {name: None if mask is None else np.asarray(mask) for name, mask in masks.items()}
     for name, array in arrays.items():
-        if array is None:
-            continue
-        if array.dtype.kind not in "biu":
-            raise TypeError(f"{name} must hold integers or booleans, got dtype {array.dtype}")
-        _require_shape(array, image, name)
+        if array is not None:
+            _require_mask(array, image.shape, name)
     if all(array is None or array.dtype == np.int32 for array in arrays.values()):
         low = ignore_mask & 0xFFFFFFFF
         signed = low - (1 << 32) if low >= 1 << 31 else low
@@ -143,13 +131,11 @@ def ignored_pixels(mask: npt.NDArray[Any], ignore_mask: int) -> npt.NDArray[np.b
 
 
 def as_position(value: Any, name: str) -> tuple[float, float]:
-    """Give a pair (x, y) of finite numbers."""
+    """Give a pair (x, y) of numbers."""
     try:
         x, y = (float(coordinate) for coordinate in value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a pair of numbers (x, y), got {value!r}") from None
-    if not (np.isfinite(x) and np.isfinite(y)):
-        raise ValueError(f"{name} must be finite, got ({x}, {y})")
     return x, y
 
 
@@ -168,6 +154,13 @@ def as_number(value: Any, name: str) -> float:
     return float(value)
 
 
+def as_callable(value: Any, name: str) -> Any:
+    """Give the value back if it can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, got {value!r}")
+    return value
+
+
 def one_of(value: str, choices: tuple[str, ...], name: str) -> str:
     """Give the value back if it is one of the choices."""
     if value not in choices:
@@ -181,10 +174,161 @@ def copied(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return _core.copy_of(_with_contiguous_rows(array))
 
 
-def _require_shape(array: npt.NDArray[Any], image: FloatImage, name: str) -> None:
-    if array.shape != image.shape:
+@dataclass(frozen=True)
+class Planes:
+    """An image and what belongs to it, as the compiled core takes it.
+
+    Attributes
+    ----------
+    image : PlaneF or PlaneD
+        In single or double precision.
+    variances : mapping [str, float, PlaneF or PlaneD]
+        Numbers, or planes of the precision of the image, by the names that messages use. The core
+        refuses numbers and shapes that cannot be.
+    masks : mapping [str, PlaneI]
+        Likewise; empty where there is none.
+    ignore_mask : int
+        Bits of the masks.
+    """
+
+    image: _core.PlaneF | _core.PlaneD
+    variances: Mapping[str, float | _core.PlaneF | _core.PlaneD]
+    masks: Mapping[str, _core.PlaneI]
+    ignore_mask: int
+
+
+def planes_in_memory(
+    image: npt.ArrayLike,
+    name: str,
+    variances: Mapping[str, npt.ArrayLike],
+    masks: Mapping[str, npt.ArrayLike | None],
+    ignore_mask: int,
+) -> Planes:
+    """Give arrays as planes, seen in place where they can be.
+
+    Parameters
+    ----------
+    image : array_like, [y, x]
+        What `as_image` takes.
+    name : str
+        What messages call it.
+    variances, masks : mapping [str, array_like]
+        By the names that messages use; variances may be numbers, masks None.
+    ignore_mask : int
+        As for `as_masks`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_image` and `as_masks`.
+    """
+    pixels = as_image(image, name)
+    plane: Any = _core.PlaneF if pixels.dtype == np.float32 else _core.PlaneD
+    arrays, bits = as_masks(masks, ignore_mask, pixels)
+
+    def variance(value: npt.ArrayLike, name: str) -> float | _core.PlaneF | _core.PlaneD:
+        if _is_number(value):
+            return float(value)  # type: ignore[arg-type]
+        return plane(as_image(value, name).astype(pixels.dtype, copy=False))  # type: ignore[no-any-return]
+
+    return Planes(
+        plane(pixels),
+        {name: variance(value, name) for name, value in variances.items()},
+        {name: _core.PlaneI() if m is None else _core.PlaneI(m) for name, m in arrays.items()},
+        bits,
+    )
+
+
+def planes_on_disk(
+    image: Any,
+    name: str,
+    variances: Mapping[str, Any],
+    masks: Mapping[str, Any],
+    ignore_mask: int,
+) -> Planes:
+    """Give what has ``shape``, ``dtype`` and rows as planes that are read when they are needed.
+
+    Parameters
+    ----------
+    image : array-like on disk, [y, x]
+        float32 is read as such, all other real numbers as float64; masked pixels become NaN.
+    name : str
+        What messages call it.
+    variances, masks : mapping [str, array-like on disk]
+        By the names that messages use; variances may be numbers, masks None.
+    ignore_mask : int
+        As for `as_masks`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `planes_in_memory`.
+    """
+    shape = _shape_of(image, name)
+    single = np.dtype(image.dtype).newbyteorder("=") == np.float32
+    core_plane = _core.PlaneF if single else _core.PlaneD
+    dtype = np.float32 if single else np.float64
+    ignore_mask = as_integer(ignore_mask, "ignore_mask")
+
+    def plane(pixels: Any, name: str) -> _core.PlaneF | _core.PlaneD:
+        shape = _shape_of(pixels, name)
+        if np.dtype(pixels.dtype).kind not in "fiu":
+            raise TypeError(f"{name} must hold real numbers, got dtype {pixels.dtype}")
+
+        def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
+            rows = pixels[begin:end:step]
+            native: Any = np.ascontiguousarray(rows, dtype=dtype)
+            return without_hidden(rows, native)
+
+        return core_plane(shape, read)
+
+    def mask_plane(mask: Any, name: str) -> _core.PlaneI:
+        if mask is None:
+            return _core.PlaneI()
+        _shape_of(mask, name)
+        _require_mask(mask, shape, name)
+
+        def read(begin: int, end: int, step: int) -> MaskImage:
+            rows = np.asarray(mask[begin:end:step])
+            return np.ascontiguousarray(ignored_pixels(rows, ignore_mask), dtype=np.int32)
+
+        return _core.PlaneI(shape, read)
+
+    return Planes(
+        plane(image, name),
+        {
+            name: float(value) if _is_number(value) else plane(value, name)
+            for name, value in variances.items()
+        },
+        {name: mask_plane(mask, name) for name, mask in masks.items()},
+        1,
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0)
+
+
+def _shape_of(pixels: Any, name: str) -> tuple[int, int]:
+    if not (hasattr(pixels, "shape") and hasattr(pixels, "dtype")):
+        raise TypeError(f"{name} must have shape, dtype and rows, got {type(pixels).__name__}")
+    if len(pixels.shape) != 2 or 0 in pixels.shape:
         raise ValueError(
-            f"{name} must have shape {image.shape}, that of the image, got {array.shape}"
+            f"{name} must be a 2-D array of at least one pixel, got shape {pixels.shape}"
+        )
+    return int(pixels.shape[0]), int(pixels.shape[1])
+
+
+def _require_mask(mask: Any, shape: tuple[int, ...], name: str) -> None:
+    if np.dtype(mask.dtype).kind not in "biu":
+        raise TypeError(f"{name} must hold integers or booleans, got dtype {mask.dtype}")
+    _require_shape(mask, shape, name)
+
+
+def _require_shape(array: Any, shape: tuple[int, ...], name: str) -> None:
+    if tuple(array.shape) != shape:
+        raise ValueError(
+            f"{name} must have shape {shape}, that of the image, got {tuple(array.shape)}"
         )
 
 

@@ -2,111 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Unpack
 
-import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .arrays import (
-    FloatImage,
-    as_image,
-    as_integer,
-    as_masks,
-    as_number,
-    as_position,
-    as_variance_plane,
-    one_of,
-)
-from .cells import Cells, Grid
-from .kernel import as_kernel, as_psf
-from .noise_model import NoiseSource
+from .arrays import FloatImage, Planes, as_callable, as_position, planes_in_memory, planes_on_disk
+from .cells import Grid
+from .kernel import as_psf
+from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
+from .sources import NoiseSource, core_sources, source_planes, subtraction_sources
+from .whitening import Whitened, Whitening
 
-Mode = Literal["difference", "score"]
-Propagation = Literal["estimate", "full"]
-Progress = Callable[[int, int], object]
+__all__ = ["decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
+
+WriteRows = Callable[[int, FloatImage, FloatImage], object]
 
 
-class Whitening:
-    """How the noise of an image was made white.
-
-    Attributes
-    ----------
-    cells : Cells
-        The cells, and the noise that was found in each.
-    border : int
-        Pixels that a cell reads beyond its box.
-    truncation : float
-        Error left by cutting filters off at the border, in units of the noise.
-    n_threads : int
-        Threads used.
-    clipped_modes : int
-        Fourier modes with less power than the floor, over all filters.
-    seconds : dict [str, float]
-        What the stages took: "plan", "statistics", "filter".
-    bank : object
-        Makes filters and PSFs, with its methods ``filters()`` and ``psfs()``; to be kept by those
-        who want a PSF later, but neither image nor variance.
-    """
-
-    def __init__(self, core: dict[str, Any], has_psf: bool) -> None:
-        self.cells = Cells(
-            boxes=core["boxes"],
-            expanded=core["expanded"],
-            centers=core["centers"],
-            variances=core["variances"],
-        )
-        self.border: int = core["border"]
-        self.truncation: float = core["truncation"]
-        self.n_threads: int = core["n_threads"]
-        self.clipped_modes: int = core["clipped_modes"]
-        self.seconds: dict[str, float] = core["seconds"]
-        self.bank: _core.FilterBank = core["bank"]
-        self._has_psf = has_psf
-
-    @cached_property
-    def filters(self) -> npt.NDArray[np.float64]:
-        """The filters in image space, [m, 2 r + 1, 2 r + 1], one for each of ``cells.centers``."""
-        return self.bank.filters()
-
-    @cached_property
-    def psf(self) -> npt.NDArray[np.float64] | None:
-        """The PSFs of the whitened image, [m, h, w], sum 1, one for each of ``cells.centers``.
-
-        None if the PSF of the input image was not given.
-        """
-        return self.bank.psfs() if self._has_psf else None
-
-    def __repr__(self) -> str:
-        return f"Whitening({self.cells!r}, border={self.border}, n_threads={self.n_threads})"
-
-
-class Whitened(Whitening):
-    """A whitened image, and how it was made: it has all that `Whitening` has.
-
-    Attributes
-    ----------
-    image : numpy.ndarray, [y, x]
-        Units and dtype of the input image.
-    variance : numpy.ndarray, [y, x]
-        Variance of its pixels, in squared units of the image; same dtype.
-    """
-
-    def __init__(self, core: dict[str, Any], has_psf: bool) -> None:
-        super().__init__(core, has_psf)
-        self.image: FloatImage = core["image"]
-        self.variance: FloatImage = core["variance"]
-
-    def __repr__(self) -> str:
-        height, width = self.image.shape
-        return (
-            f"Whitened({height} x {width} {self.image.dtype}, {self.cells!r}, "
-            f"border={self.border}, n_threads={self.n_threads})"
-        )
-
-
+@shows_options
 def decorrelate(
     difference: npt.ArrayLike,
     science_variance: npt.ArrayLike,
@@ -114,21 +28,15 @@ def decorrelate(
     kernel: Any,
     *,
     convolved: Literal["template", "science"] = "template",
-    mode: Mode = "difference",
-    spatially_varying: bool = True,
-    variance: Propagation = "estimate",
     scale: float | None = None,
     mask: npt.ArrayLike | None = None,
     science_mask: npt.ArrayLike | None = None,
     template_mask: npt.ArrayLike | None = None,
-    ignore_mask: int = 0,
     mean_variances: tuple[float | None, float | None] = (None, None),
     psf: Any = None,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
-    grid: Grid | None = None,
-    n_threads: int = 0,
-    progress: Progress | None = None,
+    **options: Unpack[WhitenKeywords],
 ) -> Whitened:
     """Make the noise of a difference image D = S - K*T white again.
 
@@ -199,51 +107,94 @@ def decorrelate(
     PSF: docs/mathematics.md, Eq. 6; mean variances: docs/mathematics.md, Eq. 14. The method is that
     of Kaiser (2004) and Zackay, Ofek & Gal-Yam (2016).
     """
-    image = as_image(difference, "difference")
-    one_of(convolved, ("template", "science"), "convolved")
-    masks, ignore = as_masks(
+    chosen = as_options(options, decorrelate)
+    planes = planes_in_memory(
+        difference,
+        "difference",
+        {"science_variance": science_variance, "template_variance": template_variance},
         {"mask": mask, "science_mask": science_mask, "template_mask": template_mask},
-        ignore_mask,
-        image,
+        chosen.ignore_mask,
     )
-    options = core_options(
-        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads,
-        progress,
-    )  # fmt: skip
-
-    science_mean, template_mean = as_pair(mean_variances, "mean_variances")
-
-    def source(plane: npt.ArrayLike, name: str, mean: float | None) -> tuple[Any, ...]:
-        checked = as_variance_plane(plane, image, f"{name}_variance")
-        return checked, [], 1.0, masks[f"{name}_mask"], mean, f"{name}_variance"
-
-    core = _core.decorrelate(
-        image,
-        source(science_variance, "science", science_mean),
-        source(template_variance, "template", template_mean),
-        as_kernel(kernel),
-        None if pre_kernel is None else as_psf(pre_kernel),
-        convolved == "science",
-        None if scale is None else as_number(scale, "scale"),
-        options,
+    core = _core_options(chosen, planes, psf, xy0)
+    sources = subtraction_sources(
+        planes, kernel, core, convolved, scale, mean_variances, pre_kernel
     )
-    return Whitened(core, has_psf=psf is not None or mode == "score")
+    return Whitened(_core.whiten(planes.image, sources, core))
 
 
+@shows_options
+def decorrelate_bands(
+    difference: Any,
+    science_variance: Any,
+    template_variance: Any,
+    kernel: Any,
+    write: WriteRows,
+    *,
+    convolved: Literal["template", "science"] = "template",
+    scale: float | None = None,
+    mask: Any = None,
+    science_mask: Any = None,
+    template_mask: Any = None,
+    mean_variances: tuple[float | None, float | None] = (None, None),
+    psf: Any = None,
+    pre_kernel: Any = None,
+    xy0: tuple[float, float] = (0.0, 0.0),
+    **options: Unpack[WhitenKeywords],
+) -> Whitening:
+    """Make the noise of a difference image white, band by band; see `decorrelate`.
+
+    The result is that of `decorrelate`, bit by bit. Planes are read in bands of some 700 rows, once
+    for filtering, after a sparse look at the variances of the whole frame (two complete passes
+    with ``spatially_varying=False``).
+
+    Parameters
+    ----------
+    difference, science_variance, template_variance : array-like on disk, [y, x]
+        Anything with ``shape``, ``dtype`` and rows that slicing gives, ``plane[y0:y1:step]``:
+        `numpy.memmap`, the ``section`` of a FITS image, h5py and zarr datasets. Variances may be
+        numbers.
+    write : callable
+        Called as ``write(y0, image, variance)`` with finished rows, the first of them row ``y0`` of
+        the frame; down the frame, every row once. What it raises ends the computation.
+    mask, science_mask, template_mask : array-like on disk of int or bool, [y, x], optional
+        Masks of each image.
+    kernel, convolved, scale, mean_variances, psf, pre_kernel, xy0, options
+        As in `decorrelate`.
+
+    Returns
+    -------
+    Whitening
+        Cells, filters, PSF.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `decorrelate`.
+    """
+    chosen = as_options(options, decorrelate_bands)
+    planes = planes_on_disk(
+        difference,
+        "difference",
+        {"science_variance": science_variance, "template_variance": template_variance},
+        {"mask": mask, "science_mask": science_mask, "template_mask": template_mask},
+        chosen.ignore_mask,
+    )
+    core = _core_options(chosen, planes, psf, xy0)
+    sources = subtraction_sources(
+        planes, kernel, core, convolved, scale, mean_variances, pre_kernel
+    )
+    return Whitening(_core.whiten(planes.image, sources, core, as_callable(write, "write")))
+
+
+@shows_options
 def whiten(
     image: npt.ArrayLike,
     sources: Sequence[NoiseSource],
     *,
-    mode: Mode = "difference",
-    spatially_varying: bool = True,
-    variance: Propagation = "estimate",
     mask: npt.ArrayLike | None = None,
-    ignore_mask: int = 0,
     psf: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
-    grid: Grid | None = None,
-    n_threads: int = 0,
-    progress: Progress | None = None,
+    **options: Unpack[WhitenKeywords],
 ) -> Whitened:
     """Make the noise of any linear combination of images white.
 
@@ -253,11 +204,11 @@ def whiten(
         The combination, for instance the difference of two stacks.
     sources : sequence of NoiseSource
         Every raw input image: its variance, the kernels that it went through, its weight, its mask.
-    mode : {"difference", "score"}, optional
-        White noise, or the optimal detection image (which needs ``psf``).
+    mask : array_like of int or bool, [y, x], optional
+        Mask of ``image``.
     psf : array_like [v, u], Kernel or object, optional
-        PSF of ``image``.
-    spatially_varying, variance, mask, ignore_mask, xy0, grid, n_threads, progress
+        PSF of ``image``; mode "score" needs it.
+    xy0, options
         As in `decorrelate`.
 
     Returns
@@ -276,95 +227,86 @@ def whiten(
     transforms; psi(k) = sqrt(P(0) / P(k)) (docs/mathematics.md, Eqs. 1 and 2; for mode "score"
     docs/mathematics.md, Eq. 3).
     """
-    pixels = as_image(image, "image")
-    named = require_sources(sources)
-    masks, ignore = as_masks(
-        {"mask": mask, **{f"{name}.mask": source.mask for name, source in named.items()}},
-        ignore_mask,
-        pixels,
-    )
-    options = core_options(
-        mode, spatially_varying, variance, masks["mask"], ignore, psf, xy0, grid, n_threads,
-        progress,
-    )  # fmt: skip
-    core = _core.whiten(
-        pixels,
-        core_sources(
-            named,
-            lambda plane, name: as_variance_plane(plane, pixels, name),
-            lambda _, name: masks[name],
-        ),
-        options,
-    )
-    return Whitened(core, has_psf=psf is not None)
+    chosen = as_options(options, whiten)
+    variances, masks = source_planes(sources)
+    masks["mask"] = mask
+    planes = planes_in_memory(image, "image", variances, masks, chosen.ignore_mask)
+    core = _core_options(chosen, planes, psf, xy0)
+    return Whitened(_core.whiten(planes.image, core_sources(sources, planes), core))
 
 
-def require_sources(sources: Sequence[NoiseSource]) -> dict[str, NoiseSource]:
-    """Refuse what is no noise source; give the sources by the names that messages use."""
-    for source in sources:
-        if not isinstance(source, NoiseSource):
-            raise TypeError(f"sources must hold NoiseSource objects, got {type(source).__name__}")
-    return {f"sources[{n}]": source for n, source in enumerate(sources)}
+@shows_options
+def whiten_bands(
+    image: Any,
+    sources: Sequence[NoiseSource],
+    write: WriteRows,
+    *,
+    mask: Any = None,
+    psf: Any = None,
+    xy0: tuple[float, float] = (0.0, 0.0),
+    **options: Unpack[WhitenKeywords],
+) -> Whitening:
+    """Make the noise of any linear combination of images white, band by band; see `whiten`.
+
+    The result is that of `whiten`, bit by bit.
+
+    Parameters
+    ----------
+    image : array-like on disk, [y, x]
+        What `decorrelate_bands` reads.
+    sources : sequence of NoiseSource
+        Every raw input image. Variances and masks may be array-likes on disk, too.
+    write : callable
+        As in `decorrelate_bands`.
+    mask : array-like on disk of int or bool, [y, x], optional
+        Mask of ``image``.
+    psf, xy0, options
+        As in `whiten`.
+
+    Returns
+    -------
+    Whitening
+        Cells, filters, PSF.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `whiten`.
+    """
+    chosen = as_options(options, whiten_bands)
+    variances, masks = source_planes(sources)
+    masks["mask"] = mask
+    planes = planes_on_disk(image, "image", variances, masks, chosen.ignore_mask)
+    core = _core_options(chosen, planes, psf, xy0)
+    core_write = as_callable(write, "write")
+    return Whitening(_core.whiten(planes.image, core_sources(sources, planes), core, core_write))
 
 
-def core_sources(
-    sources: Mapping[str, NoiseSource],
-    as_plane: Callable[[Any, str], Any],
-    as_mask: Callable[[Any, str], Any],
-) -> list[tuple[Any, ...]]:
-    """Give sources as the compiled core takes them, their planes by what checks them by name."""
+def _core_options(
+    options: WhitenOptions, planes: Planes, psf: Any, xy0: tuple[float, float]
+) -> _core.WhitenOptions:
+    """Give options as the compiled core takes them."""
+    core = _core.WhitenOptions()
+    core.mode = _core.Mode[options.mode]
+    core.spatially_varying = bool(options.spatially_varying)
+    core.variance = _core.VariancePropagation[options.variance]
+    core.psf = [] if psf is None else [as_psf(psf)]
+    core.xy0 = as_position(xy0, "xy0")
+    core.mask = planes.masks["mask"]
+    core.ignore_mask = planes.ignore_mask
+    if options.grid is not None:
+        core.cells = _core_cells(options.grid)
+        core.reduction = _core.Reduction[options.grid.reduction]
+    core.n_threads = options.n_threads
+    core.progress = options.progress
+    return core
+
+
+def _core_cells(grid: Grid) -> list[_core.Cell]:
+    boxes = [_core.Box(*box) for box in grid.boxes.tolist()]
+    if grid.expanded is None:
+        return [_core.Cell(box) for box in boxes]
     return [
-        (
-            as_plane(source.variance, f"{name}.variance"),
-            list(source.kernels),
-            source.weight,
-            as_mask(source.mask, f"{name}.mask"),
-            source.mean_variance,
-            f"{name}.variance",
-        )
-        for name, source in sources.items()
+        _core.Cell(box, _core.Box(*expanded))
+        for box, expanded in zip(boxes, grid.expanded.tolist(), strict=True)
     ]
-
-
-def as_pair(values: Any, name: str) -> tuple[float | None, float | None]:
-    """Give a pair of numbers, either of which may be None."""
-    if not (isinstance(values, tuple | list) and len(values) == 2):
-        raise TypeError(f"{name} must be a pair (science, template), got {values!r}")
-    first, second = (None if value is None else as_number(value, name) for value in values)
-    return first, second
-
-
-def core_options(
-    mode: Mode,
-    spatially_varying: bool,
-    variance: Propagation,
-    mask: Any,
-    ignore_mask: int,
-    psf: Any,
-    xy0: tuple[float, float],
-    grid: Grid | None,
-    n_threads: int,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """Give options as the compiled core takes them; the mask may be a function that reads it."""
-    one_of(mode, ("difference", "score"), "mode")
-    one_of(variance, ("estimate", "full"), "variance")
-    if grid is not None and not isinstance(grid, Grid):
-        raise TypeError(f"grid must be a Grid, got {type(grid).__name__}")
-    boxes = np.empty((0, 4), np.int32) if grid is None else grid.boxes
-    expanded = np.zeros_like(boxes) if grid is None or grid.expanded is None else grid.expanded
-    reduction = "crossfade" if grid is None else grid.reduction
-    return {
-        "score": mode == "score",
-        "spatially_varying": bool(spatially_varying),
-        "full_variance": variance == "full",
-        "mask": mask,
-        "ignore_mask": ignore_mask,
-        "psf": [] if psf is None else [as_psf(psf)],
-        "xy0": as_position(xy0, "xy0"),
-        "boxes": boxes,
-        "expanded": expanded,
-        "reduction": _core.Reduction.__members__[reduction],
-        "n_threads": as_integer(n_threads, "n_threads"),
-        "progress": progress,
-    }

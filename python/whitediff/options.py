@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypedDict, TypeVar
 
+from .arrays import as_callable, as_integer, one_of
 from .cells import Grid
 
-__all__ = ["Mode", "Progress", "Propagation", "WhitenOptions"]
+__all__ = [
+    "Mode",
+    "Progress",
+    "Propagation",
+    "WhitenKeywords",
+    "WhitenOptions",
+    "as_options",
+    "shows_options",
+]
 
 Mode = Literal["difference", "score"]
 Propagation = Literal["estimate", "full"]
 Progress = Callable[[int, int], object]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +49,13 @@ class WhitenOptions:
         0 for all cores that the process may use. The result does not depend on it.
     progress : callable, optional
         Called as ``progress(done, total)`` while cells finish; what it raises ends the computation.
+
+    Raises
+    ------
+    TypeError
+        If an option is of the wrong kind.
+    ValueError
+        If a name is unknown.
     """
 
     mode: Mode = "difference"
@@ -47,3 +65,54 @@ class WhitenOptions:
     grid: Grid | None = None
     n_threads: int = 0
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        one_of(self.mode, ("difference", "score"), "mode")
+        one_of(self.variance, ("estimate", "full"), "variance")
+        as_integer(self.ignore_mask, "ignore_mask")
+        as_integer(self.n_threads, "n_threads")
+        if self.grid is not None and not isinstance(self.grid, Grid):
+            raise TypeError(f"grid must be a Grid, got {type(self.grid).__name__}")
+        if self.progress is not None:
+            as_callable(self.progress, "progress")
+
+
+class WhitenKeywords(TypedDict, total=False):
+    """The same as keywords of a function."""
+
+    mode: Mode
+    spatially_varying: bool
+    variance: Propagation
+    ignore_mask: int
+    grid: Grid | None
+    n_threads: int
+    progress: Progress | None
+
+
+def shows_options(function: _Function) -> _Function:
+    """Show every option, with its default, in the signature of a function of ``**options``."""
+    signature = inspect.signature(function)
+    *own, _ = signature.parameters.values()
+    options = inspect.signature(WhitenOptions).parameters.values()
+    shown = signature.replace(parameters=[*own, *options])
+    function.__signature__ = shown  # type: ignore[attr-defined]
+    return function
+
+
+def as_options(keywords: WhitenKeywords, function: Callable[..., Any]) -> WhitenOptions:
+    """Give the options among the keywords of a function.
+
+    Raises
+    ------
+    TypeError
+        If one has no such name.
+    """
+    for name in keywords.keys() - {field.name for field in fields(WhitenOptions)}:
+        parameters = inspect.signature(function).parameters.values()
+        known = [
+            parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY
+        ]
+        raise TypeError(
+            f"option of {function.__name__} must be one of {', '.join(known)}, got {name}"
+        )
+    return WhitenOptions(**keywords)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from .decorrelate import Whitened
 from .whiteness import Whiteness, whiteness
+from .whitening import Whitened
 
 __all__ = ["Picture", "whiteness_figure"]
 

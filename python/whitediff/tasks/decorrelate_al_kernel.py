@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from whitediff import full_frame
 from whitediff.cells import Grid
-from whitediff.decorrelate import Whitened
 from whitediff.tasks.decorrelation_inputs import DecorrelationInputs
 from whitediff.tasks.exposure_statistics import mean_variance, sampled_mean_variance
 from whitediff.tasks.struct import Struct
 from whitediff.tasks.task import Task
+from whitediff.whitening import Whitened
 
 __all__ = ["IGNORED_MASK_PLANES", "DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
 

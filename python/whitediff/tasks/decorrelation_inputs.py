@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 import whitediff
 from whitediff.cells import Grid
-from whitediff.decorrelate import Whitened
 from whitediff.exposure import Exposure
 from whitediff.kernel import Kernel, as_kernel, as_psf, fixed_kernel
 from whitediff.tasks.afw_psf import foreign_psf
 from whitediff.tasks.exposure_statistics import bit_mask, has_finite_pixel
 from whitediff.tasks.whitened_psf import WhitenedPsf
+from whitediff.whitening import Whitened
 
 __all__ = ["DecorrelationInputs", "as_pre_kernel"]
 

@@ -1,0 +1,153 @@
+"""The raw input images as sources of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from . import _core
+from .arrays import Planes, as_number, one_of
+from .kernel import Kernel, as_kernel, as_psf
+
+__all__ = ["NoiseSource", "core_sources", "source_planes", "subtraction_sources"]
+
+CoreSource = _core.NoiseSourceF | _core.NoiseSourceD
+
+
+class NoiseSource:
+    """One raw input image of independent pixel noise.
+
+    Its transfer function is the weight times the product of the kernels' Fourier transforms: what
+    the image went through before it became a part of the image to be whitened.
+
+    Parameters
+    ----------
+    variance : float or array_like, [y, x]
+        Variance of the raw pixels, in the squared units of the image; >= 0. Non-finite pixels are
+        allowed.
+    kernels : sequence of kernels, optional
+        What the image was convolved with, in any order: what ``as_kernel`` takes.
+    weight : float, optional
+        What it was multiplied by.
+    mask : array_like of int or bool, [y, x], optional
+        Its mask, for the clipped mean of the variance.
+    mean_variance : float, optional
+        What filters are made with instead of clipped means of the variance.
+
+    Notes
+    -----
+    A term of the noise power of docs/mathematics.md, Eq. 1.
+    """
+
+    def __init__(
+        self,
+        variance: npt.ArrayLike,
+        *,
+        kernels: Sequence[Any] = (),
+        weight: float = 1.0,
+        mask: npt.ArrayLike | None = None,
+        mean_variance: float | None = None,
+    ) -> None:
+        self.variance = variance
+        self.kernels: tuple[Kernel, ...] = tuple(as_kernel(kernel) for kernel in kernels)
+        self.weight = float(weight)
+        self.mask = mask
+        self.mean_variance = None if mean_variance is None else float(mean_variance)
+
+    def __repr__(self) -> str:
+        return f"NoiseSource({len(self.kernels)} kernels, weight={self.weight})"
+
+
+def source_planes(
+    sources: Sequence[NoiseSource],
+) -> tuple[dict[str, npt.ArrayLike], dict[str, npt.ArrayLike | None]]:
+    """Give the variances and the masks of sources, by the names that messages use.
+
+    Raises
+    ------
+    TypeError
+        If one is no noise source.
+    """
+    for source in sources:
+        if not isinstance(source, NoiseSource):
+            raise TypeError(f"sources must hold NoiseSource objects, got {type(source).__name__}")
+    return (
+        {f"sources[{n}].variance": source.variance for n, source in enumerate(sources)},
+        {f"sources[{n}].mask": source.mask for n, source in enumerate(sources)},
+    )
+
+
+def core_sources(sources: Sequence[NoiseSource], planes: Planes) -> list[CoreSource]:
+    """Give sources as the compiled core takes them; their planes are those of `source_planes`."""
+    return [
+        _core_source(planes, f"sources[{n}].", source.mean_variance, source.kernels, source.weight)
+        for n, source in enumerate(sources)
+    ]
+
+
+def subtraction_sources(
+    planes: Planes,
+    kernel: Any,
+    options: _core.WhitenOptions,
+    convolved: str,
+    scale: float | None,
+    mean_variances: tuple[float | None, float | None],
+    pre_kernel: Any,
+) -> Sequence[CoreSource]:
+    """Give the two sources of a difference image, as the compiled core takes them.
+
+    Parameters
+    ----------
+    planes : Planes
+        Variances and masks of both, with the prefixes "science_" and "template_".
+    options : WhitenOptions of the core
+        Gets the PSF with which whitening has to do.
+    kernel, convolved, scale, mean_variances, pre_kernel
+        As of `whitediff.decorrelate`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `whitediff.decorrelate`.
+    """
+    one_of(convolved, ("template", "science"), "convolved")
+    if not (isinstance(mean_variances, tuple | list) and len(mean_variances) == 2):
+        raise TypeError(
+            f"mean_variances must be a pair (science, template), got {mean_variances!r}"
+        )
+    science_mean, template_mean = (
+        None if mean is None else as_number(mean, "mean_variances") for mean in mean_variances
+    )
+    subtraction = _core.subtraction_sources(
+        planes.image.shape,
+        _core_source(planes, "science_", science_mean),
+        _core_source(planes, "template_", template_mean),
+        as_kernel(kernel),
+        options,
+        _core.Convolved[convolved],
+        None if scale is None else as_number(scale, "scale"),
+        None if pre_kernel is None else as_psf(pre_kernel),
+    )
+    options.psf = subtraction.psf
+    return subtraction.sources
+
+
+def _core_source(
+    planes: Planes,
+    prefix: str,
+    mean_variance: float | None,
+    kernels: Sequence[Kernel] = (),
+    weight: float = 1.0,
+) -> CoreSource:
+    single = isinstance(planes.image, _core.PlaneF)
+    source: Any = _core.NoiseSourceF if single else _core.NoiseSourceD
+    return source(  # type: ignore[no-any-return]
+        planes.variances[f"{prefix}variance"],
+        list(kernels),
+        weight,
+        planes.masks[f"{prefix}mask"],
+        mean_variance,
+        f"{prefix}variance",
+    )

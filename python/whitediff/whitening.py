@@ -1,0 +1,93 @@
+"""What whitening gives: the image, and how it was made."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .arrays import FloatImage
+from .cells import Cells
+
+__all__ = ["Whitened", "Whitening"]
+
+
+class Whitening:
+    """How the noise of an image was made white.
+
+    Attributes
+    ----------
+    cells : Cells
+        The cells, and the noise that was found in each.
+    border : int
+        Pixels that a cell reads beyond its box.
+    truncation : float
+        Error left by cutting filters off at the border, in units of the noise.
+    n_threads : int
+        Threads used.
+    clipped_modes : int
+        Fourier modes with less power than the floor, over all filters.
+    seconds : dict [str, float]
+        What the stages took: "plan", "statistics", "filter".
+    bank : object
+        Makes filters and PSFs, with its methods ``filters()`` and ``psfs()``; to be kept by those
+        who want a PSF later, but neither image nor variance.
+    """
+
+    def __init__(self, bank: _core.Whitening) -> None:
+        self.bank = bank
+        self.cells = Cells(
+            boxes=bank.boxes,
+            expanded=bank.expanded,
+            centers=bank.centers,
+            variances=bank.variances,
+        )
+        self.border = bank.border
+        self.truncation = bank.truncation
+        self.n_threads = bank.n_threads
+        self.clipped_modes = bank.clipped_modes
+        self.seconds = {
+            stage: float(getattr(bank.seconds, stage)) for stage in ("plan", "statistics", "filter")
+        }
+
+    @cached_property
+    def filters(self) -> npt.NDArray[np.float64]:
+        """The filters in image space, [m, 2 r + 1, 2 r + 1], one for each of ``cells.centers``."""
+        return self.bank.filters()
+
+    @cached_property
+    def psf(self) -> npt.NDArray[np.float64] | None:
+        """The PSFs of the whitened image, [m, h, w], sum 1, one for each of ``cells.centers``.
+
+        None if the PSF of the input image was not given.
+        """
+        return self.bank.psfs() if self.bank.has_psf else None
+
+    def __repr__(self) -> str:
+        return f"Whitening({self.cells!r}, border={self.border}, n_threads={self.n_threads})"
+
+
+class Whitened(Whitening):
+    """A whitened image, and how it was made: it has all that `Whitening` has.
+
+    Attributes
+    ----------
+    image : numpy.ndarray, [y, x]
+        Units and dtype of the input image.
+    variance : numpy.ndarray, [y, x]
+        Variance of its pixels, in squared units of the image; same dtype.
+    """
+
+    def __init__(self, core: _core.Whitened) -> None:
+        super().__init__(core.whitening)
+        self.image: FloatImage = core.image
+        self.variance: FloatImage = core.variance
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape
+        return (
+            f"Whitened({height} x {width} {self.image.dtype}, {self.cells!r}, "
+            f"border={self.border}, n_threads={self.n_threads})"
+        )
