@@ -81,7 +81,7 @@ VALUE_ERRORS = {
     "empty kernel": ({"kernel": np.ones((0, 3))}, r"at least one pixel, got shape \(0, 3\)"),
     "NaN in the kernel": (
         {"kernel": [[1.0, np.nan]]},
-        "basis images must be finite, got 1 non-finite of 2 values",
+        "basis must be finite, got 1 non-finite of 2 values",
     ),
     "infinite kernel somewhere": (
         {"kernel": SpatialKernel(KERNEL[None] * 1e300, [Polynomial2D([0.0, 1e300, 0.0])])},
@@ -121,7 +121,7 @@ VALUE_ERRORS = {
     "PSF of no sum": ({"psf": np.zeros((3, 3)), "mode": "score"}, "finite, positive sum, got 0"),
     "PSF larger than the image": (
         {"psf": np.ones((3, 13)), "mode": "score"},
-        r"psf must be no larger than the image, \(10, 12\), got \(3, 13\)",
+        r"kernel must be no larger than the image, \(10, 12\), got \(3, 13\)",
     ),
     "position of NaN": ({"xy0": (0.0, np.nan)}, r"xy0 must be finite, got \(0.0+, nan\)"),
     "mean variance of NaN": ({"mean_variances": (np.nan, None)}, "variance.* got nan"),

@@ -73,7 +73,9 @@ class TestChebyshev2D:
 
     @pytest.mark.parametrize("bbox", [(5, 5, 0, 1), (0, 1, 3, 2), (0, np.inf, 0, 1)])
     def test_expects_a_box(self, bbox):
-        with pytest.raises(ValueError, match="expected finite x_min < x_max and y_min < y_max"):
+        with pytest.raises(
+            ValueError, match="Chebyshev2D must have finite x_min < x_max and y_min < y_max"
+        ):
             Chebyshev2D([1.0], bbox)
 
 
@@ -155,10 +157,14 @@ class TestTabulatedKernel:
     @pytest.mark.parametrize(
         ("x", "shape", "message"),
         [
-            ([20.0, 10.0], (3, 2, 4, 5), "strictly increasing"),
-            ([10.0, 10.0], (3, 2, 4, 5), "strictly increasing"),
+            ([20.0, 10.0], (3, 2, 4, 5), "x must increase strictly, got 10.0+ after 20.0"),
+            ([10.0, 10.0], (3, 2, 4, 5), "x must increase strictly, got 10.0+ after 10.0"),
             ([10.0, np.nan], (3, 2, 4, 5), "finite, got 1 non-finite"),
-            ([10.0, 20.0], (2, 3, 4, 5), r"expected shape \(3, 2, h, w\), got \(2, 3, 4, 5\)"),
+            (
+                [10.0, 20.0],
+                (2, 3, 4, 5),
+                r"images must have shape \(3, 2, h, w\), got \(2, 3, 4, 5\)",
+            ),
         ],
     )
     def test_says_what_it_expects(self, x, shape, message):
@@ -218,7 +224,7 @@ class TestPythonKernel:
             def evaluate(self, x, y):
                 return np.full((len(x), 3, 7), np.nan)
 
-        message = r"expected finite values, got others from one of shape \(3, 7\)"
+        message = r"kernel must give finite values, got others from one of shape \(3, 7\)"
         with pytest.raises(ValueError, match=message):
             whitediff.decorrelate(np.zeros((60, 150)), 1.0, 2.0, Broken())
 
