@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .adapters import as_kernel, as_psf
 from .arrays import (
     FloatImage,
     as_integer,
@@ -29,7 +30,6 @@ from .decorrelate import (
     core_sources,
     require_sources,
 )
-from .kernel import as_kernel, as_psf
 from .noise_model import NoiseSource
 
 __all__ = ["decorrelate_bands", "whiten_bands"]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .adapters import as_kernel, as_psf
 from .arrays import (
     FloatImage,
     as_image,
@@ -21,7 +22,6 @@ from .arrays import (
     one_of,
 )
 from .cells import Cells, Grid
-from .kernel import as_kernel, as_psf
 from .noise_model import NoiseSource
 
 Mode = Literal["difference", "score"]
@@ -140,7 +140,7 @@ def decorrelate(
     science_variance, template_variance : float or array_like, [y, x]
         Variance of the raw pixels of each input, before any convolution.
     kernel : array_like [v, u], Kernel or object
-        The matching kernel, in the sense of true convolution: what `whitediff.kernel.as_kernel`
+        The matching kernel, in the sense of true convolution: what `whitediff.adapters.as_kernel`
         takes, lsst.afw kernels among it.
     convolved : {"template", "science"}, optional
         Which input was convolved: D = scale (S - K*T) or D = scale (K*S - T).

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .kernel import Kernel, as_kernel
+from .adapters import as_kernel
+from .kernel import Kernel
 
 
 class NoiseSource:

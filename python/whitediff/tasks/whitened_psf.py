@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitediff.decorrelate import Whitened
-from whitediff.psf import CellPsf
+from ..decorrelate import Whitened
+from ..psf import CellPsf
 
 __all__ = ["WhitenedPsf"]
 
