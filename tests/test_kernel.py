@@ -10,7 +10,8 @@ import pytest
 
 import whitediff
 from whitediff import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
-from whitediff.kernel import as_kernel, as_psf, fixed_kernel
+from whitediff.adapters import as_kernel, as_psf
+from whitediff.kernel import fixed_kernel
 
 X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
 

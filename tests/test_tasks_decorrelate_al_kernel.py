@@ -99,7 +99,7 @@ def core(exposures: Any, kernel: Any = KERNEL, **options: Any) -> whitediff.Whit
 def test_default_configuration() -> None:
     config = DecorrelateALKernelConfig()
     assert list(config.ignoreMaskPlanes) == [
-        "INTRP", "EDGE", "DETECTED", "SAT", "CR", "BAD", "NO_DATA", "DETECTED_NEGATIVE",
+        "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
     ]  # fmt: skip
     assert config.completeVarPlanePropagation is False
     assert config.nThreads == 0
@@ -600,7 +600,7 @@ def test_given_pre_kernel(pre_kernel: Any, with_psf: bool) -> None:
 def test_a_correlation_kernel_off_its_centre_is_turned_about_it() -> None:
     image = np.zeros((4, 6))
     image[1, 2], image[1, 3], image[3, 5] = 1.0, 0.5, 0.25
-    from whitediff.tasks.decorrelation_inputs import as_pre_kernel
+    from whitediff.adapters import as_pre_kernel
 
     kernel: Kernel = as_pre_kernel(foreign.CorrelationKernel(image))
     assert kernel.center == (1, 2)

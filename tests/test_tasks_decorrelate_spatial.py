@@ -39,7 +39,7 @@ SHAPE = (211, 187)
 XY0 = (-30, 205)
 PSF = gaussian(1.5, 10)
 IGNORED = [
-    "INTRP", "EDGE", "DETECTED", "SAT", "CR", "BAD", "NO_DATA", "DETECTED_NEGATIVE",
+    "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
 ]  # fmt: skip
 
 

@@ -347,7 +347,7 @@ def test_default_values() -> None:
         "scaleByFwhm": True,
         "returnSubImages": False,
         "ignoreMaskPlanes": [
-            "INTRP", "EDGE", "DETECTED", "SAT", "CR", "BAD", "NO_DATA", "DETECTED_NEGATIVE",
+            "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
         ],
     }  # fmt: skip
     assert config.mapper.target is ImageMapper

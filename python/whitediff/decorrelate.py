@@ -8,9 +8,9 @@ from typing import Any, Literal, Unpack
 import numpy.typing as npt
 
 from . import _core
+from .adapters import as_psf
 from .arrays import FloatImage, Planes, as_callable, as_position, planes_in_memory, planes_on_disk
 from .cells import Grid
-from .kernel import as_psf
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
 from .sources import NoiseSource, core_sources, source_planes, subtraction_sources
 from .whitening import Whitened, Whitening
@@ -48,7 +48,7 @@ def decorrelate(
     science_variance, template_variance : float or array_like, [y, x]
         Variance of the raw pixels of each input, before any convolution.
     kernel : array_like [v, u], Kernel or object
-        The matching kernel, in the sense of true convolution: what `whitediff.kernel.as_kernel`
+        The matching kernel, in the sense of true convolution: what `whitediff.adapters.as_kernel`
         takes, lsst.afw kernels among it.
     convolved : {"template", "science"}, optional
         Which input was convolved: D = scale (S - K*T) or D = scale (K*S - T).

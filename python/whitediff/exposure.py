@@ -45,6 +45,18 @@ DEFAULT_MASK_PLANES: Mapping[str, int] = {
 }
 """Bit number of each plane of a new mask, as in lsst.afw."""
 
+IGNORED_MASK_PLANES: tuple[str, ...] = (
+    "BAD",
+    "SAT",
+    "INTRP",
+    "CR",
+    "EDGE",
+    "DETECTED",
+    "DETECTED_NEGATIVE",
+    "NO_DATA",
+)
+"""Planes whose pixels statistics leave out by default."""
+
 _N_MASK_BITS = 31
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy.typing as npt
 
 from . import _core
+from .adapters import as_kernel, as_psf
 from .arrays import Planes, as_number, one_of
-from .kernel import Kernel, as_kernel, as_psf
+from .kernel import Kernel
 
 __all__ = ["NoiseSource", "core_sources", "source_planes", "subtraction_sources"]
 

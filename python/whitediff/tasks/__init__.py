@@ -6,23 +6,23 @@ and decorrelation tasks follow ``lsst.ip.diffim``.
 
 from lsst.utils.timer import timeMethod
 
-from whitediff.tasks.decorrelate_al_kernel import (
+from .decorrelate_al_kernel import (
     DecorrelateALKernelConfig,
     DecorrelateALKernelTask,
 )
-from whitediff.tasks.decorrelate_al_kernel_spatial import (
+from .decorrelate_al_kernel_spatial import (
     DecorrelateALKernelMapper,
     DecorrelateALKernelMapperConfig,
     DecorrelateALKernelMapReduceConfig,
     DecorrelateALKernelSpatialConfig,
     DecorrelateALKernelSpatialTask,
 )
-from whitediff.tasks.image_map_reduce import ImageMapReduceConfig, ImageMapReduceTask
-from whitediff.tasks.image_mapper import ImageMapper, ImageMapperConfig
-from whitediff.tasks.image_reducer import ImageReducer, ImageReducerConfig
-from whitediff.tasks.metadata import TaskMetadata
-from whitediff.tasks.struct import Struct
-from whitediff.tasks.task import Task
+from .image_map_reduce import ImageMapReduceConfig, ImageMapReduceTask
+from .image_mapper import ImageMapper, ImageMapperConfig
+from .image_reducer import ImageReducer, ImageReducerConfig
+from .metadata import TaskMetadata
+from .struct import Struct
+from .task import Task
 
 __all__ = [
     "DecorrelateALKernelConfig",

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from whitediff.kernel import as_psf
-from whitediff.psf import CellPsf
+from ..adapters import as_psf
+from ..kernel import fitted
+from ..psf import CellPsf
 
 __all__ = ["coadd_psf"]
 
@@ -20,7 +20,7 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
     Parameters
     ----------
     psfs : sequence of Psf
-        The PSF of each cell: anything that `whitediff.kernel.as_psf` takes.
+        The PSF of each cell: anything that `whitediff.adapters.as_psf` takes.
     boxes : sequence of Box2I
         The cells.
 
@@ -36,11 +36,5 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
         as_psf(psf).evaluate(*center[:, np.newaxis])[0]
         for psf, center in zip(psfs, centers, strict=True)
     ]
-    shape = np.max([image.shape for image in images], axis=0)
-    return CellPsf(np.stack([_padded(image, shape) for image in images]), limits)
-
-
-def _padded(image: NDArray[np.float64], shape: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Add zeros around an image; the centre stays at ``(size - 1) // 2``."""
-    before = (shape - 1) // 2 - (np.array(image.shape) - 1) // 2
-    return np.pad(image, np.stack([before, shape - image.shape - before], axis=1))
+    height, width = (max(sizes) for sizes in zip(*(image.shape for image in images), strict=True))
+    return CellPsf(np.stack([fitted(image, (height, width)) for image in images]), limits)

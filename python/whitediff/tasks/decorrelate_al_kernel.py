@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,27 +9,17 @@ from lsst.pex.config import Config, Field, ListField
 from lsst.utils.timer import timeMethod
 from numpy.typing import NDArray
 
-from whitediff import full_frame
-from whitediff.cells import Grid
-from whitediff.tasks.decorrelation_inputs import DecorrelationInputs
-from whitediff.tasks.exposure_statistics import mean_variance, sampled_mean_variance
-from whitediff.tasks.struct import Struct
-from whitediff.tasks.task import Task
-from whitediff.whitening import Whitened
+from ..cells import Grid
+from ..exposure import IGNORED_MASK_PLANES
+from ..options import Progress, WhitenOptions
+from ..whitening import Whitened
+from . import full_frame
+from .decorrelation_inputs import DecorrelationInputs
+from .exposure_statistics import mean_variance, sampled_mean_variance
+from .struct import Struct
+from .task import Task
 
-__all__ = ["IGNORED_MASK_PLANES", "DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
-
-IGNORED_MASK_PLANES = (
-    "INTRP",
-    "EDGE",
-    "DETECTED",
-    "SAT",
-    "CR",
-    "BAD",
-    "NO_DATA",
-    "DETECTED_NEGATIVE",
-)
-"""Mask planes whose pixels are left out of clipped statistics by default."""
+__all__ = ["DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
 
 # Where the convolved image is noisier than the other by more than this, nothing but the power floor
 # bounds the filter: it undoes the convolution.
@@ -58,6 +47,25 @@ class DecorrelateALKernelConfig(Config):
         default=0,
         check=lambda value: value >= 0,
     )
+
+    def whitenOptions(self, **options: Any) -> WhitenOptions:
+        """Give the options that the fields stand for.
+
+        Parameters
+        ----------
+        **options : object
+            More of them.
+
+        Returns
+        -------
+        options : WhitenOptions
+            The options of the core.
+        """
+        return WhitenOptions(
+            variance="full" if self.completeVarPlanePropagation else "estimate",
+            n_threads=self.nThreads,
+            **options,
+        )
 
 
 class DecorrelateALKernelTask(Task):
@@ -116,7 +124,7 @@ class DecorrelateALKernelTask(Task):
         tvar: float | None = None,
         templateMatched: bool = True,
         preConvMode: bool = False,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Progress | None = None,
         **kwargs: Any,
     ) -> Struct:
         """Whiten a difference image with one filter.
@@ -128,7 +136,7 @@ class DecorrelateALKernelTask(Task):
         subtractedExposure : Exposure
             Their difference. None of the exposures is modified.
         psfMatchingKernel : Kernel, array_like [v, u] or object
-            The matching kernel: what `whitediff.kernel.as_kernel` takes, lsst.afw kernels among
+            The matching kernel: what `whitediff.adapters.as_kernel` takes, lsst.afw kernels among
             it.
         preConvKernel : Kernel, array_like [v, u], PSF or object, optional
             What the science image was correlated with before the subtraction. By default the PSF
@@ -196,7 +204,7 @@ class DecorrelateALKernelTask(Task):
         spatiallyVarying: bool,
         grid: Grid | None = None,
         variances: tuple[float | None, float | None] = (None, None),
-        progress: Callable[[int, int], object] | None = None,
+        progress: Progress | None = None,
     ) -> Any:
         """Whiten a difference image and record how.
 
@@ -233,13 +241,11 @@ class DecorrelateALKernelTask(Task):
         )
         with self.timer("whiten"):
             whitened = inputs.whiten(
-                spatially_varying=spatiallyVarying,
-                full_variance=self.config.completeVarPlanePropagation,
+                self.config.whitenOptions(
+                    spatially_varying=spatiallyVarying, grid=grid, progress=progress
+                ),
                 ignored_planes=self.config.ignoreMaskPlanes,
-                grid=grid,
                 mean_variances=variances,
-                n_threads=self.config.nThreads,
-                progress=progress,
             )
         with self.timer("makeExposure"):
             exposure = inputs.exposure_of(whitened)

@@ -10,18 +10,15 @@ import numpy as np
 from lsst.pex.config import Config, ConfigField, ConfigurableField, Field, ListField
 from lsst.utils.timer import timeMethod
 
-from whitediff.cells import Grid
-from whitediff.tasks.decorrelate_al_kernel import (
-    IGNORED_MASK_PLANES,
-    DecorrelateALKernelConfig,
-    DecorrelateALKernelTask,
-)
-from whitediff.tasks.decorrelation_inputs import DecorrelationInputs
-from whitediff.tasks.exposure_statistics import mean_variance
-from whitediff.tasks.image_map_reduce import ImageMapReduceConfig, ImageMapReduceTask
-from whitediff.tasks.image_mapper import ImageMapper, ImageMapperConfig
-from whitediff.tasks.struct import Struct
-from whitediff.tasks.task import Task
+from ..cells import Grid
+from ..exposure import IGNORED_MASK_PLANES
+from .decorrelate_al_kernel import DecorrelateALKernelConfig, DecorrelateALKernelTask
+from .decorrelation_inputs import DecorrelationInputs
+from .exposure_statistics import mean_variance
+from .image_map_reduce import ImageMapReduceConfig, ImageMapReduceTask
+from .image_mapper import ImageMapper, ImageMapperConfig
+from .struct import Struct
+from .task import Task
 
 __all__ = [
     "DecorrelateALKernelMapReduceConfig",
@@ -102,14 +99,12 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
         box = subExposure.getBBox()
         x, y = (box.getMinX() + box.getMaxX()) / 2, (box.getMinY() + box.getMaxY()) / 2
         whitened = inputs.at(x, y).whiten(
-            spatially_varying=False,
-            full_variance=self.config.completeVarPlanePropagation,
+            self.config.whitenOptions(spatially_varying=False),
             ignored_planes=self.config.ignoreMaskPlanes,
             mean_variances=(
                 self._variance_near(science, expandedSubExposure, box),
                 self._variance_near(template, expandedSubExposure, box),
             ),
-            n_threads=self.config.nThreads,
         )
         exposure = inputs.exposure_of(whitened)
         return Struct(subExposure=exposure.Factory(exposure, box))

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import whitediff
-from whitediff.cells import Grid
-from whitediff.exposure import Exposure
-from whitediff.kernel import Kernel, as_kernel, as_psf, fixed_kernel
-from whitediff.tasks.afw_psf import foreign_psf
-from whitediff.tasks.exposure_statistics import bit_mask, has_finite_pixel
-from whitediff.tasks.whitened_psf import WhitenedPsf
-from whitediff.whitening import Whitened
+from ..adapters import as_kernel, as_pre_kernel, as_psf
+from ..adapters.afw import foreign_psf
+from ..decorrelate import decorrelate
+from ..exposure import Exposure
+from ..kernel import Kernel, fixed_kernel
+from ..options import Mode, WhitenOptions
+from ..whitening import Whitened
+from .exposure_statistics import bit_mask, has_finite_pixel
+from .whitened_psf import WhitenedPsf
 
-__all__ = ["DecorrelationInputs", "as_pre_kernel"]
+__all__ = ["DecorrelationInputs"]
 
 Array = NDArray[np.float64]
 
@@ -75,10 +76,10 @@ class DecorrelationInputs:
         science, template, difference : Exposure
             The first two may be larger than the difference.
         kernel : Kernel, array_like [v, u] or object
-            What `whitediff.kernel.as_kernel` takes.
+            What `whitediff.adapters.as_kernel` takes.
         preConvKernel : object, optional
-            What `as_pre_kernel` takes. By default the PSF of the science image at its average
-            position.
+            What `whitediff.adapters.as_pre_kernel` takes. By default the PSF of the science image
+            at its average position.
         templateMatched, preConvMode : bool, optional
             Which image was convolved; whether the difference is a likelihood image.
 
@@ -182,26 +183,20 @@ class DecorrelationInputs:
 
     def whiten(
         self,
+        options: WhitenOptions,
         *,
-        spatially_varying: bool,
-        full_variance: bool,
         ignored_planes: Iterable[str],
-        grid: Grid | None = None,
         mean_variances: tuple[float | None, float | None] = (None, None),
-        n_threads: int = 0,
-        progress: Callable[[int, int], object] | None = None,
     ) -> Whitened:
         """Whiten the difference: `whitediff.decorrelate` with exposures.
 
         Parameters
         ----------
-        spatially_varying : bool
-            Whether there is a filter for each cell, or else one.
-        full_variance : bool
-            Whether variance planes are propagated in full.
+        options : WhitenOptions
+            How; the mode is that of the inputs, and the bits of masks are those of the planes.
         ignored_planes : iterable of str
             Mask planes whose pixels statistics leave out.
-        grid, mean_variances, n_threads, progress
+        mean_variances : tuple of float, optional
             As for `whitediff.decorrelate`.
 
         Returns
@@ -210,28 +205,23 @@ class DecorrelationInputs:
             The result, as arrays.
         """
         masks, ignore_mask = self._masks(list(ignored_planes))
-        return whitediff.decorrelate(
+        mode: Mode = "score" if self.score else "difference"
+        return decorrelate(
             self.difference.image.array,
             self.science.variance.array,
             self.template.variance.array,
             self.kernel,
             convolved="template" if self.template_matched else "science",
-            mode="score" if self.score else "difference",
-            spatially_varying=spatially_varying,
-            variance="full" if full_variance else "estimate",
             scale=self.scale,
             **masks,
-            ignore_mask=ignore_mask,
             mean_variances=mean_variances,
             psf=self.psf,
             pre_kernel=self.pre_kernel,
             xy0=self.xy0,
-            grid=grid,
-            n_threads=n_threads,
-            progress=progress,
+            **vars(replace(options, mode=mode, ignore_mask=ignore_mask)),
         )
 
-    def _masks(self, planes: list[str]) -> tuple[dict[str, NDArray[Any]], int]:
+    def _masks(self, planes: list[str]) -> tuple[dict[str, Any], int]:
         """Give the mask arrays, by the names that the core has for them, and the ignored bits."""
         masks = {
             "mask": self.difference.mask,
@@ -276,38 +266,6 @@ class DecorrelationInputs:
         except TypeError:
             exposure.setPsf(None)
         return exposure
-
-
-class _Correlated(Kernel):
-    """A kernel turned by 180 degrees: correlation in place of convolution."""
-
-    def __init__(self, kernel: Kernel) -> None:
-        (height, width), (y, x) = kernel.shape, kernel.center
-        super().__init__(shape=kernel.shape, center=(height - 1 - y, width - 1 - x))
-        self._kernel = kernel
-
-    def evaluate(self, x: Array, y: Array) -> Array:
-        return self._kernel.evaluate(x, y)[:, ::-1, ::-1]
-
-
-def as_pre_kernel(kernel: Any) -> Kernel:
-    """Give a kernel for what a science image was correlated with, scaled to a sum of one.
-
-    Parameters
-    ----------
-    kernel : Kernel, array_like [v, u], PSF or object
-        What `whitediff.kernel.as_psf` takes; or an object with ``getDimensions()`` and
-        ``computeImage(image, doNormalize, x, y)`` (an lsst.afw kernel), whose image is taken as
-        it is, since it acts by correlation.
-
-    Returns
-    -------
-    kernel : Kernel
-        The kernel, true convolution with which would turn it round once more.
-    """
-    if hasattr(kernel, "computeImage") and hasattr(kernel, "getDimensions"):
-        return as_psf(_Correlated(as_kernel(kernel)))
-    return as_psf(kernel)
 
 
 def _average_image(psf: Any) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from whitediff.statistics import clipped_mean
+from ..statistics import clipped_mean
 
 __all__ = ["bit_mask", "has_finite_pixel", "mean_variance", "sampled_mean_variance"]
 

@@ -11,17 +11,18 @@ import numpy as np
 from lsst.pex.config import ChoiceField, Config, ConfigurableField, Field, ListField
 from lsst.utils.timer import timeMethod
 
-from whitediff.tasks.cell_grid import (
+from ..exposure import IGNORED_MASK_PLANES
+from .cell_grid import (
     Interval,
     centered_interval,
     covering_intervals,
     even_intervals,
     expanded,
 )
-from whitediff.tasks.image_mapper import ImageMapper
-from whitediff.tasks.image_reducer import PIXEL_OPERATIONS, ImageReducer
-from whitediff.tasks.struct import Struct
-from whitediff.tasks.task import Task
+from .image_mapper import ImageMapper
+from .image_reducer import PIXEL_OPERATIONS, ImageReducer
+from .struct import Struct
+from .task import Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,16 +99,7 @@ class ImageMapReduceConfig(Config):
     )
     ignoreMaskPlanes = ListField[str](
         doc="Mask planes whose pixels are left out of clipped statistics.",
-        default=[
-            "INTRP",
-            "EDGE",
-            "DETECTED",
-            "SAT",
-            "CR",
-            "BAD",
-            "NO_DATA",
-            "DETECTED_NEGATIVE",
-        ],
+        default=list(IGNORED_MASK_PLANES),
     )
 
     def validate(self) -> None:

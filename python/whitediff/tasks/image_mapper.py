@@ -8,8 +8,8 @@ from typing import Any
 
 from lsst.pex.config import Config
 
-from whitediff.tasks.struct import Struct
-from whitediff.tasks.task import Task
+from .struct import Struct
+from .task import Task
 
 __all__ = ["ImageMapper", "ImageMapperConfig"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from lsst.pex.config import ChoiceField, Config, ListField
 from numpy.typing import NDArray
 
-from whitediff.tasks.coadd_psf import coadd_psf
-from whitediff.tasks.struct import Struct
-from whitediff.tasks.task import Task
+from .coadd_psf import coadd_psf
+from .struct import Struct
+from .task import Task
 
 __all__ = ["PIXEL_OPERATIONS", "ImageReducer", "ImageReducerConfig"]
 

@@ -13,7 +13,7 @@ from lsst.pex.config.configurableField import ConfigurableInstance
 from lsst.utils.logging import LsstLogAdapter, getLogger
 from lsst.utils.timer import logInfo
 
-from whitediff.tasks.metadata import TaskMetadata
+from .metadata import TaskMetadata
 
 __all__ = ["Task"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitediff.psf import CellPsf
-from whitediff.whitening import Whitened
+from ..psf import CellPsf
+from ..whitening import Whitened
 
 __all__ = ["WhitenedPsf"]
 

@@ -2,7 +2,8 @@
 
 This is the textbook form of the method, in double precision, for those who want the parts; images
 are whitened cell by cell in the compiled core. Arrays in Fourier space hold all modes [h, w], as
-`numpy.fft.fft2` gives them. Kernels and PSFs are centred on pixel ``(h // 2, w // 2)``.
+`numpy.fft.fft2` gives them; inside, all images are real, so that the half of the modes that
+`numpy.fft.rfft2` gives is enough. Kernels and PSFs are centred on pixel ``(h // 2, w // 2)``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from . import _core
 
 __all__ = [
     "Correction",
@@ -31,8 +30,6 @@ __all__ = [
 Shape = tuple[int, int]
 Plane = npt.NDArray[np.floating[Any]]
 Spectrum = npt.NDArray[Any]
-Placed = tuple[npt.NDArray[np.float64], tuple[int, int]]
-Source = tuple[float, list[Placed]]
 
 
 @dataclass(frozen=True)
@@ -154,7 +151,15 @@ def difference_correction(
     -----
     docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1.
     """
-    return _correction((v_unconvolved, []), (v_convolved, [_placed(kernel)]), [], shape)
+    _require_variances(v_unconvolved, v_convolved)
+    transfer = _transfer(kernel, shape)
+    power = v_unconvolved + v_convolved * _power(transfer)
+    filter_ = np.sqrt(_gain(power))
+    return Correction(
+        filter=_all_modes(filter_, shape),
+        unconvolved=_all_modes(filter_.astype(complex), shape),
+        convolved=_all_modes(filter_ * transfer, shape),
+    )
 
 
 def score_correction(
@@ -189,28 +194,62 @@ def score_correction(
     -----
     docs/mathematics.md, Eq. 9; DMTN-179.
     """
-    pixels, (y, x) = _placed(pre_kernel)
-    height, width = pixels.shape
-    correlated = pixels[::-1, ::-1], (height - 1 - y, width - 1 - x)
-    psf = [(pixels, (y, x)), correlated]
-    return _correction((v_science, [correlated]), (v_template, [_placed(kernel)]), psf, shape)
+    _require_variances(v_science, v_template)
+    pre_transfer, transfer = _transfer(pre_kernel, shape), _transfer(kernel, shape)
+    squared = _power(pre_transfer)
+    power = v_science * squared + v_template * _power(transfer)
+    filter_ = _gain(power) * squared
+    return Correction(
+        filter=_all_modes(filter_, shape),
+        unconvolved=_all_modes(filter_ * pre_transfer.conj(), shape),
+        convolved=_all_modes(filter_ * transfer, shape),
+    )
 
 
-def _placed(kernel: Plane) -> Placed:
-    """A kernel image with its centre."""
-    pixels = np.asarray(kernel, dtype=np.float64)
-    height, width = pixels.shape
-    return pixels, (height // 2, width // 2)
-
-
-def _correction(
-    unconvolved: Source, convolved: Source, psf: list[Placed], shape: Shape
-) -> Correction:
-    variances = [variance for variance, _ in (unconvolved, convolved)]
+def _require_variances(*variances: float) -> None:
     if not (np.isfinite(variances).all() and min(variances) >= 0):
-        raise ValueError(f"variances must be finite and >= 0, got {variances}")
-    filter_, responses = _core.full_frame_filter([unconvolved, convolved], psf, bool(psf), shape)
-    return Correction(filter_.real.copy(), *responses)
+        raise ValueError(f"variances must be finite and >= 0, got {list(variances)}")
+
+
+def _transfer(kernel: Plane, shape: Shape) -> Spectrum:
+    """The transform of a kernel, half of its modes."""
+    pixels = np.asarray(kernel, dtype=np.float64)
+    if pixels.ndim != 2 or any(size > grid for size, grid in zip(pixels.shape, shape, strict=True)):
+        raise ValueError(
+            f"kernel must be no larger than the grid, {tuple(shape)}, got {pixels.shape}"
+        )
+    return np.fft.rfft2(corner_origin(pixels, shape))
+
+
+def _power(transfer: Spectrum) -> npt.NDArray[np.float64]:
+    power: npt.NDArray[np.float64] = transfer.real**2 + transfer.imag**2
+    return power
+
+
+def _gain(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """P(0) / P(k), with no floor under P."""
+    wrong = ~((power > 0) & np.isfinite(power))
+    if wrong.any():
+        raise ValueError(f"variances must give finite noise at all k, got P(k) = {power[wrong][0]}")
+    gain: npt.NDArray[np.float64] = power[0, 0] / power
+    return gain
+
+
+def _all_modes(half: Spectrum, shape: Shape) -> Spectrum:
+    """All modes of the transform of a real image, of the half that `numpy.fft.rfft2` gives."""
+    columns = half.shape[1]
+    spectrum = np.empty(shape, half.dtype)
+    spectrum[:, :columns] = half
+    # The mode at (-ky, -kx) is the complex conjugate of that at (ky, kx).
+    mirrored = half[:, shape[1] - columns : 0 : -1].conj()
+    spectrum[0, columns:] = mirrored[0]
+    spectrum[1:, columns:] = mirrored[:0:-1]
+    return spectrum
+
+
+def _half(spectrum: Spectrum) -> Spectrum:
+    """The modes that `numpy.fft.rfft2` gives."""
+    return spectrum[:, : spectrum.shape[1] // 2 + 1]
 
 
 def estimated_variance(
@@ -263,7 +302,8 @@ def propagated_variance(plane: Plane, mean: float, response: Spectrum) -> npt.ND
     -----
     One term of docs/mathematics.md, Eq. 5.
     """
-    return _core.full_frame_propagate(plane, response, mean)
+    square = np.fft.irfft2(_half(response), s=response.shape) ** 2
+    return _convolved(plane, np.fft.rfft2(square), response.shape, mean)
 
 
 def filtered_image(image: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
@@ -288,7 +328,7 @@ def filtered_image(image: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
     """
     finite = np.isfinite(image)
     mean = float(np.mean(image[finite], dtype=float)) if finite.any() else 0.0
-    return _core.full_frame_convolve(image, filter_, mean)
+    return _convolved(image, _half(filter_), filter_.shape, mean)
 
 
 def filtered_psf(psf: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
@@ -310,6 +350,26 @@ def filtered_psf(psf: Plane, filter_: Spectrum) -> npt.NDArray[np.float64]:
     -----
     docs/mathematics.md, Eq. 6; DMTN-021.
     """
-    filtered = _core.full_frame_convolve(psf, filter_, 0.0)
+    filtered = _convolved(psf, _half(filter_), filter_.shape, 0.0)
     filtered /= filtered.sum()
     return filtered
+
+
+def _convolved(
+    image: Plane, half: Spectrum, shape: tuple[int, ...], filling: float
+) -> npt.NDArray[np.float64]:
+    """An image, zero beyond its frame, through a filter of which half of the modes are given.
+
+    Values that are not finite count as the filling and come out as they went in.
+    """
+    pixels = np.asarray(image, dtype=np.float64)
+    if pixels.ndim != 2 or any(size > grid for size, grid in zip(pixels.shape, shape, strict=True)):
+        raise ValueError(
+            f"image must be no larger than the grid of the filter, {shape}, got {pixels.shape}"
+        )
+    finite = np.isfinite(pixels)
+    spectrum = np.fft.rfft2(np.where(finite, pixels, filling), s=shape)
+    spectrum *= half
+    height, width = pixels.shape
+    convolved = np.fft.irfft2(spectrum, s=shape)[:height, :width]
+    return np.where(finite, convolved, pixels)

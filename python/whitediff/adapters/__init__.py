@@ -1,0 +1,102 @@
+"""Kernels and PSFs of other packages as ours: one file a package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..kernel import Kernel, fixed_kernel, flipped, normalized
+from .afw import AfwKernel, AfwPsf
+from .lsst_images import LsstImagesKernel
+
+__all__ = ["as_kernel", "as_pre_kernel", "as_psf"]
+
+
+def as_kernel(kernel: Any) -> Kernel:
+    """Give a kernel of this package for what stands for one.
+
+    Parameters
+    ----------
+    kernel : Kernel, array_like [v, u], or object
+        An object may have ``getDimensions()`` and ``computeImage(image, doNormalize, x, y)``
+        (lsst.afw.math.Kernel, which convolves by correlation), or
+        ``compute_kernel_image(x=, y=)`` (lsst-images), or a ``kernel`` attribute that is one of
+        these (what ``read_kernel`` gives).
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    ValueError
+        If an array is not 2-D, empty, or not finite.
+    """
+    if isinstance(kernel, Kernel):
+        return kernel
+    if _is_afw_kernel(kernel):
+        return flipped(AfwKernel(kernel))
+    if hasattr(kernel, "compute_kernel_image"):
+        # Its images come from lsst.afw kernels.
+        y0, x0 = kernel.kernel_bbox.y.start, kernel.kernel_bbox.x.start
+        return flipped(LsstImagesKernel(kernel, center=(-y0, -x0)))
+    if hasattr(kernel, "kernel"):
+        return as_kernel(kernel.kernel)
+    return _from_array(kernel, "kernel")
+
+
+def as_psf(psf: Any) -> Kernel:
+    """Give a kernel for a point spread function, scaled to a sum of one at every position.
+
+    Parameters
+    ----------
+    psf : Kernel, array_like [v, u], or object
+        An object may have ``computeKernelImage(point)`` and ``getAveragePosition()`` (lsst.afw
+        PSFs), or ``compute_kernel_image(x=, y=)`` (lsst-images).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_kernel`.
+    """
+    if isinstance(psf, Kernel):
+        return normalized(psf)
+    if hasattr(psf, "computeKernelImage"):
+        return normalized(AfwPsf(psf))
+    if hasattr(psf, "compute_kernel_image"):
+        return normalized(LsstImagesKernel(psf))
+    return normalized(_from_array(psf, "psf"))
+
+
+def as_pre_kernel(kernel: Any) -> Kernel:
+    """Give a kernel for what a science image was correlated with, scaled to a sum of one.
+
+    Parameters
+    ----------
+    kernel : Kernel, array_like [v, u], PSF or object
+        What `as_psf` takes; or an object with ``getDimensions()`` and
+        ``computeImage(image, doNormalize, x, y)`` (an lsst.afw kernel), whose image is taken as
+        it is, since it acts by correlation.
+
+    Returns
+    -------
+    kernel : Kernel
+        The kernel, true convolution with which would turn it round once more.
+    """
+    return normalized(AfwKernel(kernel)) if _is_afw_kernel(kernel) else as_psf(kernel)
+
+
+def _is_afw_kernel(kernel: Any) -> bool:
+    return hasattr(kernel, "computeImage") and hasattr(kernel, "getDimensions")
+
+
+def _from_array(value: Any, name: str) -> Kernel:
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(
+            f"{name} must be a Kernel, a 2-D array of numbers or an object with a kernel "
+            f"interface, got {type(value).__name__}"
+        )
+    return fixed_kernel(array)
