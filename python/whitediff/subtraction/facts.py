@@ -1,80 +1,144 @@
-"""A whitened image and what is known of how it was made."""
+"""What is known of how an image was whitened, under the names that it has everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import Whitened, Whitening
-from ..exposure import Exposure
-from ..psf import CellPsf, KernelPsf
+from ..decorrelate import Whitening
 
-__all__ = ["Outcome", "facts_of", "outcome_of_function", "psf_of"]
+__all__ = ["FACT_COLUMNS", "Column", "Facts"]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A whitened image.
+class Column(NamedTuple):
+    """A column of a table of results."""
 
-    Attributes
-    ----------
-    exposure : Exposure
-        Placed as the difference is, with its mask.
-    facts : mapping of str to scalar
-        Under the names that the tasks give them in their metadata: scienceVariance,
-        templateVariance, nCells, nFilters, border, clippedModes and nThreads, as far as known.
-    whitened : Whitened or None
-        The result as arrays, if there is one.
-    """
-
-    exposure: Exposure
-    facts: Mapping[str, Any]
-    whitened: Whitened | None = None
+    name: str
+    kind: type
+    unit: str | None
+    description: str
 
 
-def outcome_of_function(difference: Exposure, result: Whitened) -> Outcome:
-    """Give the outcome of `whitediff.decorrelate`.
+def _fact(
+    task: str,
+    keyword: str,
+    comment: str,
+    column: Column | None = None,
+    card: Callable[[Any], Any] = lambda value: value,
+) -> Any:
+    """Declare a fact that may be unknown.
 
     Parameters
     ----------
-    difference : Exposure
-        What was whitened.
-    result : Whitened
-        The result.
+    task : str
+        Its name in the metadata of tasks.
+    keyword, comment : str
+        Its header card.
+    column : Column, optional
+        Where it stands in a table of results.
+    card : callable, optional
+        What the card tells of the value.
     """
-    exposure = Exposure(
-        image=result.image,
-        mask=difference.mask,
-        variance=result.variance,
-        psf=psf_of(result, difference.getXY0()),
-        wcs=difference.wcs,
-        xy0=difference.getXY0(),
+    names = {"task": task, "keyword": keyword, "comment": comment, "column": column, "card": card}
+    return field(default=None, metadata=names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of how an image was whitened; None where it is not known.
+
+    Attributes
+    ----------
+    filters, cells : int
+        Number of filters and of cells.
+    science_variance, template_variance : float
+        Mean variance of the raw pixels.
+    border : int
+        Pixels read beyond each cell.
+    clipped_modes : int
+        Fourier modes at the power floor, over all filters.
+    threads : int
+        Threads used.
+    """
+
+    filters: int | None = _fact(
+        "nFilters", "WDVARY", "filter varies over the frame", card=lambda number: number > 1
     )
-    return Outcome(exposure, facts_of(result), result)
+    science_variance: float | None = _fact(
+        "scienceVariance",
+        "WDSVAR",
+        "mean variance of raw science pixels",
+        Column(
+            "science_variance_mean", float, None, "of raw science pixels, in image_unit squared"
+        ),
+    )
+    template_variance: float | None = _fact(
+        "templateVariance",
+        "WDTVAR",
+        "mean variance of raw template pixels",
+        Column(
+            "template_variance_mean", float, None, "of raw template pixels, in image_unit squared"
+        ),
+    )
+    cells: int | None = _fact(
+        "nCells", "WDCELLS", "number of cells", Column("cells", int, None, "number of cells")
+    )
+    border: int | None = _fact(
+        "border",
+        "WDBORDER",
+        "[pixel] read beyond each cell",
+        Column("border", int, "pix", "pixels read beyond each cell"),
+    )
+    clipped_modes: int | None = _fact("clippedModes", "WDCLIP", "Fourier modes at the power floor")
+    threads: int | None = _fact("nThreads", "WDTHREAD", "threads")
+
+    @classmethod
+    def of(cls, whitening: Whitening) -> Facts:
+        """Facts of what `whitediff.decorrelate` or `whitediff.decorrelate_bands` give."""
+        science, template = np.nanmean(whitening.cells.variances, axis=0)
+        return cls(
+            filters=len(whitening.cells.centers),
+            science_variance=float(science),
+            template_variance=float(template),
+            cells=len(whitening.cells),
+            border=whitening.border,
+            clipped_modes=whitening.clipped_modes,
+            threads=whitening.n_threads,
+        )
+
+    @classmethod
+    def of_task(cls, metadata: Mapping[str, Any]) -> Facts:
+        """Facts that a task has recorded in its metadata."""
+        return cls(**{fact.name: metadata.get(fact.metadata["task"]) for fact in fields(cls)})
+
+    @classmethod
+    def to_come(cls) -> Facts:
+        """Numbers that take as much room in a header as those that are not known yet."""
+        return cls(**{fact.name: 0 for fact in fields(cls)})
+
+    @property
+    def cards(self) -> dict[str, tuple[Any, str]]:
+        """Header cards, (value, comment), by their keywords."""
+        return {
+            fact.metadata["keyword"]: (fact.metadata["card"](value), fact.metadata["comment"])
+            for fact in fields(self)
+            if (value := getattr(self, fact.name)) is not None
+        }
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Cells of a row in a table of results, by the names of their columns."""
+        return {
+            fact.metadata["column"].name: getattr(self, fact.name)
+            for fact in fields(self)
+            if fact.metadata["column"] is not None
+        }
 
 
-def psf_of(result: Whitening, xy0: Any) -> KernelPsf | CellPsf | None:
-    """PSF of a whitened image whose pixel [0, 0] is at `xy0`."""
-    if result.psf is None:
-        return None
-    centers = result.cells.centers
-    if len(centers) == 1:
-        return KernelPsf(result.psf[0], centers[0])
-    return CellPsf(result.psf, result.cells.boxes + (*xy0, *xy0), centers)
-
-
-def facts_of(result: Whitening) -> dict[str, Any]:
-    """Facts of an `Outcome`."""
-    science, template = np.nanmean(result.cells.variances, axis=0)
-    return {
-        "scienceVariance": float(science),
-        "templateVariance": float(template),
-        "nCells": len(result.cells),
-        "nFilters": len(result.cells.centers),
-        "border": result.border,
-        "clippedModes": result.clipped_modes,
-        "nThreads": result.n_threads,
-    }
+FACT_COLUMNS: list[Column] = [
+    fact.metadata["column"] for fact in fields(Facts) if fact.metadata["column"] is not None
+]
+"""Columns of a table of results, in their order."""

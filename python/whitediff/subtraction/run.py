@@ -1,54 +1,89 @@
-"""One subtraction whitened, from files to a file, in bands of rows."""
+"""One subtraction whitened, from files to a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
-import whitediff
-
+from ..bands import decorrelate_bands
+from ..decorrelate import Whitening
 from ..exposure import Exposure, Mask
+from ..io.atomic import writing
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.exposure_writer import new_exposure_file
-from ..io.rows import Rows
-from .errors import writing
-from .masks import check_planes, left_out_rows
-from .noise import InputNoise
-from .outcome import facts_of, psf_of
-from .subtraction import open_subtraction
-from .whitening import Whitening, core_options, header_of, input_noises, input_psf
+from .facts import Facts
+from .files import blank_where_missing
+from .header import whitened_header
+from .inputs import Inputs, open_inputs
+from .job import Job
+from .psf import whitened_psf
 
-__all__ = ["whiten_stream"]
+if TYPE_CHECKING:
+    from ..tasks import DecorrelateALKernelSpatialTask
 
-# Numbers that are not known before all rows are written, and take as much room in the header.
-_UNKNOWN = {
-    "scienceVariance": 0.0, "templateVariance": 0.0, "nCells": 0, "nFilters": 0, "border": 0,
-    "clippedModes": 0, "nThreads": 0,
-}  # fmt: skip
+__all__ = ["WhitenedFile", "whiten_files"]
 
 
-def whiten_stream(
-    whitening: Whitening, progress: Callable[[int, int], None]
-) -> tuple[fits.Header, dict[str, InputNoise]]:
-    """Whiten a difference image that need not fit into memory; see `whiten_files`.
+@dataclass(frozen=True)
+class WhitenedFile:
+    """A difference image that was whitened and written.
+
+    Attributes
+    ----------
+    job : Job
+        What was asked for.
+    planes : sequence of str
+        Mask planes that the statistics left out.
+    noise : mapping of str to str
+        Where the variances of "science" and "template" come from, in words.
+    facts : Facts
+        How it was whitened.
+    whitening : Whitening or None
+        The same with filters and PSFs; None if a task did it.
+    """
+
+    job: Job
+    planes: Sequence[str]
+    noise: Mapping[str, str]
+    facts: Facts
+    whitening: Whitening | None
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[ExposureRows, ExposureRows]]:
+        """Open the difference, its pixels without a value being NaN, and the whitened image."""
+        with open_exposure(self.job.difference) as before, open_exposure(self.job.output) as after:
+            yield blank_where_missing(before), after
+
+
+def whiten_files(
+    job: Job,
+    progress: Callable[[int, int], object] | None = None,
+    task: DecorrelateALKernelSpatialTask | None = None,
+) -> WhitenedFile:
+    """Read the files of a subtraction, whiten its difference image, and write the result.
+
+    Rows are read and written in bands as they are needed: files may be larger than memory. A task
+    has all images in memory.
 
     Parameters
     ----------
-    whitening : Whitening
+    job : Job
         What to whiten, and how.
-    progress : callable
-        Called as ``progress(done, total)``; raising cancels.
+    progress : callable, optional
+        Called as ``progress(done, total)``; what it raises ends the computation.
+    task : DecorrelateALKernelSpatialTask, optional
+        Task that does the work, in place of `whitediff.decorrelate_bands`. What its configuration
+        says of the propagation of variances, mask planes and threads holds.
 
     Returns
     -------
-    (header, noise)
-        Header of the whitened image; `InputNoise` of "science" and "template".
+    WhitenedFile
+        What was done.
 
     Raises
     ------
@@ -56,62 +91,79 @@ def whiten_stream(
         If an input is missing, or not as expected.
     WriteError
         If the output cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from whitediff.options import WhitenOptions
+    >>> from whitediff.subtraction import Job, whiten_files
+    >>> names = ("science", "template", "difference", "kernel")
+    >>> files = {name: Path(f"{name}.fits") for name in names}
+    >>> options = WhitenOptions(variance="full", n_threads=2)
+    >>> whitened = whiten_files(Job(**files, output=Path("white.fits"), options=options))
+    >>> whitened.facts.cells
+    4
     """
-    with ExitStack() as files:
-        subtraction = files.enter_context(
-            open_subtraction(
-                **whitening.files, convolved=whitening.convolved, scale=whitening.scale
+    if progress is not None:
+        job = replace(job, options=replace(job.options, progress=progress))
+    if task is not None:
+        from .with_task import configured_job, planes_of, whiten_with_task
+
+        job = configured_job(job, task)
+        with open_inputs(job, planes_of(task, job)) as inputs:
+            facts, whitening = whiten_with_task(task, job, inputs), None
+    else:
+        with open_inputs(job) as inputs:
+            whitening = _whiten_in_bands(job, inputs)
+            facts = Facts.of(whitening)
+    noise = {name: source.description for name, source in inputs.noise.items()}
+    return WhitenedFile(job, inputs.planes, noise, facts, whitening)
+
+
+def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
+    subtraction, options = inputs.subtraction, job.options
+    difference = subtraction.difference
+    blank = _without_pixels(difference)
+    blank.setMetadata(whitened_header(job, subtraction, inputs.noise, Facts.to_come()))
+    with ExitStack() as output:
+        with writing(job.output):
+            file = output.enter_context(
+                new_exposure_file(blank, job.output, overwrite=job.overwrite)
             )
+
+        def write(y0: int, image: NDArray[Any], variance: NDArray[Any]) -> None:
+            bits = np.zeros(image.shape, np.int32)
+            if difference.mask is not None:
+                bits = Mask(difference.mask[y0 : y0 + len(image)]).array
+            with writing(job.output):
+                file.write_rows(y0, image, bits, variance)
+
+        whitening = decorrelate_bands(
+            difference.image,
+            inputs.noise["science"].variance,
+            inputs.noise["template"].variance,
+            subtraction.kernel,
+            write,
+            convolved=subtraction.convolved,
+            mode=options.mode,
+            spatially_varying=options.spatially_varying,
+            variance=options.variance,
+            scale=subtraction.scale,
+            mask=inputs.ignored["difference"],
+            science_mask=inputs.ignored["science"],
+            template_mask=inputs.ignored["template"],
+            psf=inputs.psf,
+            xy0=difference.xy0,
+            n_threads=options.n_threads,
+            progress=options.progress,
         )
-        difference: ExposureRows = subtraction.difference
-        exposures = (subtraction.science, subtraction.template, difference)
-        planes = check_planes(whitening.ignore_planes, [e.mask_planes for e in exposures])
-        masks = [left_out_rows(exposure, planes) for exposure in exposures]
-
-        def variance_rows(path: Path) -> Rows:
-            exposure = files.enter_context(open_exposure(path))
-            return exposure.image if exposure.variance is None else exposure.variance
-
-        planes_of = [(exposure.image, exposure.variance) for exposure in exposures]
-        noise = input_noises(whitening, planes_of, masks, variance_rows)
-        psf = input_psf(whitening, subtraction)
-
-        def header_with(facts: dict[str, Any]) -> fits.Header:
-            return header_of(whitening, subtraction, facts, noise, whitening.variance)
-
-        blank = _without_pixels(difference)
-        blank.setMetadata(header_with(_UNKNOWN))
-        with ExitStack() as output:
-            with writing(whitening.output):
-                file = output.enter_context(
-                    new_exposure_file(blank, whitening.output, overwrite=whitening.overwrite)
-                )
-
-            def write(y0: int, image: NDArray[Any], variance: NDArray[Any]) -> None:
-                rows = slice(y0, y0 + len(image))
-                bits = np.zeros(image.shape, np.int32)
-                if difference.mask is not None:
-                    bits = difference.mask[rows]
-                with writing(whitening.output):
-                    file.write_rows(y0, image, bits, variance)
-
-            result = whitediff.decorrelate_bands(
-                difference.image,
-                noise["science"].variance,
-                noise["template"].variance,
-                subtraction.kernel,
-                write,
-                **core_options(whitening, subtraction, masks, psf),
-                xy0=difference.xy0,
-                progress=progress,
-            )
-            header = header_with(facts_of(result))
-            blank.setMetadata(header)
-            blank.setPsf(psf_of(result, difference.xy0))
-            with writing(whitening.output):
-                file.finish(blank)
-                output.close()
-    return header, noise
+        facts = Facts.of(whitening)
+        blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
+        blank.setPsf(whitened_psf(whitening, difference.xy0))
+        with writing(job.output):
+            file.finish(blank)
+            output.close()
+    return whitening
 
 
 def _without_pixels(exposure: ExposureRows) -> Exposure:
