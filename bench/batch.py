@@ -29,12 +29,13 @@ from whitediff.cli.app import app
 from whitediff.cli.batch.cluster import finished_on_cluster
 from whitediff.cli.batch.pool import finished_in_pool
 from whitediff.cli.batch.row import Finished, whiten_row
-from whitediff.cli.whitening import Whitening
+from whitediff.options import WhitenOptions
+from whitediff.subtraction import Job
 
 TARGET = 0.9
 WORKERS = 2
 
-Rows = Mapping[int, Whitening]
+Rows = Mapping[int, Job]
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -45,8 +46,9 @@ def make_rows(folder: Path, size: int, number: int) -> Rows:
     inputs = {
         name: folder / f"{name}.fits" for name in ("science", "template", "difference", "kernel")
     }
+    options = WhitenOptions(n_threads=1)
     return {
-        n: Whitening(**inputs, output=folder / f"white{n}.fits", threads=1, overwrite=True)
+        n: Job(**inputs, output=folder / f"white{n}.fits", options=options, overwrite=True)
         for n in range(number)
     }
 
@@ -71,7 +73,7 @@ def serve_alone(connection: Connection) -> None:
         while True:
             rows: Rows = connection.recv()
             begin = time.perf_counter()
-            check([whiten_row(row, whitening) for row, whitening in rows.items()])
+            check([whiten_row(row, job) for row, job in rows.items()])
             connection.send(time.perf_counter() - begin)
     except EOFError:
         pass

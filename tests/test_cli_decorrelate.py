@@ -29,7 +29,7 @@ def output(tmp_path):
 def plain(inputs, tmp_path):
     """The same images without variance, mask and PSF, and a fixed kernel."""
     for name in ("science", "template", "difference"):
-        write_plain(tmp_path / f"{name}.fits", Exposure.read(inputs / f"{name}.fits").image.array)
+        write_plain(tmp_path / f"{name}.fits", read_exposure(inputs / f"{name}.fits").image.array)
     write_plain(tmp_path / "kernel.fits", gaussian(1.3, radius=6))
     return tmp_path
 
@@ -59,7 +59,7 @@ def history_of(path):
 def test_result_is_that_of_the_function(inputs, output, capsys, extra, arguments):
     succeed(capsys, "decorrelate", *options(inputs), "-o", output, *extra)
     science, template, difference = (
-        Exposure.read(inputs / f"{name}.fits") for name in ("science", "template", "difference")
+        read_exposure(inputs / f"{name}.fits") for name in ("science", "template", "difference")
     )
     expected = whitediff.decorrelate(
         difference.image.array,
@@ -72,7 +72,7 @@ def test_result_is_that_of_the_function(inputs, output, capsys, extra, arguments
         psf=science.psf if arguments.get("mode") == "score" else difference.psf,
         **arguments,
     )
-    result = Exposure.read(output)
+    result = read_exposure(output)
     np.testing.assert_array_equal(result.image.array, expected.image)
     np.testing.assert_array_equal(result.variance.array, expected.variance)
     np.testing.assert_array_equal(result.mask.array, difference.mask.array)
@@ -123,7 +123,7 @@ def test_sky_variance_is_measured_where_none_is_known(plain, output, capsys):
     assert header["WDSVAR"] == pytest.approx(100, rel=0.03)
     assert header["WDTVAR"] == pytest.approx(300, rel=0.03)
     assert "template, by assumption" in history_of(output)
-    assert Exposure.read(output).psf is None
+    assert read_exposure(output).psf is None
 
 
 def test_variances_are_given_as_number_and_file(inputs, plain, output, tmp_path, capsys):
@@ -141,7 +141,7 @@ def test_variances_are_given_as_number_and_file(inputs, plain, output, tmp_path,
         gaussian(1.3, radius=6),
         spatially_varying=False,
     )
-    np.testing.assert_array_equal(Exposure.read(output).variance.array, expected.variance)
+    np.testing.assert_array_equal(read_exposure(output).variance.array, expected.variance)
     # A file that has a variance plane gives that, not its image.
     given[1] = inputs / "science.fits"
     succeed(capsys, "decorrelate", *options(plain), "-o", output, *given, "--overwrite")
@@ -166,7 +166,7 @@ def test_scale_of_the_difference(plain, output, capsys):
     arguments += ["--science-variance", 100, "--template-variance", 60]
     succeed(capsys, "decorrelate", *arguments, "--scale", 2)
     # Four times (100 + 60), with a kernel of sum one; float32 rounding.
-    np.testing.assert_allclose(Exposure.read(output).variance.array, 640, rtol=1e-5)
+    np.testing.assert_allclose(read_exposure(output).variance.array, 640, rtol=1e-5)
     assert header_of(output)["WDSCALE"] == 2
 
 
@@ -175,7 +175,7 @@ def test_pixels_without_a_value_become_nan(plain, output, tmp_path, capsys):
     pixels[:7] = pixels[100, 50] = 1e-30
     invalid = write_plain(tmp_path / "invalid.fits", pixels, MASKVAL=1e-30)
     succeed(capsys, "decorrelate", *options(plain, difference=invalid), "-o", output)
-    result = Exposure.read(output)
+    result = read_exposure(output)
     missing = pixels == np.float32(1e-30)
     np.testing.assert_array_equal(np.isnan(result.image.array), missing | np.isnan(pixels))
     no_data = result.mask.getPlaneBitMask("NO_DATA")
@@ -184,7 +184,7 @@ def test_pixels_without_a_value_become_nan(plain, output, tmp_path, capsys):
 
 
 def test_origin_and_wcs_are_kept(inputs, output, tmp_path, capsys):
-    whole = Exposure.read(inputs / "difference.fits")
+    whole = read_exposure(inputs / "difference.fits")
     header = fits.Header(
         {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 12.0, "CRVAL2": -7.0}
         | {"CRPIX1": 200.0, "CRPIX2": 90.0, "CDELT1": -1e-4, "CDELT2": 1e-4}
@@ -196,7 +196,7 @@ def test_origin_and_wcs_are_kept(inputs, output, tmp_path, capsys):
     succeed(
         capsys, "decorrelate", *options(inputs, difference=tmp_path / "moved.fits"), "-o", output
     )
-    result = Exposure.read(output)
+    result = read_exposure(output)
     assert tuple(result.getXY0()) == (1000, 300)
     # The same pixel is at the same place on the sky, to the rounding of the header's numbers.
     np.testing.assert_allclose(
@@ -212,7 +212,7 @@ def test_kernel_positions_count_from_where_the_file_says(
 ):
     kernel = read_kernel(inputs / "kernel.fits").kernel
     xy0 = (130, 40)
-    difference = Exposure.read(inputs / "difference.fits")
+    difference = read_exposure(inputs / "difference.fits")
     Exposure(image=difference.image.array, xy0=xy0).write(tmp_path / "moved.fits")
     monkeypatch.setattr(
         "whitediff.cli.subtraction.read_kernel",
@@ -221,7 +221,7 @@ def test_kernel_positions_count_from_where_the_file_says(
     succeed(
         capsys, "decorrelate", *options(inputs, difference=tmp_path / "moved.fits"), "-o", output
     )
-    science, template = (Exposure.read(inputs / f"{name}.fits") for name in ("science", "template"))
+    science, template = (read_exposure(inputs / f"{name}.fits") for name in ("science", "template"))
     expected = whitediff.decorrelate(
         difference.image.array,
         science.variance.array,
@@ -233,14 +233,14 @@ def test_kernel_positions_count_from_where_the_file_says(
     )
     # Positions that were shifted to and fro are the same to their last digit or two.
     scale = np.nanmax(abs(expected.image))
-    np.testing.assert_allclose(Exposure.read(output).image.array, expected.image, atol=1e-6 * scale)
+    np.testing.assert_allclose(read_exposure(output).image.array, expected.image, atol=1e-6 * scale)
 
 
 def test_float64_stays_float64(plain, output, tmp_path, capsys):
     pixels = fits.getdata(plain / "difference.fits").astype(np.float64)
     double = write_plain(tmp_path / "double.fits", pixels)
     succeed(capsys, "decorrelate", *options(plain, difference=double), "-o", output)
-    assert Exposure.read(output).image.array.dtype == np.float64
+    assert read_exposure(output).image.array.dtype == np.float64
 
 
 def test_psf_is_read_from_a_file(plain, output, tmp_path, capsys):
@@ -249,11 +249,11 @@ def test_psf_is_read_from_a_file(plain, output, tmp_path, capsys):
     succeed(capsys, "decorrelate", *arguments, "--mode", "score")
     assert header_of(output)["WDMODE"] == "score"
     # PSFs are normalised: a sum of one to float64 rounding.
-    assert Exposure.read(output).psf.image.sum() == pytest.approx(1, abs=1e-9)
+    assert read_exposure(output).psf.image.sum() == pytest.approx(1, abs=1e-9)
 
 
 def test_named_mask_planes_are_left_out(inputs, output, tmp_path, capsys):
-    science = Exposure.read(inputs / "science.fits")
+    science = read_exposure(inputs / "science.fits")
     science.mask.addMaskPlane("SPIKE")
     left = np.s_[:, : SHAPE[1] // 2]
     science.mask.array[left] |= science.mask.getPlaneBitMask("SPIKE")

@@ -162,7 +162,7 @@ def test_whitened_image_is_not_whitened_again(inputs, tmp_path, no_files, capsys
 
 
 def test_score_needs_a_psf(inputs, tmp_path, no_files, capsys):
-    science = write_plain(tmp_path / "s.fits", Exposure.read(inputs / "science.fits").image.array)
+    science = write_plain(tmp_path / "s.fits", read_exposure(inputs / "science.fits").image.array)
     arguments = [*options(inputs, science=science), "-o", no_files / "o.fits", "--mode", "score"]
     assert "give --psf FILE" in fail(capsys, "decorrelate", *arguments)
 
@@ -179,7 +179,7 @@ def test_image_of_nan_alone_is_no_error(inputs, tmp_path, capsys):
     blank = write_plain(tmp_path / "blank.fits", np.full(SHAPE, np.nan, np.float32))
     output = tmp_path / "o.fits"
     succeed(capsys, "decorrelate", *options(inputs, difference=blank), "-o", output)
-    assert np.isnan(Exposure.read(output).image.array).all()
+    assert np.isnan(read_exposure(output).image.array).all()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def output(tmp_path):
 
 
 def noise_of(path, planes=("NO_DATA",)):
-    exposure = Exposure.read(path)
+    exposure = read_exposure(path)
     mask = exposure.mask
     return whiteness(
         exposure.image.array, mask=mask.array, ignore_mask=mask.getPlaneBitMask(planes)
@@ -37,7 +37,7 @@ def test_hotpants_difference(data_path, output, capsys):
     # so their own pixels are correlated by 0.10 and 0.15 at this lag.
     assert min(before.in_x[0], before.in_y[0]) > 0.15
     assert abs(after.in_x[0]) < 0.10 and abs(after.in_y[0]) < 0.02
-    result, difference = Exposure.read(output), Exposure.read(goto / "difference.fits")
+    result, difference = read_exposure(output), read_exposure(goto / "difference.fits")
     no_data = difference.mask.array == difference.mask.getPlaneBitMask("NO_DATA")
     np.testing.assert_array_equal(np.isnan(result.image.array), no_data)
     np.testing.assert_array_equal(result.mask.array, difference.mask.array)
@@ -65,7 +65,7 @@ def test_pair_with_a_kernel_image(data_path, output, tmp_path, capsys):
         "template": decam / "DEC-OBS18d.mini.fits",
         "kernel": decam / "DEC-OBS18d.MatchKernel.fits",
     }
-    science, template = (Exposure.read(files[name]).image.array for name in ("science", "template"))
+    science, template = (read_exposure(files[name]).image.array for name in ("science", "template"))
     kernel = read_kernel(files["kernel"]).kernel
     difference = science - convolve(template.astype(float), kernel)
     path = write_plain(tmp_path / "difference.fits", difference.astype(np.float32))

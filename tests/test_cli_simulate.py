@@ -18,7 +18,7 @@ def test_files_hold_the_simulation(tmp_path, capsys):
     assert sorted(path.name for path in directory.iterdir()) == FILES
     expected = simulate((150, 201), seed=3)
     for name in ("science", "template", "difference"):
-        exposure = Exposure.read(directory / f"{name}.fits")
+        exposure = read_exposure(directory / f"{name}.fits")
         np.testing.assert_array_equal(exposure.image.array, getattr(expected, name))
         np.testing.assert_array_equal(exposure.mask.array, getattr(expected, f"{name}_mask"))
         assert exposure.metadata["BUNIT"] == "electron"
@@ -69,7 +69,7 @@ def test_simulated_difference_becomes_white(tmp_path, capsys):
     succeed(capsys, "simulate", tmp_path, "--shape", 500, 731)
     output = tmp_path / "white.fits"
     succeed(capsys, "decorrelate", *options(tmp_path), "-o", output, "--variance", "full")
-    white = Exposure.read(output)
+    white = read_exposure(output)
     planes = white.mask.getPlaneBitMask(["BAD", "SAT", "DETECTED"])
     noise = whiteness(
         white.image.array, white.variance.array, mask=white.mask.array, ignore_mask=planes

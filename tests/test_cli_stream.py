@@ -99,7 +99,7 @@ def origin_elsewhere(path, exposure):
 )
 def test_all_kinds_of_files(inputs, tmp_path, capsys, write):
     for name in NAMES:
-        write(tmp_path / f"{name}.fits", Exposure.read(inputs / f"{name}.fits"))
+        write(tmp_path / f"{name}.fits", read_exposure(inputs / f"{name}.fits"))
     write_plain(tmp_path / "kernel.fits", gaussian(1.3, radius=6))
     assert_same_files(capsys, tmp_path, options(tmp_path))
 
@@ -125,7 +125,7 @@ def test_existing_output_is_kept(inputs, tmp_path, capsys):
     assert "exists" in fail(capsys, *command)
     assert output.read_bytes() == b"precious"
     succeed(capsys, *command, "--overwrite")
-    assert Exposure.read(output).image.array.shape == SHAPE
+    assert read_exposure(output).image.array.shape == SHAPE
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def run(inputs, tmp_path, capsys):
     def result(name, *extra, directory=inputs):
         output = tmp_path / name
         succeed(capsys, "decorrelate", *options(directory), "-o", output, *extra)
-        return Exposure.read(output)
+        return read_exposure(output)
 
     return result
 
@@ -114,7 +114,7 @@ def test_psf_from_a_file_is_the_same(run, tmp_path, score):
 
 def test_science_convolved_and_moved(inputs, run, tmp_path):
     for name in ("science", "template", "difference"):
-        exposure = Exposure.read(inputs / f"{name}.fits")
+        exposure = read_exposure(inputs / f"{name}.fits")
         xy0 = (1000, 300) if name == "difference" else (0, 0)
         variance = exposure.variance.array if exposure.variance else None
         moved = Exposure(image=exposure.image, variance=variance, psf=exposure.psf, xy0=xy0)

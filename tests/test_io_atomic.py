@@ -52,7 +52,7 @@ def test_an_existing_file_is_replaced_on_request(tmp_path, exposure):
     path = tmp_path / "out.fits"
     path.write_bytes(b"old")
     exposure.write(path, overwrite=True)
-    assert (Exposure.read(path).image.array == 7.0).all()
+    assert (read_exposure(path).image.array == 7.0).all()
 
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path):

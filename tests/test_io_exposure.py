@@ -54,7 +54,7 @@ def test_planes_come_back_bit_for_bit(path, dtype):
     exposure = make_exposure(dtype)
     exposure.mask.addMaskPlane("INVALID_MAPREDUCE")
     exposure.write(path)
-    read = Exposure.read(path)
+    read = read_exposure(path)
     for name in ("image", "mask", "variance"):
         old, new = getattr(exposure, name).array, getattr(read, name).array
         assert new.dtype == old.dtype and new.dtype.isnative and new.flags.writeable

@@ -518,7 +518,7 @@ def test_pickling() -> None:
 def test_the_result_can_be_written(tmp_path: Path) -> None:
     result = DecorrelateALKernelSpatialTask().run(*make_exposures(), KERNEL).correctedExposure
     result.write(tmp_path / "corrected.fits")
-    copy = Exposure.read(tmp_path / "corrected.fits")
+    copy = read_exposure(tmp_path / "corrected.fits")
     np.testing.assert_array_equal(copy.image.array, result.image.array)
     np.testing.assert_array_equal(copy.getPsf().images, result.getPsf().images)
     np.testing.assert_array_equal(copy.getPsf().boxes, result.getPsf().boxes)

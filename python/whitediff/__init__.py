@@ -1,8 +1,9 @@
 """White noise, right variance and right PSF for astronomical difference images.
 
 ``decorrelate`` takes the difference image of two exposures, ``whiten`` any linear combination of
-images. Both work on numpy arrays; ``Exposure`` and ``read_kernel`` bring FITS files to them, and
-``whitediff.tasks`` is the layer for Rubin pipelines.
+images. Both work on numpy arrays; ``read_exposure`` and ``read_kernel`` bring FITS files to them,
+``whitediff.subtraction`` goes from files to a file, and ``whitediff.tasks`` is the layer for Rubin
+pipelines.
 """
 
 from importlib import import_module
@@ -19,7 +20,7 @@ from .whitening import Whitened, Whitening
 
 if TYPE_CHECKING:
     from .exposure import Exposure
-    from .io import read_kernel, write_kernel
+    from .io import read_exposure, read_kernel, write_exposure, write_kernel
 
 __all__ = [
     "Cells",
@@ -38,14 +39,22 @@ __all__ = [
     "clipped_mean",
     "decorrelate",
     "decorrelate_bands",
+    "read_exposure",
     "read_kernel",
     "whiten",
     "whiten_bands",
+    "write_exposure",
     "write_kernel",
 ]
 
 # These need astropy, which takes longer to import than the rest altogether.
-_LAZY = {"Exposure": ".exposure", "read_kernel": ".io", "write_kernel": ".io"}
+_LAZY = {
+    "Exposure": ".exposure",
+    "read_exposure": ".io",
+    "read_kernel": ".io",
+    "write_exposure": ".io",
+    "write_kernel": ".io",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,22 +7,25 @@ an array is at ``xy0``.
 from __future__ import annotations
 
 import copy
-import os
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from astropy.io import fits
-from astropy.wcs import WCS
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .arrays import copied
 from .geometry import Box2I, Extent2I, Point2I
 
+# Astropy takes long to import: not for the names of mask planes alone.
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
 __all__ = [
     "DEFAULT_MASK_PLANES",
+    "IGNORED_MASK_PLANES",
     "LOCAL",
     "PARENT",
     "Exposure",
@@ -410,7 +413,7 @@ class Exposure(_Framed):
         self._masked_image = MaskedImage(image, mask, variance)
         self.setPsf(psf)
         self.setWcs(wcs)
-        self.setMetadata(fits.Header() if metadata is None else metadata)
+        self.setMetadata({} if metadata is None else metadata)
 
     @classmethod
     def _of(cls, masked_image: MaskedImage, other: Exposure, metadata: fits.Header) -> Self:
@@ -418,19 +421,6 @@ class Exposure(_Framed):
         exposure._masked_image = masked_image
         exposure._psf, exposure._wcs, exposure._metadata = other._psf, other._wcs, metadata
         return exposure
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Exposure:
-        """Exposure from a FITS file; see `whitediff.io.read_exposure`."""
-        from .io import read_exposure
-
-        return read_exposure(path)
-
-    def write(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Write the exposure to a FITS file; see `whitediff.io.write_exposure`."""
-        from .io import write_exposure
-
-        write_exposure(self, path, overwrite=overwrite)
 
     @property
     def maskedImage(self) -> MaskedImage:
@@ -485,6 +475,8 @@ class Exposure(_Framed):
         return self._wcs
 
     def setWcs(self, wcs: WCS | None) -> None:
+        from astropy.wcs import WCS
+
         if wcs is not None and not isinstance(wcs, WCS):
             raise TypeError(f"a WCS must be an astropy.wcs.WCS, got {type(wcs).__name__}")
         self._wcs = wcs
@@ -498,6 +490,8 @@ class Exposure(_Framed):
         return self._metadata
 
     def setMetadata(self, metadata: Mapping[str, Any]) -> None:
+        from astropy.io import fits
+
         if not isinstance(metadata, (fits.Header, Mapping)):
             raise TypeError(f"metadata must be a FITS header, got {type(metadata).__name__}")
         self._metadata = metadata if isinstance(metadata, fits.Header) else fits.Header(metadata)

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from .whiteness import Whiteness, whiteness
-from .whitening import Whitened
+from .whitening import Whitening
 
 __all__ = ["Picture", "whiteness_figure"]
 
@@ -53,7 +53,7 @@ class Picture:
 
 
 def whiteness_figure(
-    pictures: Sequence[Picture], *, unit: str = "adu", whitened: Whitened | None = None
+    pictures: Sequence[Picture], *, unit: str = "adu", whitened: Whitening | None = None
 ) -> Figure:
     """Show images with their autocorrelation and their noise power spectrum.
 
@@ -63,7 +63,7 @@ def whiteness_figure(
         The images, for instance before and after whitening.
     unit : str, optional
         Unit of their pixels.
-    whitened : Whitened, optional
+    whitened : Whitening, optional
         Result of which to show the filters at nine positions.
 
     Returns
@@ -180,7 +180,7 @@ def _show_power(
     axes.legend(fontsize="small")
 
 
-def _show_filters(figure: Any, whitened: Whitened) -> None:
+def _show_filters(figure: Any, whitened: Whitening) -> None:
     """The filters nearest to nine positions, or the one that there is."""
     indices = _nine_filters(whitened) if len(whitened.filters) > 1 else np.array([[0]])
     side = len(indices)
@@ -214,10 +214,10 @@ def _show_filter(axes: Axes, kernel: NDArray[np.float64]) -> Any:
     )
 
 
-def _nine_filters(whitened: Whitened) -> NDArray[np.int64]:
+def _nine_filters(whitened: Whitening) -> NDArray[np.int64]:
     """Indices [row, column] of the filters whose positions are nearest to those of a 3 x 3 grid."""
-    height, width = whitened.image.shape
     boxes = whitened.cells.boxes
+    width, height = boxes[:, 2:].max(axis=0)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     return np.array(
         [

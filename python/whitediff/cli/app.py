@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from .. import __version__
+from .._core import __version__
 from .batch import batch
 from .check import check
 from .decorrelate import decorrelate

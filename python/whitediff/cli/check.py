@@ -11,7 +11,6 @@ import click
 
 from .figure import check_figure, unit_of, write_figure
 from .files import INPUT, OUTPUT, check_outputs
-from .masks import check_planes, left_out
 from .options import ignore_plane_option
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ def check(
         check_figure(plot)
 
     from ..io import read_exposure
+    from ..subtraction.masks import check_planes
 
     exposures = [read_exposure(path) for path in files]
     planes = check_planes(ignore_planes, [e.mask.getMaskPlaneDict() for e in exposures])
@@ -53,6 +53,7 @@ def check(
 
 def _column(path: Path, exposure: Exposure, planes: Sequence[str]) -> dict[str, str]:
     """What the table says of one image."""
+    from ..subtraction.masks import left_out
     from ..whiteness import whiteness
 
     image, mask = exposure.image.array, left_out(exposure, planes)

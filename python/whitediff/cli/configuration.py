@@ -13,7 +13,7 @@ import click
 
 from ..tasks import DecorrelateALKernelSpatialConfig, DecorrelateALKernelSpatialTask
 
-__all__ = ["configured_task", "worker_of"]
+__all__ = ["configured_task"]
 
 # The part of the configuration that a run uses, with one filter and with many.
 _ONE_FILTER, _MANY_FILTERS = "decorrelateConfig", "decorrelateMapReduceConfig"
@@ -63,11 +63,6 @@ def configured_task(
                     f"{option} contradicts the configuration, in which {part}.{field} is {found}"
                 )
         return DecorrelateALKernelSpatialTask(config=config)
-
-
-def worker_of(task: DecorrelateALKernelSpatialTask, *, constant: bool) -> Any:
-    """Give the subtask that whitens."""
-    return task.decorrelate if constant else task.mapReduce.mapper
 
 
 def _member(config: Any, names: str) -> Any:

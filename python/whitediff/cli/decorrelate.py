@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -12,6 +11,9 @@ from .figure import check_figure, write_figure
 from .files import INPUT, OUTPUT, check_outputs, variance_value
 from .options import constant_option, ignore_plane_option, mode_option, variance_option
 from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..subtraction import WhitenedFile
 
 
 @click.command()
@@ -67,16 +69,10 @@ from .progress import progress_bar
     help="Number of threads.  [default: all cores]",
 )
 @click.option(
-    "--stream",
-    is_flag=True,
-    help="Read and write rows as they are needed: for images larger than memory. The result is "
-    "the same.",
-)
-@click.option(
     "--config",
     type=INPUT,
-    help="Configuration of DecorrelateALKernelSpatialTask, which does the work then: Python code "
-    "that changes 'config', as lsst.pex.config reads it.",
+    help="Configuration of DecorrelateALKernelSpatialTask, which does the work then, with all "
+    "images in memory: Python code that changes 'config', as lsst.pex.config reads it.",
 )
 @click.option(
     "-c",
@@ -92,7 +88,11 @@ from .progress import progress_bar
     help="JSON file for what that task records: variances, cells, timings.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-@click.option("--plot", type=OUTPUT, help="Figure of before and after to write (png, pdf, svg).")
+@click.option(
+    "--plot",
+    type=OUTPUT,
+    help="Figure of before and after to write (png, pdf, svg); it needs both in memory.",
+)
 def decorrelate(
     science: Path,
     template: Path,
@@ -109,7 +109,6 @@ def decorrelate(
     psf: Path | None,
     ignore_planes: tuple[str, ...],
     threads: int | None,
-    stream: bool,
     config: Path | None,
     overrides: tuple[str, ...],
     save_metadata: Path | None,
@@ -122,9 +121,10 @@ def decorrelate(
     difference, the variance of each pixel, the PSF if it is known, and keywords WD... that say
     how it was made.
     """
-    from .whitening import Whitening, whiten_files
+    from ..options import WhitenOptions
+    from ..subtraction import Job, whiten_files
 
-    whitening = Whitening(
+    job = Job(
         science=science,
         template=template,
         difference=difference,
@@ -132,40 +132,29 @@ def decorrelate(
         output=output,
         convolved=convolved,
         scale=scale,
-        mode=mode,
-        constant=constant,
-        variance=variance or "estimate",
         science_variance=science_variance,
         template_variance=template_variance,
         psf=psf,
         ignore_planes=ignore_planes,
-        threads=threads or 0,
+        options=WhitenOptions(
+            mode=mode,
+            spatially_varying=not constant,
+            variance=variance or "estimate",
+            n_threads=threads or 0,
+        ),
         overwrite=overwrite,
     )
     check_outputs(
         [path for path in (output, plot, save_metadata) if path is not None],
-        [*whitening.inputs, *([config] if config is not None else [])],
+        [*job.inputs, *([config] if config is not None else [])],
         overwrite=overwrite,
     )
-    with_task = config is not None or overrides or save_metadata is not None
-    if stream and (with_task or plot is not None):
-        raise click.UsageError(
-            "--stream cannot be combined with --plot, nor with --config, --config-override or "
-            "--save-metadata"
-        )
     if plot is not None:
         check_figure(plot)
-    if stream:
-        from .streaming import whiten_stream
-
-        with progress_bar("whitening") as progress:
-            header, noise = whiten_stream(whitening, progress)
-        _tell(header, noise, output)
-        return
     task = None
-    if with_task:
+    if config is not None or overrides or save_metadata is not None:
+        from ..subtraction.with_task import write_metadata
         from .configuration import configured_task
-        from .task import write_metadata
 
         settings: dict[str, tuple[str, Any]] = {}
         if variance is not None:
@@ -178,24 +167,30 @@ def decorrelate(
         task = configured_task(config, overrides, settings, constant=constant)
 
     with progress_bar("whitening") as progress:
-        whitened = whiten_files(whitening, progress, task=task)
+        whitened = whiten_files(job, progress, task)
     if task is not None and save_metadata is not None:
         write_metadata(task, save_metadata, overwrite=overwrite)
     if plot is not None:
+        with whitened.open() as (before, after):
+            exposures = [("before", before.load()), ("after", after.load())]
         write_figure(
             plot,
-            [("before", whitened.subtraction.difference), ("after", whitened.outcome.exposure)],
+            exposures,
             whitened.planes,
             overwrite=overwrite,
-            whitened=whitened.outcome.whitened,
+            whitening=whitened.whitening,
         )
-    _tell(whitened.header, whitened.noise, output)
+    _tell(whitened)
 
 
-def _tell(header: Any, noise: Mapping[str, Any], output: Path) -> None:
+def _tell(whitened: WhitenedFile) -> None:
     """Say what was done."""
-    for name, keyword in (("science", "WDSVAR"), ("template", "WDTVAR")):
-        number = f" {header[keyword]:.6g}" if keyword in header else ""
-        click.echo(f"{name} variance{number}: {noise[name].description}")
-    border = f" with a border of {header['WDBORDER']} pixels" if "WDBORDER" in header else ""
-    click.echo(f"{output}: whitened in {header['WDCELLS']} cells{border}")
+    facts = whitened.facts
+    for name, variance in (
+        ("science", facts.science_variance),
+        ("template", facts.template_variance),
+    ):
+        number = "" if variance is None else f" {variance:.6g}"
+        click.echo(f"{name} variance{number}: {whitened.noise[name]}")
+    border = "" if facts.border is None else f" with a border of {facts.border} pixels"
+    click.echo(f"{whitened.job.output}: whitened in {facts.cells} cells{border}")

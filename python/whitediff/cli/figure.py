@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import writing
-from .masks import left_out
-
 if TYPE_CHECKING:
-    from .. import Whitened
     from ..exposure import Exposure
+    from ..io.exposure_rows import ExposureRows
+    from ..whitening import Whitening
 
 __all__ = ["check_figure", "unit_of", "write_figure"]
 
@@ -42,7 +40,7 @@ def write_figure(
     planes: Sequence[str],
     *,
     overwrite: bool,
-    whitened: Whitened | None = None,
+    whitening: Whitening | None = None,
 ) -> None:
     """Draw a `whitediff.report.whiteness_figure` and write it, atomically.
 
@@ -56,8 +54,8 @@ def write_figure(
         Mask planes that statistics leave out.
     overwrite : bool
         Whether an existing file may be replaced.
-    whitened : Whitened, optional
-        Result of which to show the filters.
+    whitening : Whitening, optional
+        What it was whitened with, to show the filters.
 
     Raises
     ------
@@ -65,19 +63,21 @@ def write_figure(
         If the file cannot be written.
     """
     from ..io import replace_file
+    from ..io.atomic import writing
     from ..report import Picture, whiteness_figure
+    from ..subtraction.masks import left_out
 
     pictures = [
         Picture(title, exposure.image.array, _variance(exposure), left_out(exposure, planes))
         for title, exposure in exposures
     ]
     units = {unit_of(exposure) for _, exposure in exposures}
-    figure = whiteness_figure(pictures, unit=" / ".join(sorted(units)), whitened=whitened)
+    figure = whiteness_figure(pictures, unit=" / ".join(sorted(units)), whitened=whitening)
     with writing(path), replace_file(path, overwrite=overwrite) as file:
         figure.savefig(file, format=_format(path), dpi=_DOTS_PER_INCH)
 
 
-def unit_of(exposure: Exposure) -> str:
+def unit_of(exposure: Exposure | ExposureRows) -> str:
     """Unit of the pixels."""
     return str(exposure.metadata.get("BUNIT") or "adu")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .masks import DEFAULT_PLANES
+from ..exposure import IGNORED_MASK_PLANES
 
 __all__ = ["constant_option", "ignore_plane_option", "mode_option", "variance_option"]
 
@@ -32,5 +32,5 @@ ignore_plane_option = click.option(
     multiple=True,
     metavar="NAME",
     help="Mask plane whose pixels all statistics leave out; may be given several times.  "
-    f"[default: {', '.join(DEFAULT_PLANES)}, where they exist]",
+    f"[default: {', '.join(IGNORED_MASK_PLANES)}, where they exist]",
 )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .errors import writing
 from .files import check_outputs
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
     if directory.exists():
         check_outputs(outputs, (), overwrite=overwrite)
 
+    from ..io.atomic import writing
     from ..simulate import simulate
 
     simulation = simulate(shape, seed=seed)
@@ -77,18 +77,19 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
 
 def _write(simulation: Simulation, directory: Path) -> None:
     from ..exposure import Exposure, Mask
-    from ..io import MatchingKernel, replace_file, write_kernel
+    from ..io import MatchingKernel, replace_file, write_exposure, write_kernel
     from ..simulate import MASK_PLANES
 
     for name in ("science", "template", "difference"):
         image = getattr(simulation, name)
-        Exposure(
+        exposure = Exposure(
             image=image,
             mask=Mask(getattr(simulation, f"{name}_mask"), planes=MASK_PLANES),
             variance=getattr(simulation, f"{name}_variance", None),
             psf=_cell_psf(getattr(simulation, f"{name}_psf"), image.shape),
             metadata={"BUNIT": "electron", "SEED": simulation.seed},
-        ).write(directory / f"{name}.fits")
+        )
+        write_exposure(exposure, directory / f"{name}.fits")
     kernel = MatchingKernel(simulation.kernel, simulation.convolved, scale=1.0)
     write_kernel(kernel, directory / "kernel.fits")
     with replace_file(directory / "truth.ecsv") as file:

@@ -9,7 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replace_file"]
+__all__ = ["WriteError", "replace_file", "writing"]
+
+
+class WriteError(Exception):
+    """A file cannot be written, through no fault of the input."""
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn errors of the operating system into a `WriteError` about the file `path`."""
+    try:
+        yield
+    except OSError as error:
+        name = os.fspath(path)
+        raise WriteError(f"cannot write {name}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from uuid import uuid4
 from distributed import Client, Future, KilledWorker, as_completed, get_worker
 from distributed.comm import resolve_address
 
-from ... import __version__
+from ..._core import __version__
+from ...subtraction import Job
 from ..errors import ClusterError, reason
-from ..whitening import Whitening
 from .row import Finished, whiten_row
 
 __all__ = ["finished_on_cluster"]
@@ -32,7 +32,7 @@ _one_row = Lock()
 _MESSAGE_ROWS = 1000
 
 
-def finished_on_cluster(rows: Mapping[int, Whitening], address: str) -> Generator[list[Finished]]:
+def finished_on_cluster(rows: Mapping[int, Job], address: str) -> Generator[list[Finished]]:
     """Do rows on a cluster, which begins those again whose worker is lost.
 
     A worker does one row at a time, with the threads that it has unless the row says how many.
@@ -41,7 +41,7 @@ def finished_on_cluster(rows: Mapping[int, Whitening], address: str) -> Generato
 
     Parameters
     ----------
-    rows : mapping of int to Whitening
+    rows : mapping of int to Job
         What to do.
     address : str
         That of the scheduler.
@@ -86,7 +86,7 @@ def finished_on_cluster(rows: Mapping[int, Whitening], address: str) -> Generato
 class _Cluster:
     """A client, and what it hears of the rows."""
 
-    def __init__(self, client: Client, address: str, rows: Mapping[int, Whitening]) -> None:
+    def __init__(self, client: Client, address: str, rows: Mapping[int, Job]) -> None:
         self._client, self._address, self._rows = client, address, rows
         self._topic = f"whitediff-{uuid4().hex}"
         self.attempts: Counter[int] = Counter()
@@ -142,14 +142,15 @@ class _Cluster:
         self.attempts[event[1]] += 1
 
 
-def _on_worker(topic: str, row: int, whitening: Whitening) -> Finished:
+def _on_worker(topic: str, row: int, job: Job) -> Finished:
     """Do a row with the threads that the worker has, and tell before that it is begun."""
     worker = get_worker()
     with _one_row:
         worker.log_event(topic, row)
-        threads = whitening.threads or worker.state.nthreads
-        finished = whiten_row(row, replace(whitening, threads=threads))
-    if finished.reason and not all(path.exists() for path in whitening.inputs):
+        threads = job.options.n_threads or worker.state.nthreads
+        options = replace(job.options, n_threads=threads)
+        finished = whiten_row(row, replace(job, options=options))
+    if finished.reason and not all(path.exists() for path in job.inputs):
         why = f"{finished.reason} (as the worker {worker.address} sees it)"
         return replace(finished, reason=why)
     return finished

@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import ascii
 from astropy.table import Table
 
-from ..whitening import Whitening
+from ...subtraction import Job
 
 __all__ = ["Manifest", "read_manifest", "read_table", "rows_of"]
 
@@ -31,13 +31,13 @@ class Manifest:
         Its file.
     table : astropy.table.Table
         As it was read.
-    rows : list of Whitening
+    rows : list of Job
         What each row asks for, where it differs from the defaults.
     """
 
     path: Path
     table: Table
-    rows: list[Whitening]
+    rows: list[Job]
 
 
 def read_manifest(
@@ -87,7 +87,7 @@ def read_table(path: Path) -> Table:
         raise ValueError(f"{path}: expected a table, CSV or ECSV: {error}") from error
 
 
-def rows_of(table: Table, path: Path) -> list[Whitening]:
+def rows_of(table: Table, path: Path) -> list[Job]:
     """Read what the rows of a table ask for.
 
     Parameters
@@ -141,7 +141,7 @@ def _text(value: Any) -> str:
     return "" if value is np.ma.masked else str(value).strip()
 
 
-def _row(cells: dict[str, str], folder: Path, where: str) -> Whitening:
+def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
     def named(name: str) -> Path | None:
         return folder / cells[name] if cells.get(name) else None
 
@@ -164,7 +164,7 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Whitening:
         scale = float(cells["scale"]) if cells.get("scale") else None
     except ValueError:
         raise ValueError(f"{where}: scale must be a number, got {cells['scale']}") from None
-    return Whitening(
+    return Job(
         science=folder / cells["science"],
         template=folder / cells["template"],
         difference=folder / cells["difference"],
@@ -178,7 +178,7 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Whitening:
     )
 
 
-def _check_outputs(path: Path, rows: Sequence[Whitening], results: Path) -> None:
+def _check_outputs(path: Path, rows: Sequence[Job], results: Path) -> None:
     """Refuse outputs and results over each other, an input or the manifest."""
     taken = {os.path.realpath(path): "the manifest"}
     for number, row in enumerate(rows, 1):

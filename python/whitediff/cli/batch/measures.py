@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...io.rows import Rows
+from ...subtraction.meshes import spread_meshes
 from ...whiteness import Whiteness, whiteness
-from ..meshes import spread_meshes
 
 __all__ = ["sampled_whiteness"]
+
+Plane = NDArray[Any] | Rows
 
 # A million pixels tell variance and correlations to 0.1 %; all of a large frame would take longer
 # than its whitening.
@@ -19,16 +22,14 @@ _MESH = 256
 _MAX_MESHES = 16
 
 
-def sampled_whiteness(
-    image: NDArray[Any], variance: NDArray[Any], ignored: NDArray[np.bool_]
-) -> Whiteness | None:
+def sampled_whiteness(image: Plane, variance: Plane, ignored: Plane | None) -> Whiteness | None:
     """Mean of `whitediff.whiteness` over meshes of an image, each with its number of pixels.
 
     Parameters
     ----------
-    image, variance : ndarray
+    image, variance : ndarray or Rows
         Pixels [y, x], and the variance over which to take theirs.
-    ignored : ndarray of bool
+    ignored : ndarray or Rows of bool, or None
         Pixels [y, x] to leave out.
 
     Returns
@@ -40,7 +41,8 @@ def sampled_whiteness(
     for mesh in spread_meshes(image.shape, _MESH, _MAX_MESHES):
         # A mesh may be masked as a whole, or be full of a galaxy.
         with suppress(ValueError):
-            found.append(whiteness(image[mesh], variance[mesh], mask=ignored[mesh], max_lag=1))
+            mask = None if ignored is None else ignored[mesh]
+            found.append(whiteness(image[mesh], variance[mesh], mask=mask, max_lag=1))
     if not found:
         return None
     n_pairs = np.array([noise.n_pairs for noise in found])

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any
 
-from ..whitening import Whitening
+from ...subtraction import Job
 from .row import Finished, whiten_row
 
 __all__ = ["finished_in_pool"]
@@ -28,12 +28,12 @@ _LEAVING_SECONDS = 5.0
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
-def finished_in_pool(rows: Mapping[int, Whitening], jobs: int) -> Generator[list[Finished]]:
+def finished_in_pool(rows: Mapping[int, Job], jobs: int) -> Generator[list[Finished]]:
     """Do rows in processes, one at a time in each; a process that dies is replaced.
 
     Parameters
     ----------
-    rows : mapping of int to Whitening
+    rows : mapping of int to Job
         What to do.
     jobs : int
         Number of processes.
@@ -95,10 +95,10 @@ class _Worker:
         self.is_busy = False
         self.row, self.attempt = -1, 0
 
-    def begin(self, row: int, attempt: int, whitening: Whitening) -> None:
+    def begin(self, row: int, attempt: int, job: Job) -> None:
         self.row, self.attempt, self.is_busy = row, attempt, True
         try:
-            self.connection.send((row, whitening))
+            self.connection.send((row, job))
         except OSError:
             # It died while it was idle: as soon as it is asked for its answer that comes out.
             pass

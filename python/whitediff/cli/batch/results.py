@@ -13,8 +13,9 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 
 from ...io import replace_file
-from ..errors import writing
-from ..whitening import Whitening
+from ...io.atomic import writing
+from ...subtraction import Job
+from ...subtraction.facts import FACT_COLUMNS, Column
 from .manifest import Manifest, read_table, rows_of
 from .row import Finished
 
@@ -29,31 +30,32 @@ _PAUSE, _PAUSE_RATIO = 1.0, 50.0
 _SAMPLING = "sampling error for white noise"
 
 
-def _measure(name: str, description: str) -> list[tuple[str, type, str | None, str]]:
-    return [(name, float, None, description), (f"{name}_error", float, None, _SAMPLING)]
+def _measure(name: str, description: str) -> list[Column]:
+    return [
+        Column(name, float, None, description),
+        Column(f"{name}_error", float, None, _SAMPLING),
+    ]
 
 
-# Name, type, unit and description.
-_COLUMNS: list[tuple[str, type, str | None, str]] = [
-    ("status", str, None, "done, failed or waiting"),
-    ("reason", str, None, "why it failed"),
-    ("attempts", int, None, "how many times it was begun"),
-    ("seconds", float, "s", "time that the last attempt took"),
+_COLUMNS = [
+    Column("status", str, None, "done, failed or waiting"),
+    Column("reason", str, None, "why it failed"),
+    Column("attempts", int, None, "how many times it was begun"),
+    Column("seconds", float, "s", "time that the last attempt took"),
     *_measure("variance_ratio_before", "pixels of the difference over the final variance plane"),
     *_measure("variance_ratio_after", "pixels of the white image over its variance plane"),
     *_measure("correlation_x_before", "of pixels one apart in x, in the difference"),
     *_measure("correlation_y_before", "of pixels one apart in y, in the difference"),
     *_measure("correlation_x_after", "of pixels one apart in x, in the white image"),
     *_measure("correlation_y_after", "of pixels one apart in y, in the white image"),
-    ("science_variance_mean", float, None, "of raw science pixels, in image_unit squared"),
-    ("template_variance_mean", float, None, "of raw template pixels, in image_unit squared"),
-    ("image_unit", str, None, "unit of the pixels"),
-    ("cells", int, None, "number of cells"),
-    ("border", int, "pix", "pixels read beyond each cell"),
-    ("whitediff_version", str, None, "version that made the output"),
+    # The variances, and what they are in.
+    *FACT_COLUMNS[:2],
+    Column("image_unit", str, None, "unit of the pixels"),
+    *FACT_COLUMNS[2:],
+    Column("whitediff_version", str, None, "version that made the output"),
 ]
 
-RESULT_COLUMNS = [name for name, *_ in _COLUMNS]
+RESULT_COLUMNS = [column.name for column in _COLUMNS]
 
 
 class Results:
@@ -108,7 +110,7 @@ class Results:
             "status": _FAILED if finished.reason else _DONE,
             "reason": finished.reason,
             "attempts": finished.attempts,
-            **finished.facts,
+            **finished.cells,
         }
         self._is_saved = False
 
@@ -180,7 +182,7 @@ def _facts_of(table: Table, row: int) -> dict[str, Any]:
     return {name: value for name, value in cells.items() if value is not np.ma.masked}
 
 
-def _is_up_to_date(row: Whitening) -> bool:
+def _is_up_to_date(row: Job) -> bool:
     """Whether the output exists, and no input that exists was changed after it."""
     if not row.output.exists():
         return False

@@ -10,13 +10,13 @@ from typing import Any
 
 from astropy.io import fits
 
-from ... import __version__
+from ..._core import __version__
+from ...subtraction import Job, WhitenedFile, whiten_files
+from ...subtraction.header import BATCH_KEYWORD
+from ...subtraction.masks import left_out_rows
 from ...whiteness import Whiteness
 from ..errors import reason
 from ..figure import unit_of
-from ..masks import left_out
-from ..provenance import BATCH_KEYWORD
-from ..whitening import WhitenedFile, Whitening, whiten_files
 from .measures import sampled_whiteness
 
 __all__ = ["Finished", "whiten_row"]
@@ -34,17 +34,17 @@ class Finished:
         Why it failed; empty if it is done.
     attempts : int
         How many times it was begun.
-    facts : mapping of str to scalar
-        Columns of the results table.
+    cells : mapping of str to scalar
+        What its columns of the results table hold.
     """
 
     row: int
     reason: str = ""
     attempts: int = 1
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    cells: Mapping[str, Any] = field(default_factory=dict)
 
 
-def whiten_row(row: int, whitening: Whitening) -> Finished:
+def whiten_row(row: int, job: Job) -> Finished:
     """Do the work of a row; errors become the reason of its failure.
 
     An output that this batch has made before, in an attempt that nobody heard of again, may be
@@ -52,18 +52,18 @@ def whiten_row(row: int, whitening: Whitening) -> Finished:
     """
     begin = time.perf_counter()
     try:
-        output, overwrite = whitening.output, whitening.overwrite
+        output, overwrite = job.output, job.overwrite
         if not output.parent.is_dir():
             raise FileNotFoundError(f"directory {output.parent} of {output.name} does not exist")
         if output.exists() and not overwrite:
-            if not _was_made_by(whitening.batch, output):
+            if not _was_made_by(job.batch, output):
                 raise FileExistsError(f"{output} exists: give --overwrite to replace it")
             overwrite = True
-        result = whiten_files(replace(whitening, overwrite=overwrite), lambda done, total: None)
-        facts = _facts(result)
+        result = whiten_files(replace(job, overwrite=overwrite), lambda done, total: None)
+        cells = _cells(result)
     except Exception as error:
         return Finished(row, reason(error) or type(error).__name__)
-    return Finished(row, facts={"seconds": time.perf_counter() - begin} | facts)
+    return Finished(row, cells={"seconds": time.perf_counter() - begin} | cells)
 
 
 def _was_made_by(batch: str | None, path: Path) -> bool:
@@ -73,21 +73,18 @@ def _was_made_by(batch: str | None, path: Path) -> bool:
         return False
 
 
-def _facts(result: WhitenedFile) -> dict[str, Any]:
-    whitened, difference = result.outcome.exposure, result.subtraction.difference
-    ignored = left_out(difference, result.planes)
-    facts = {
-        "science_variance_mean": result.outcome.facts["scienceVariance"],
-        "template_variance_mean": result.outcome.facts["templateVariance"],
-        "image_unit": unit_of(difference),
-        "cells": result.outcome.facts["nCells"],
-        "border": result.outcome.facts["border"],
-        "whitediff_version": __version__,
-    }
-    plane: Any = whitened.variance
-    for when, exposure in (("before", difference), ("after", whitened)):
-        facts |= _named(sampled_whiteness(exposure.image.array, plane.array, ignored), when)
-    return facts
+def _cells(result: WhitenedFile) -> dict[str, Any]:
+    with result.open() as (difference, whitened):
+        cells = {
+            **result.facts.row,
+            "image_unit": unit_of(difference),
+            "whitediff_version": __version__,
+        }
+        ignored = left_out_rows(difference, result.planes)
+        plane: Any = whitened.variance
+        for when, exposure in (("before", difference), ("after", whitened)):
+            cells |= _named(sampled_whiteness(exposure.image, plane, ignored), when)
+    return cells
 
 
 def _named(noise: Whiteness | None, when: str) -> dict[str, float]:

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
+from ...options import WhitenOptions
 from .display import display
 from .manifest import Manifest
 from .results import Results
@@ -35,7 +36,7 @@ def run_batch(
     results : Results
         What was done before.
     settings : mapping of str to object
-        Fields of `Whitening` that are the same for all rows.
+        Options that are the same for all rows: mode, constant, variance and ignore_planes.
     jobs : int
         Number of processes of this machine.
     threads : int
@@ -52,8 +53,22 @@ def run_batch(
     WriteError
         If the table of results cannot be written.
     """
-    common = {**settings, "threads": threads, "overwrite": overwrite, "batch": results.batch}
-    rows = {n: replace(manifest.rows[n], **common) for n in results.unfinished}
+    options = WhitenOptions(
+        mode=settings["mode"],
+        spatially_varying=not settings["constant"],
+        variance=settings["variance"],
+        n_threads=threads,
+    )
+    rows = {
+        n: replace(
+            manifest.rows[n],
+            ignore_planes=settings["ignore_planes"],
+            options=options,
+            overwrite=overwrite,
+            batch=results.batch,
+        )
+        for n in results.unfinished
+    }
     news: Generator[list[Finished]]
     if scheduler is None:
         from .pool import finished_in_pool

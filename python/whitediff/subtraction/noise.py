@@ -6,16 +6,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..io import read_exposure
+from ..io.exposure_rows import ExposureRows
+from ..io.rows import Rows
 from ..whiteness import whiteness
 from .meshes import spread_meshes
 
-__all__ = ["InputNoise", "input_noise", "sky_variance", "variance_of_file"]
+__all__ = ["InputNoise", "input_noise", "sky_variance"]
 
 _MESH = 128
 # A million pixels tell the variance to 0.14 %.
@@ -28,7 +28,7 @@ class InputNoise:
 
     Attributes
     ----------
-    variance : float or ndarray or Rows [y, x]
+    variance : float or Rows [y, x]
         In squared units of the image.
     origin : {"number", "file", "plane", "sky"}
         Where it comes from: given as a number or as a file, the variance plane of the image, or
@@ -37,18 +37,17 @@ class InputNoise:
         The same in words.
     """
 
-    variance: Any
+    variance: float | Rows
     origin: Literal["number", "file", "plane", "sky"]
     description: str
 
 
 def input_noise(
     given: float | Path | None,
-    image: Any,
-    variance: Any,
+    exposure: ExposureRows,
     path: Path,
-    ignored: Any,
-    read: Callable[[Path], Any],
+    ignored: Rows | None,
+    open_file: Callable[[Path], ExposureRows],
 ) -> InputNoise:
     """Variance of an input image: as given, or of its variance plane, or measured.
 
@@ -56,16 +55,14 @@ def input_noise(
     ----------
     given : float or Path or None
         The variance, or the FITS file that has it.
-    image : ndarray or Rows
-        Pixels [y, x].
-    variance : ndarray or Rows or None
-        Variance [y, x], if the image came with it.
+    exposure : ExposureRows
+        The image.
     path : Path
-        File of the image.
-    ignored : ndarray or Rows of bool, or None
+        Its file.
+    ignored : Rows of bool, or None
         Pixels [y, x] to leave out of the measurement.
-    read : callable
-        Gives the variance plane of a file; `variance_of_file`, or the same by rows.
+    open_file : callable
+        Opens a file, which stays open as long as it is needed.
 
     Raises
     ------
@@ -75,23 +72,19 @@ def input_noise(
     if isinstance(given, float):
         return InputNoise(given, "number", "as given")
     if given is not None:
-        return InputNoise(read(given), "file", f"from {given}")
-    if variance is not None:
-        return InputNoise(variance, "plane", f"variance plane of {path}")
+        rows = open_file(given)
+        plane = rows.image if rows.variance is None else rows.variance
+        return InputNoise(plane, "file", f"from {given}")
+    if exposure.variance is not None:
+        return InputNoise(exposure.variance, "plane", f"variance plane of {path}")
     try:
-        measured = sky_variance(image, ignored)
+        measured = sky_variance(exposure.image, ignored)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return InputNoise(measured, "sky", f"measured in the sky of {path}")
 
 
-def variance_of_file(path: Path) -> NDArray[Any]:
-    """Variance plane of a file, or its image if it has none."""
-    exposure = read_exposure(path)
-    return (exposure.image if exposure.variance is None else exposure.variance).array
-
-
-def sky_variance(image: Any, ignored: Any) -> float:
+def sky_variance(image: Rows, ignored: Rows | None) -> float:
     """Pixel variance of the sky between the sources.
 
     The median of what `whitediff.whiteness` finds in meshes of the image, so that neither a
@@ -99,9 +92,9 @@ def sky_variance(image: Any, ignored: Any) -> float:
 
     Parameters
     ----------
-    image : ndarray or Rows
+    image : Rows
         Pixels [y, x].
-    ignored : ndarray or Rows of bool, or None
+    ignored : Rows of bool, or None
         Pixels [y, x] to leave out.
 
     Returns

@@ -3,55 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from astropy.io import fits
 
-from .. import __version__
+from .._core import __version__
+from .facts import Facts
+from .files import Subtraction
+from .job import Job
 from .noise import InputNoise
-from .subtraction import Subtraction
 
 __all__ = ["BATCH_KEYWORD", "whitened_header"]
 
 BATCH_KEYWORD = "WDBATCH"
 
-_FACTS = {
-    "scienceVariance": ("WDSVAR", "mean variance of raw science pixels"),
-    "templateVariance": ("WDTVAR", "mean variance of raw template pixels"),
-    "nCells": ("WDCELLS", "number of cells"),
-    "border": ("WDBORDER", "[pixel] read beyond each cell"),
-    "clippedModes": ("WDCLIP", "Fourier modes at the power floor"),
-    "nThreads": ("WDTHREAD", "threads"),
-}
-
 
 def whitened_header(
-    subtraction: Subtraction,
-    facts: Mapping[str, Any],
-    noise: Mapping[str, InputNoise],
-    files: Mapping[str, Path],
-    *,
-    mode: str,
-    propagation: str,
-    batch: str | None = None,
+    job: Job, subtraction: Subtraction, noise: Mapping[str, InputNoise], facts: Facts
 ) -> fits.Header:
     """Header of the difference image, with the story of its whitening.
 
     Parameters
     ----------
+    job : Job
+        What was asked for.
     subtraction : Subtraction
         What was whitened.
-    facts : mapping of str to scalar
-        Those of the `Outcome`.
     noise : mapping of str to InputNoise
         Of "science" and "template".
-    files : mapping of str to Path
-        Names of "science", "template", "difference" and "kernel".
-    mode, propagation : str
-        As the arguments ``mode`` and ``variance`` of `whitediff.decorrelate`.
-    batch : str, optional
-        Name of the batch that this belongs to.
+    facts : Facts
+        How it was made.
     """
     header = subtraction.difference.metadata.copy()
     # Pixels without a value are NaN in the result.
@@ -59,26 +40,21 @@ def whitened_header(
     cards: dict[str, Any] = {
         "WDVERSN": (__version__, "version of whitediff"),
         # Names of files may leave no room for a comment.
-        "WDSCI": _text(files["science"]),
-        "WDTEMPL": _text(files["template"]),
-        "WDDIFF": _text(files["difference"]),
-        "WDKERN": _text(files["kernel"]),
+        "WDSCI": _text(job.science),
+        "WDTEMPL": _text(job.template),
+        "WDDIFF": _text(job.difference),
+        "WDKERN": _text(job.kernel),
         "WDCONV": (subtraction.convolved, "image that was convolved"),
-        "WDMODE": (mode, "white difference, or score (detection) image"),
-        "WDVAR": (propagation, "propagation of the variance plane"),
+        "WDMODE": (job.options.mode, "white difference, or score (detection) image"),
+        "WDVAR": (job.options.variance, "propagation of the variance plane"),
         "WDSNOISE": (noise["science"].origin, "origin: number, file, plane or sky"),
         "WDTNOISE": (noise["template"].origin, "origin: number, file, plane or sky"),
     }
     if subtraction.scale is not None:
         cards["WDSCALE"] = (subtraction.scale, "factor on the difference, after subtraction")
-    if batch is not None:
-        cards[BATCH_KEYWORD] = (batch, "batch that made this file")
-    if "nFilters" in facts:
-        cards["WDVARY"] = (facts["nFilters"] > 1, "filter varies over the frame")
-    for name, (keyword, comment) in _FACTS.items():
-        if name in facts:
-            cards[keyword] = (facts[name], comment)
-    for keyword, card in cards.items():
+    if job.batch is not None:
+        cards[BATCH_KEYWORD] = (job.batch, "batch that made this file")
+    for keyword, card in (cards | facts.cards).items():
         header[keyword] = card
     header.add_history(f"Noise whitened by whitediff {__version__}, keywords WD...")
     for name, source in noise.items():

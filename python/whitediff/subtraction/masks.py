@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from ..io.exposure_rows import ExposureRows
-    from ..io.rows import Rows
+from ..exposure import IGNORED_MASK_PLANES, Exposure
+from ..io.exposure_rows import ExposureRows
+from ..io.rows import Rows
 
-__all__ = ["DEFAULT_PLANES", "check_planes", "left_out", "left_out_rows"]
-
-# Left out unless planes are named.
-DEFAULT_PLANES = (
-    "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
-)  # fmt: skip
+__all__ = ["check_planes", "left_out", "left_out_rows"]
 
 
 def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequence[str]:
@@ -39,10 +33,10 @@ def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequen
     for name in names:
         if name not in expected:
             raise ValueError(f"unknown mask plane {name!r}, expected one of {', '.join(expected)}")
-    return names or DEFAULT_PLANES
+    return names or IGNORED_MASK_PLANES
 
 
-def left_out(exposure: Any, planes: Iterable[str]) -> NDArray[np.bool_]:
+def left_out(exposure: Exposure, planes: Iterable[str]) -> NDArray[np.bool_]:
     """Pixels [y, x] with a bit of any of the planes that the exposure has."""
     mask = exposure.mask
     own = mask.getMaskPlaneDict()

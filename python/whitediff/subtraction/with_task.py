@@ -1,9 +1,9 @@
-"""Whitening through the decorrelation task."""
+"""Whitening through the decorrelation task, with all images in memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,89 +11,89 @@ import numpy as np
 
 from ..exposure import Exposure, Image
 from ..geometry import Point2D
-from ..io import replace_file
+from ..io import replace_file, write_exposure
+from ..io.atomic import writing
+from ..io.exposure_rows import ExposureRows
+from ..io.fits_file import content_errors
 from ..kernel import Kernel
 from ..psf import CellPsf, KernelPsf
 from ..tasks import DecorrelateALKernelSpatialTask
-from .configuration import worker_of
-from .errors import writing
+from .facts import Facts
+from .files import Subtraction
+from .header import whitened_header
+from .inputs import Inputs
+from .job import Job
 from .noise import InputNoise
-from .outcome import Outcome
-from .subtraction import Subtraction
 
-__all__ = ["outcome_of_task", "write_metadata"]
-
-_FACTS = (
-    "scienceVariance", "templateVariance", "nCells", "nFilters", "border", "clippedModes",
-    "nThreads",
-)  # fmt: skip
+__all__ = ["configured_job", "planes_of", "whiten_with_task", "write_metadata"]
 
 
-def outcome_of_task(
-    task: DecorrelateALKernelSpatialTask,
-    subtraction: Subtraction,
-    noise: Mapping[str, InputNoise],
-    *,
-    mode: str,
-    constant: bool,
-    psf: Any,
-    progress: Callable[[int, int], None],
-) -> Outcome:
-    """Whiten a difference image with a task.
+def configured_job(job: Job, task: DecorrelateALKernelSpatialTask) -> Job:
+    """Give a job with the propagation of variances that a task is configured for."""
+    full = _worker_of(task, job).config.completeVarPlanePropagation
+    return replace(job, options=replace(job.options, variance="full" if full else "estimate"))
+
+
+def planes_of(task: DecorrelateALKernelSpatialTask, job: Job) -> tuple[str, ...]:
+    """Mask planes that a task is configured to leave out of statistics."""
+    return tuple(_worker_of(task, job).config.ignoreMaskPlanes)
+
+
+def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inputs) -> Facts:
+    """Whiten a difference image with a task, and write the result.
 
     Parameters
     ----------
     task : DecorrelateALKernelSpatialTask
         The task.
-    subtraction : Subtraction
-        The images and the matching kernel.
-    noise : mapping of str to InputNoise
-        Of "science" and "template".
-    mode : {"difference", "score"}
-        What the difference is.
-    constant : bool
-        Whether to use one filter for the frame.
-    psf : object or None
-        PSF of the difference; of the science image in mode "score".
-    progress : callable
-        Called as ``progress(done, total)``.
+    job : Job
+        What to whiten, and how.
+    inputs : Inputs
+        Its open files.
 
     Raises
     ------
     ValueError
         If the difference has another scale than the tasks assume; if an image is entirely NaN.
+    WriteError
+        If the output cannot be written.
     """
+    subtraction, psf = inputs.subtraction, inputs.psf
     _check_scale(subtraction)
-    difference, score = subtraction.difference, mode == "score"
-    x0, y0 = difference.getXY0()
+    x0, y0 = subtraction.difference.xy0
     if isinstance(psf, Kernel):
-        height, width = difference.image.array.shape
+        height, width = subtraction.difference.shape
         psf = _EvaluatedPsf(psf, Point2D(x0 + (width - 1) / 2, y0 + (height - 1) / 2))
+    score = job.options.mode == "score"
+    progress: Any = job.options.progress
+    science = _with_noise(subtraction.science, inputs.noise["science"], (x0, y0), job.science)
+    science.setPsf(psf)
+    template = _with_noise(subtraction.template, inputs.noise["template"], (x0, y0), job.template)
+    with content_errors(job.difference):
+        difference = subtraction.difference.load()
+    difference.setPsf(psf)
     result = task.run(
-        _with_noise(subtraction.science, noise["science"], psf, (x0, y0)),
-        _with_noise(subtraction.template, noise["template"], None, (x0, y0)),
-        Exposure(
-            image=difference.image,
-            mask=difference.mask,
-            variance=difference.variance,
-            psf=psf,
-            wcs=difference.wcs,
-        ),
+        science,
+        template,
+        difference,
         subtraction.kernel,
-        spatiallyVarying=not constant,
+        spatiallyVarying=job.options.spatially_varying,
         preConvKernel=psf if score else None,
         templateMatched=subtraction.convolved == "template",
         preConvMode=score,
         progress=progress,
     )
     exposure = result.correctedExposure
-    found = {"nCells": None} | task.mapReduce.metadata.to_dict()
-    found |= worker_of(task, constant=constant).metadata.to_dict()
-    if found["nCells"] is None:
+    found = task.mapReduce.metadata.to_dict() | _worker_of(task, job).metadata.to_dict()
+    facts = Facts.of_task(found)
+    if facts.cells is None:
         raise ValueError("nothing to whiten: the science image or the template is entirely NaN")
     if isinstance(exposure.psf, CellPsf) and exposure.psf.getComponentCount() == 1:
         exposure.setPsf(exposure.psf.getPsf(0))
-    return Outcome(exposure, {name: found[name] for name in _FACTS if name in found})
+    exposure.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
+    with writing(job.output):
+        write_exposure(exposure, job.output, overwrite=job.overwrite)
+    return facts
 
 
 def write_metadata(task: DecorrelateALKernelSpatialTask, path: Path, *, overwrite: bool) -> None:
@@ -142,13 +142,21 @@ class _EvaluatedPsf:
         return KernelPsf(np.pad(image, sides.max(axis=1, keepdims=True) - sides))
 
 
-def _with_noise(exposure: Exposure, noise: InputNoise, psf: Any, xy0: tuple[int, int]) -> Exposure:
-    """Give an input image its variance plane, and the place of the difference."""
-    pixels = exposure.image.array
+def _worker_of(task: DecorrelateALKernelSpatialTask, job: Job) -> Any:
+    """Give the subtask that whitens."""
+    return task.mapReduce.mapper if job.options.spatially_varying else task.decorrelate
+
+
+def _with_noise(
+    rows: ExposureRows, noise: InputNoise, xy0: tuple[int, int], path: Path
+) -> Exposure:
+    """Read an input image, and give it its variance plane and the place of the difference."""
     variance = noise.variance
     if isinstance(variance, float):
-        variance = np.full(pixels.shape, variance, pixels.dtype)
-    return Exposure(image=pixels, mask=exposure.mask, variance=variance, psf=psf, xy0=xy0)
+        number = variance
+        variance = rows.image.map(rows.image.dtype, lambda pixels: np.full_like(pixels, number))
+    with content_errors(path):
+        return replace(rows, variance=variance, psf=None, wcs=None, xy0=xy0).load()
 
 
 def _check_scale(subtraction: Subtraction) -> None:
@@ -156,13 +164,10 @@ def _check_scale(subtraction: Subtraction) -> None:
     expected = 1.0
     if subtraction.convolved == "science":
         difference = subtraction.difference
-        (height, width), (x0, y0) = difference.image.array.shape, difference.getXY0()
+        (height, width), (x0, y0) = difference.shape, difference.xy0
         x, y = np.array([x0 + (width - 1) / 2]), np.array([y0 + (height - 1) / 2])
         expected = 1 / float(subtraction.kernel.evaluate(x, y).sum())
     scale = subtraction.scale
     # Files give the scale to the digits of single precision.
     if scale is not None and not math.isclose(scale, expected, rel_tol=1e-6):
-        raise ValueError(
-            f"tasks (--config, --config-override, --save-metadata) need a difference of scale "
-            f"{expected:g}, got {scale:g}"
-        )
+        raise ValueError(f"tasks need a difference of scale {expected:g}, got {scale:g}")

@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..io import MatchingKernel, read_kernel
 from ..io.exposure_rows import ExposureRows, open_exposure
-from ..io.fits_file import content_errors
 from ..io.rows import Rows
 from ..kernel import Kernel
+from .job import Job, JobError, Side
 
-__all__ = ["Subtraction", "open_subtraction", "read_subtraction"]
+__all__ = ["Subtraction", "blank_where_missing", "open_subtraction"]
 
-Side = Literal["template", "science"]
 Value = TypeVar("Value")
 
 # What SFFT writes into the header of the difference image.
@@ -32,9 +31,8 @@ class Subtraction:
 
     Attributes
     ----------
-    science, template, difference : Exposure or ExposureRows
-        On one pixel grid, in memory or on the disk. Pixels of the difference that have no value are
-        NaN.
+    science, template, difference : ExposureRows
+        On one pixel grid. Pixels of the difference that have no value are NaN.
     kernel : Kernel
         The matching kernel; positions are in the pixel coordinates of the difference, origin
         included.
@@ -46,45 +44,23 @@ class Subtraction:
         The factor by which the difference was multiplied after the subtraction, if it is known.
     """
 
-    science: Any
-    template: Any
-    difference: Any
+    science: ExposureRows
+    template: ExposureRows
+    difference: ExposureRows
     kernel: Kernel
     convolved: Side
     convolved_is_known: bool
     scale: float | None
 
 
-def read_subtraction(**arguments: Any) -> Subtraction:
-    """Read the files of a subtraction into memory; see `open_subtraction`."""
-    with open_subtraction(**arguments) as rows:
-        exposures = {}
-        for name in ("science", "template", "difference"):
-            with content_errors(arguments[name]):
-                exposures[name] = getattr(rows, name).load()
-        return replace(rows, **exposures)
-
-
 @contextmanager
-def open_subtraction(
-    *,
-    science: Path,
-    template: Path,
-    difference: Path,
-    kernel: Path,
-    convolved: Side | None,
-    scale: float | None,
-) -> Iterator[Subtraction]:
+def open_subtraction(job: Job) -> Iterator[Subtraction]:
     """Open the files of a subtraction, to be read row by row.
 
     Parameters
     ----------
-    science, template, difference, kernel : Path
-        FITS files.
-    convolved : {"template", "science"}, optional
-        Which image was convolved, as far as the user says it.
-    scale : float, optional
-        What the difference was multiplied by, as far as the user says it.
+    job : Job
+        Names of files, and what is known of the subtraction.
 
     Raises
     ------
@@ -95,28 +71,30 @@ def open_subtraction(
     with ExitStack() as files:
         exposures = {
             path: files.enter_context(open_exposure(path))
-            for path in (science, template, difference)
+            for path in (job.science, job.template, job.difference)
         }
-        whole = exposures[difference]
-        for path in (science, template):
+        whole = exposures[job.difference]
+        for path in (job.science, job.template):
             if exposures[path].shape != whole.shape:
                 raise ValueError(
-                    f"the images must be on one pixel grid: {difference} has {_size(whole)} "
+                    f"the images must be on one pixel grid: {job.difference} has {_size(whole)} "
                     f"pixels, {path} has {_size(exposures[path])}"
                 )
         if "WDVERSN" in whole.metadata:
-            raise ValueError(f"{difference} has been whitened already (it has the keyword WDVERSN)")
-        matching = read_kernel(kernel)
+            raise ValueError(
+                f"{job.difference} has been whitened already (it has the keyword WDVERSN)"
+            )
+        matching = read_kernel(job.kernel)
         stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
-        known: Side | None = _agreed("--convolved", convolved, stated, kernel)
+        known: Side | None = _agreed("convolved", job.convolved, stated, job.kernel)
         yield Subtraction(
-            science=exposures[science],
-            template=exposures[template],
-            difference=_with_missing_pixels_blank(whole),
+            science=exposures[job.science],
+            template=exposures[job.template],
+            difference=blank_where_missing(whole),
             kernel=_placed(matching, whole.xy0),
             convolved=known or "template",
             convolved_is_known=known is not None,
-            scale=_agreed("--scale", scale, matching.scale, kernel),
+            scale=_agreed("scale", job.scale, matching.scale, job.kernel),
         )
 
 
@@ -138,14 +116,15 @@ def _placed(matching: MatchingKernel, xy0: tuple[int, int]) -> Kernel:
     return _ShiftedKernel(matching.kernel, xy0)
 
 
-def _agreed(option: str, given: Value | None, stated: Value | None, path: Path) -> Value | None:
+def _agreed(field: str, given: Value | None, stated: Value | None, path: Path) -> Value | None:
     """What the user or the file says; neither may contradict the other."""
     if given is not None and stated is not None and given != stated:
-        raise ValueError(f"{option} {given} contradicts {path}, which says {stated}")
+        raise JobError("", field, f" {given} contradicts {path}, which says {stated}")
     return stated if given is None else given
 
 
-def _with_missing_pixels_blank(exposure: ExposureRows) -> ExposureRows:
+def blank_where_missing(exposure: ExposureRows) -> ExposureRows:
+    """Give an exposure whose pixels are NaN where the mask says NO_DATA."""
     image, mask = exposure.image, exposure.mask
     bit = exposure.mask_planes.get("NO_DATA")
     if mask is None or bit is None:

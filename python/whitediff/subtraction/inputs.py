@@ -1,0 +1,85 @@
+"""All that a difference image is whitened with, on the disk and as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..io.exposure_rows import ExposureRows, open_exposure
+from ..io.rows import Rows
+from .files import Subtraction, open_subtraction
+from .job import Job
+from .masks import check_planes, left_out_rows
+from .noise import InputNoise, input_noise
+from .psf import input_psf
+
+__all__ = ["Inputs", "open_inputs"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that a difference image is whitened with.
+
+    Attributes
+    ----------
+    subtraction : Subtraction
+        The images and the matching kernel.
+    planes : sequence of str
+        Mask planes that the statistics leave out.
+    ignored : mapping of str to Rows or None
+        Pixels [y, x] of "science", "template" and "difference" that they leave out, True.
+    noise : mapping of str to InputNoise
+        Of "science" and "template".
+    psf : object or None
+        PSF of the difference; of the science image in mode "score".
+    """
+
+    subtraction: Subtraction
+    planes: Sequence[str]
+    ignored: Mapping[str, Rows | None]
+    noise: Mapping[str, InputNoise]
+    psf: Any
+
+
+@contextmanager
+def open_inputs(job: Job, planes: Sequence[str] | None = None) -> Iterator[Inputs]:
+    """Open the files of a job, and find out the noise and the PSF.
+
+    Parameters
+    ----------
+    job : Job
+        What to whiten.
+    planes : sequence of str, optional
+        Mask planes that statistics leave out, in place of those of the job.
+
+    Raises
+    ------
+    OSError, ValueError
+        If an input is missing, or not as expected.
+    """
+    with ExitStack() as files:
+        subtraction = files.enter_context(open_subtraction(job))
+        exposures = {
+            name: getattr(subtraction, name) for name in ("science", "template", "difference")
+        }
+        of_job = check_planes(job.ignore_planes, [e.mask_planes for e in exposures.values()])
+        planes = of_job if planes is None else planes
+        ignored = {name: left_out_rows(rows, planes) for name, rows in exposures.items()}
+
+        def open_file(path: Path) -> ExposureRows:
+            return files.enter_context(open_exposure(path))
+
+        noise = {
+            name: input_noise(
+                getattr(job, f"{name}_variance"),
+                exposures[name],
+                getattr(job, name),
+                ignored[name],
+                open_file,
+            )
+            for name in ("science", "template")
+        }
+        yield Inputs(subtraction, planes, ignored, noise, input_psf(job, subtraction))

@@ -1,0 +1,42 @@
+"""PSFs of what is whitened, and of what comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..io import read_kernel
+from ..psf import CellPsf, KernelPsf
+from ..whitening import Whitening
+from .files import Subtraction
+from .job import Job, JobError
+
+__all__ = ["input_psf", "whitened_psf"]
+
+
+def input_psf(job: Job, subtraction: Subtraction) -> Any:
+    """PSF of the difference, or of the science image in mode "score"; None if not known.
+
+    Raises
+    ------
+    JobError
+        If mode "score" has no PSF.
+    """
+    if job.psf is not None:
+        return read_kernel(job.psf).kernel
+    science, template = subtraction.science.psf, subtraction.template.psf
+    if job.options.mode == "score":
+        if science is None:
+            raise JobError("mode score needs the PSF of the science image: give ", "psf", " FILE")
+        return science
+    unconvolved = science if subtraction.convolved == "template" else template
+    return subtraction.difference.psf or unconvolved
+
+
+def whitened_psf(whitening: Whitening, xy0: tuple[int, int]) -> KernelPsf | CellPsf | None:
+    """PSF of a whitened image whose pixel [0, 0] is at `xy0`."""
+    if whitening.psf is None:
+        return None
+    centers = whitening.cells.centers
+    if len(centers) == 1:
+        return KernelPsf(whitening.psf[0], centers[0])
+    return CellPsf(whitening.psf, whitening.cells.boxes + (*xy0, *xy0), centers)

@@ -1,0 +1,180 @@
+"""One subtraction whitened, from files to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..decorrelate import decorrelate_bands
+from ..exposure import Exposure, Mask
+from ..io.atomic import writing
+from ..io.exposure_rows import ExposureRows, open_exposure
+from ..io.exposure_writer import new_exposure_file
+from ..whitening import Whitening
+from .facts import Facts
+from .files import blank_where_missing
+from .header import whitened_header
+from .inputs import Inputs, open_inputs
+from .job import Job
+from .psf import whitened_psf
+
+if TYPE_CHECKING:
+    from ..tasks import DecorrelateALKernelSpatialTask
+
+__all__ = ["WhitenedFile", "whiten_files"]
+
+
+@dataclass(frozen=True)
+class WhitenedFile:
+    """A difference image that was whitened and written.
+
+    Attributes
+    ----------
+    job : Job
+        What was asked for.
+    planes : sequence of str
+        Mask planes that the statistics left out.
+    noise : mapping of str to str
+        Where the variances of "science" and "template" come from, in words.
+    facts : Facts
+        How it was whitened.
+    whitening : Whitening or None
+        The same with filters and PSFs; None if a task did it.
+    """
+
+    job: Job
+    planes: Sequence[str]
+    noise: Mapping[str, str]
+    facts: Facts
+    whitening: Whitening | None
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[ExposureRows, ExposureRows]]:
+        """Open the difference, its pixels without a value being NaN, and the whitened image."""
+        with open_exposure(self.job.difference) as before, open_exposure(self.job.output) as after:
+            yield blank_where_missing(before), after
+
+
+def whiten_files(
+    job: Job,
+    progress: Callable[[int, int], object] | None = None,
+    task: DecorrelateALKernelSpatialTask | None = None,
+) -> WhitenedFile:
+    """Read the files of a subtraction, whiten its difference image, and write the result.
+
+    Rows are read and written in bands as they are needed: files may be larger than memory. A task
+    has all images in memory.
+
+    Parameters
+    ----------
+    job : Job
+        What to whiten, and how.
+    progress : callable, optional
+        Called as ``progress(done, total)``; what it raises ends the computation.
+    task : DecorrelateALKernelSpatialTask, optional
+        Task that does the work, in place of `whitediff.decorrelate_bands`. What its configuration
+        says of the propagation of variances, mask planes and threads holds.
+
+    Returns
+    -------
+    WhitenedFile
+        What was done.
+
+    Raises
+    ------
+    OSError, TypeError, ValueError
+        If an input is missing, or not as expected.
+    WriteError
+        If the output cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from whitediff.options import WhitenOptions
+    >>> from whitediff.subtraction import Job, whiten_files
+    >>> names = ("science", "template", "difference", "kernel")
+    >>> files = {name: Path(f"{name}.fits") for name in names}
+    >>> options = WhitenOptions(variance="full", n_threads=2)
+    >>> whitened = whiten_files(Job(**files, output=Path("white.fits"), options=options))
+    >>> whitened.facts.cells
+    4
+    """
+    if progress is not None:
+        job = replace(job, options=replace(job.options, progress=progress))
+    if task is not None:
+        from .with_task import configured_job, planes_of, whiten_with_task
+
+        job = configured_job(job, task)
+        with open_inputs(job, planes_of(task, job)) as inputs:
+            facts, whitening = whiten_with_task(task, job, inputs), None
+    else:
+        with open_inputs(job) as inputs:
+            whitening = _whiten_in_bands(job, inputs)
+            facts = Facts.of(whitening)
+    noise = {name: source.description for name, source in inputs.noise.items()}
+    return WhitenedFile(job, inputs.planes, noise, facts, whitening)
+
+
+def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
+    subtraction, options = inputs.subtraction, job.options
+    difference = subtraction.difference
+    blank = _without_pixels(difference)
+    blank.setMetadata(whitened_header(job, subtraction, inputs.noise, Facts.to_come()))
+    with ExitStack() as output:
+        with writing(job.output):
+            file = output.enter_context(
+                new_exposure_file(blank, job.output, overwrite=job.overwrite)
+            )
+
+        def write(y0: int, image: NDArray[Any], variance: NDArray[Any]) -> None:
+            bits = np.zeros(image.shape, np.int32)
+            if difference.mask is not None:
+                bits = Mask(difference.mask[y0 : y0 + len(image)]).array
+            with writing(job.output):
+                file.write_rows(y0, image, bits, variance)
+
+        whitening = decorrelate_bands(
+            difference.image,
+            inputs.noise["science"].variance,
+            inputs.noise["template"].variance,
+            subtraction.kernel,
+            write,
+            convolved=subtraction.convolved,
+            mode=options.mode,
+            spatially_varying=options.spatially_varying,
+            variance=options.variance,
+            scale=subtraction.scale,
+            mask=inputs.ignored["difference"],
+            science_mask=inputs.ignored["science"],
+            template_mask=inputs.ignored["template"],
+            psf=inputs.psf,
+            xy0=difference.xy0,
+            n_threads=options.n_threads,
+            progress=options.progress,
+        )
+        facts = Facts.of(whitening)
+        blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
+        blank.setPsf(whitened_psf(whitening, difference.xy0))
+        with writing(job.output):
+            file.finish(blank)
+            output.close()
+    return whitening
+
+
+def _without_pixels(exposure: ExposureRows) -> Exposure:
+    """Give an exposure of the right shape and types whose planes take no memory."""
+    dtype = np.float32 if exposure.image.dtype == np.float32 else np.float64
+    plane = np.broadcast_to(dtype(0), exposure.shape)
+    bits = np.broadcast_to(np.int32(0), exposure.shape)
+    return Exposure(
+        image=plane,
+        mask=Mask(bits, planes=exposure.mask_planes),
+        variance=plane,
+        wcs=exposure.wcs,
+        xy0=exposure.xy0,
+    )
