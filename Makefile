@@ -46,6 +46,7 @@ lint: install $(VENV)/lint $(VENV)/test  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --python-executable $(BIN)/python
+	$(BIN)/stubtest whitediff._core --mypy-config-file pyproject.toml --allowlist .ci/stubtest_allowlist
 	$(BIN)/clang-format --dry-run --Werror $(shell find cpp python -name '*.?pp')
 
 format: $(VENV)/lint  ## Put code into form

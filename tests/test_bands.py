@@ -129,6 +129,20 @@ def test_stacks_are_the_same_bits_as_in_memory(rng, kernel, dtype, options):
         np.testing.assert_array_equal(result.psf, expected.psf)
 
 
+def test_cells_may_be_given(rng, kernel):
+    difference = rng.normal(size=SHAPE)
+    boxes = [[0, 0, 413, 800], [0, 750, 200, 1501], [180, 750, 400, 1501]]
+    for reduction in ("crossfade", "average", "copy"):
+        grid = whitediff.Grid(boxes, reduction=reduction)
+        expected = whitediff.decorrelate(difference, 1.0, 2.0, kernel, grid=grid)
+        collected = Collected(SHAPE, float)
+        result = whitediff.decorrelate_bands(difference, 1.0, 2.0, kernel, collected, grid=grid)
+        np.testing.assert_array_equal(collected.image, expected.image)
+        np.testing.assert_array_equal(collected.variance, expected.variance)
+        np.testing.assert_array_equal(result.cells.boxes, boxes)
+        assert len(collected.rows) > 1
+
+
 def test_what_is_no_source_is_refused():
     with pytest.raises(TypeError, match="sources must hold NoiseSource objects, got float"):
         whitediff.whiten_bands(np.zeros((9, 9)), [1.0], lambda *rows: None)
@@ -224,6 +238,7 @@ def test_what_reading_and_writing_raise_arrives(rng, kernel):
         ({"mask": np.ones((9, 9))}, TypeError, "mask must hold integers or booleans"),
         ({"science_mask": np.ones((8, 9), int)}, ValueError, "science_mask must have shape"),
         ({"convolved": "both"}, ValueError, "convolved must be one of"),
+        ({"write": None}, TypeError, "write must be callable, got None"),
     ],
 )
 def test_what_cannot_be_is_refused(changed, error, message):
