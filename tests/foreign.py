@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from whitediff.psf import CellPsf
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Box:
 
     def getMaxY(self) -> int:
         return self.getMinY() + self.size.y - 1
+
+    def getCenterX(self) -> float:
+        return (self.getMinX() + self.getMaxX()) / 2
 
     def getWidth(self) -> int:
         return self.size.x
@@ -130,28 +136,96 @@ class Exposure:
         return new
 
 
-class CorrelationKernel:
-    """A kernel as lsst.afw has it: its image is that of a correlation."""
+def as_foreign(exposures: Any, kind: type[Exposure] = Exposure) -> list[Any]:
+    return [kind(exposure) for exposure in exposures]
 
-    def __init__(self, image: Any) -> None:
+
+class Narrow(Exposure):
+    """An exposure that takes no PSF made of those of cells."""
+
+    def setPsf(self, psf: Any) -> None:
+        if isinstance(psf, CellPsf):
+            raise TypeError("not my kind of PSF")
+        super().setPsf(psf)
+
+
+class AfwExposure(Exposure):
+    """An exposure that goes by the name of lsst.afw."""
+
+    __module__ = "lsst.afw.image._exposure"
+
+
+class AfwExposureWithoutWcs(AfwExposure):
+    __module__ = "lsst.afw.image._exposure"
+
+    def getWcs(self) -> Any:
+        return None
+
+
+class CorrelationKernel:
+    """A kernel as lsst.afw has it: its image is that of a correlation.
+
+    It has a centre (x, y), and grows by a slope in x and one in y.
+    """
+
+    def __init__(
+        self,
+        image: Any,
+        center: tuple[int, int] | None = None,
+        slopes: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         self._image = np.asarray(image, dtype=float)
+        height, width = self._image.shape
+        self._center = ((width - 1) // 2, (height - 1) // 2) if center is None else center
+        self._slopes = slopes
 
     def getDimensions(self) -> Extent:
         height, width = self._image.shape
         return Extent(width, height)
 
     def getCtr(self) -> Extent:
-        height, width = self._image.shape
-        return Extent((width - 1) // 2, (height - 1) // 2)
+        return Extent(*self._center)
 
     def computeImage(self, image: Any, doNormalize: bool, x: float = 0.0, y: float = 0.0) -> float:
-        total = float(self._image.sum())
-        image.array[...] = self._image / total if doNormalize else self._image
+        pixels = self._image + self._slopes[0] * x + self._slopes[1] * y
+        total = float(pixels.sum())
+        image.array[...] = pixels / total if doNormalize else pixels
         return total
+
+
+class SampledKernel:
+    """A kernel or a PSF as lsst-images has it, of 3 x 5 pixels."""
+
+    kernel_bbox = SimpleNamespace(
+        shape=(3, 5), y=SimpleNamespace(start=-1), x=SimpleNamespace(start=-3)
+    )
+
+    def compute_kernel_image(self, *, x: float, y: float) -> Plane:
+        return Plane(np.arange(15.0).reshape(3, 5) + x + 100 * y)
 
 
 class InvalidParameterError(RuntimeError):
     """What a PSF raises where it is not known."""
+
+
+class ResizedPsf:
+    """A PSF of lsst.afw that fails far from its stars, and has another size beyond x = 100."""
+
+    def __init__(self, small: tuple[int, int] = (3, 3)) -> None:
+        self._small = small
+
+    def getAveragePosition(self) -> Point:
+        return Point(10.0, 20.0)
+
+    def computeKernelImage(self, point: Point) -> Plane:
+        if point.x > 1000:
+            raise LookupError("no stars here")
+        if point.x > 100:
+            return Plane(np.full(self._small, 2.0))
+        image = np.zeros((5, 7))
+        image[2, 3] = point.x
+        image[1, 3] = point.y
+        return Plane(image)
 
 
 class PatchyPsf:

@@ -1,16 +1,14 @@
-"""Functions of position, kernels, and kernels of other packages."""
+"""Functions of position, and kernels."""
 
 import copy
 import gc
 import pickle
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import whitediff
 from whitediff import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
-from whitediff.adapters import as_kernel, as_psf
 from whitediff.kernel import fixed_kernel
 
 X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
@@ -260,154 +258,6 @@ def test_copies_are_equal(kernel, clone):
     assert type(other) is type(kernel)
     assert other.center == kernel.center
     np.testing.assert_array_equal(other.evaluate(X, Y), kernel.evaluate(X, Y))
-
-
-class AfwKernel:
-    """The interface of lsst.afw.math.Kernel."""
-
-    def __init__(self, center=None):
-        self.center = center
-
-    def getDimensions(self):
-        return 4, 3
-
-    def getCtr(self):
-        return (1, 1) if self.center is None else self.center
-
-    def computeImage(self, image, doNormalize, x, y):
-        assert not doNormalize
-        image.array[:] = np.arange(12.0).reshape(3, 4) + x + 100 * y
-        return image.array.sum()
-
-
-class SampledKernel:
-    """The interface of kernels and PSFs of lsst-images."""
-
-    kernel_bbox = SimpleNamespace(
-        shape=(3, 5), y=SimpleNamespace(start=-1), x=SimpleNamespace(start=-3)
-    )
-
-    def compute_kernel_image(self, *, x, y):
-        return SimpleNamespace(array=np.arange(15.0).reshape(3, 5) + x + 100 * y)
-
-
-class TestAsKernel:
-    def test_of_a_kernel_is_the_kernel(self):
-        kernel = Widening()
-        assert as_kernel(kernel) is kernel
-
-    def test_of_an_array_is_fixed(self, rng):
-        image = rng.normal(size=(4, 5)).astype(">f4")
-        kernel = as_kernel(image)
-        np.testing.assert_array_equal(kernel.evaluate(X, Y), [image] * 4)
-        assert kernel.center == (1, 2)
-
-    @pytest.mark.parametrize("center", [None, (3, 0)])
-    def test_of_an_afw_kernel_is_flipped(self, center):
-        """What afw applies by correlation acts the same by convolution."""
-        kernel = as_kernel(AfwKernel(center))
-        x, y = (1, 1) if center is None else center
-        assert (kernel.shape, kernel.center) == ((3, 4), (2 - y, 3 - x))
-        images = kernel.evaluate([0.0, 1.0], [0.0, 2.0])
-        upright = np.arange(12.0).reshape(3, 4)
-        np.testing.assert_array_equal(images[0], upright[::-1, ::-1])
-        np.testing.assert_array_equal(images[1], upright[::-1, ::-1] + 201)
-        # A shift by (v - y, u - x) under correlation is the opposite one under convolution.
-        v, u = 2, 0
-        flipped_v, flipped_u = np.argwhere(images[0] == upright[v, u])[0]
-        cy, cx = kernel.center
-        assert (flipped_v - cy, flipped_u - cx) == (y - v, x - u)
-
-    def test_of_an_lsst_images_kernel_is_flipped(self):
-        kernel = as_kernel(SampledKernel())
-        assert (kernel.shape, kernel.center) == ((3, 5), (1, 1))
-        images = kernel.evaluate([0.0, 1.0], [0.0, 2.0])
-        np.testing.assert_array_equal(images[1], np.arange(15.0).reshape(3, 5)[::-1, ::-1] + 201)
-
-    def test_looks_into_what_carries_a_kernel(self):
-        kernel = Widening()
-        assert as_kernel(SimpleNamespace(kernel=kernel)) is kernel
-
-    @pytest.mark.parametrize(
-        "value", [None, "kernel", object(), np.ones((3, 3), complex), [[None]]]
-    )
-    def test_of_anything_else_is_an_error(self, value):
-        with pytest.raises(TypeError, match="kernel must be a Kernel, a 2-D array of numbers"):
-            as_kernel(value)
-
-    @pytest.mark.parametrize("shape", [(), (3,), (1, 3, 3), (0, 3)])
-    def test_expects_two_dimensions(self, shape):
-        expected = ", ".join(map(str, shape))
-        with pytest.raises(ValueError, match=rf"2-D array .* got shape \({expected}"):
-            as_kernel(np.ones(shape))
-
-
-class AfwPsf:
-    """The interface of lsst.afw.detection.Psf: it fails far from its stars, and changes size."""
-
-    class Point(SimpleNamespace):
-        def __init__(self, x, y):
-            super().__init__(x=x, y=y)
-
-    def getAveragePosition(self):
-        return self.Point(10.0, 20.0)
-
-    def computeKernelImage(self, point):
-        if point.x > 1000:
-            raise LookupError("no stars here")
-        if point.x > 100:
-            return SimpleNamespace(array=np.full((3, 3), 2.0))
-        image = np.zeros((5, 7))
-        image[2, 3] = point.x
-        image[1, 3] = point.y
-        return SimpleNamespace(array=image)
-
-
-class TestAsPsf:
-    def test_has_the_sum_one_everywhere(self):
-        basis = np.zeros((2, 3, 3))
-        basis[:, 1, 1] = basis[1, 0, 0] = 1.0
-        psf = as_psf(SpatialKernel(basis, [Polynomial2D([5.0]), Polynomial2D([0.0, 1.0, 0.0])],
-                                   center=(0, 2)))  # fmt: skip
-        images = psf.evaluate(np.array([0.0, 5.0]), np.zeros(2))
-        assert psf.center == (0, 2)
-        assert images[0, 1, 1] == 1.0
-        # 10 in the middle and 5 in the corner.
-        np.testing.assert_allclose(images[1, [1, 0], [1, 0]], [2 / 3, 1 / 3])
-
-    def test_of_an_array_is_scaled(self):
-        np.testing.assert_array_equal(
-            as_psf(np.full((2, 2), 3)).evaluate(X, Y), np.full((4, 2, 2), 0.25)
-        )
-
-    def test_of_an_afw_psf_is_upright_and_centred(self):
-        psf = as_psf(AfwPsf())
-        assert (psf.shape, psf.center) == ((5, 7), (2, 3))
-        image = psf.evaluate([3.0], [1.0])[0]
-        assert (image[2, 3], image[1, 3]) == (0.75, 0.25)
-
-    def test_of_an_afw_psf_of_another_size_is_padded_about_its_centre(self):
-        image = as_psf(AfwPsf()).evaluate([200.0], [0.0])[0]
-        np.testing.assert_allclose(image[1:4, 2:5], 1 / 9)
-        # Rounding only.
-        assert image.sum() == pytest.approx(1, rel=1e-12)
-
-    def test_of_an_afw_psf_that_fails_is_its_average(self):
-        image = as_psf(AfwPsf()).evaluate([2000.0], [0.0])[0]
-        np.testing.assert_allclose((image[2, 3], image[1, 3]), (1 / 3, 2 / 3))
-
-    def test_of_an_lsst_images_psf_is_upright(self):
-        image = as_psf(SampledKernel()).evaluate([0.0], [0.0])[0]
-        np.testing.assert_allclose(image, np.arange(15.0).reshape(3, 5) / 105)
-
-    @pytest.mark.parametrize("image", [np.zeros((3, 3)), -np.ones((3, 3))])
-    def test_expects_a_positive_sum(self, image):
-        with pytest.raises(ValueError, match="psf must have a finite, positive sum, got"):
-            as_psf(image).evaluate(X, Y)
-
-    def test_of_anything_else_is_an_error(self):
-        with pytest.raises(TypeError, match="psf must be a Kernel, a 2-D array of numbers"):
-            as_psf("gaussian")
 
 
 def test_fixed_kernel_may_have_any_centre():

@@ -10,6 +10,7 @@ import pytest
 from lsst.pex.config import Config, ConfigurableField, makeRegistry
 
 import whitediff.tasks as ours
+from exposures import make_exposure
 from white_noise import gaussian, linear_kernel
 from whitediff.exposure import Exposure
 from whitediff.psf import KernelPsf
@@ -52,15 +53,8 @@ class SubtractTask(real.Task):  # type: ignore[misc]
 
 
 def make_exposures() -> list[Exposure]:
-    rng = np.random.default_rng(4)
-    return [
-        Exposure(
-            image=rng.normal(size=SHAPE),
-            variance=rng.uniform(0.9, 1.1, SHAPE),
-            psf=KernelPsf(gaussian(1.5, 10)),
-        )
-        for _ in range(3)
-    ]
+    psf = KernelPsf(gaussian(1.5, 10))
+    return [make_exposure(seed, SHAPE, psf=psf, xy0=(0, 0)) for seed in (1, 2, 3)]
 
 
 def make_config(target: type[Any] = ours.DecorrelateALKernelSpatialTask) -> SubtractConfig:

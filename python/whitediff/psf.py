@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .exposure import Image
 from .geometry import Box2I, Extent2I, Point2D, Point2I
+from .kernel import Kernel
 
-__all__ = ["CellPsf", "KernelPsf", "Quadrupole"]
+__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole"]
 
 _LANCZOS_ORDER = 5
 _MAX_MOMENT_STEPS = 200
@@ -156,6 +157,32 @@ class KernelPsf(_Psf):
 
     def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
         return self._image
+
+
+class EvaluatedPsf(_Psf):
+    """PSF that a kernel gives at every position.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The PSF as a kernel, of any centre. Its images are kept as they are: not normalised.
+    position : Point2D
+        Average position of the stars that it comes from, in pixels.
+    """
+
+    def __init__(self, kernel: Kernel, position: Any = (0.0, 0.0)) -> None:
+        self._kernel = kernel
+        self._average_position = Point2D(*position)
+
+    def getAveragePosition(self) -> Point2D:
+        return self._average_position
+
+    def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
+        image = self._kernel.evaluate(np.array([x]), np.array([y]))[0]
+        center = np.array(self._kernel.center)
+        # Zeros move the centre of the kernel to where PSFs have theirs.
+        sides = np.stack([center, np.array(image.shape) - 1 - center], axis=1)
+        return np.pad(image, sides.max(axis=1, keepdims=True) - sides)
 
 
 class CellPsf(_Psf):

@@ -1,0 +1,204 @@
+"""Kernels and PSFs of other packages as ours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import foreign
+from foreign import as_foreign
+from one_filter import KERNEL, core, make_exposures, make_task
+from whitediff import Kernel, Polynomial2D, SpatialKernel
+from whitediff.adapters import as_kernel, as_pre_kernel, as_psf
+
+X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
+
+
+class TestAsKernel:
+    def test_of_a_kernel_is_the_kernel(self):
+        kernel = SpatialKernel(np.ones((1, 3, 3)), [Polynomial2D([1.0])])
+        assert as_kernel(kernel) is kernel
+
+    def test_of_an_array_is_fixed(self, rng):
+        image = rng.normal(size=(4, 5)).astype(">f4")
+        kernel = as_kernel(image)
+        np.testing.assert_array_equal(kernel.evaluate(X, Y), [image] * 4)
+        assert kernel.center == (1, 2)
+
+    @pytest.mark.parametrize("center", [None, (3, 0)])
+    def test_of_an_afw_kernel_is_flipped(self, center):
+        """What afw applies by correlation acts the same by convolution."""
+        image = np.arange(12.0).reshape(3, 4)
+        kernel = as_kernel(foreign.CorrelationKernel(image, center, slopes=(1, 100)))
+        x, y = (1, 1) if center is None else center
+        assert (kernel.shape, kernel.center) == ((3, 4), (2 - y, 3 - x))
+        images = kernel.evaluate([0.0, 1.0], [0.0, 2.0])
+        upright = np.arange(12.0).reshape(3, 4)
+        np.testing.assert_array_equal(images[0], upright[::-1, ::-1])
+        np.testing.assert_array_equal(images[1], upright[::-1, ::-1] + 201)
+        # A shift by (v - y, u - x) under correlation is the opposite one under convolution.
+        v, u = 2, 0
+        flipped_v, flipped_u = np.argwhere(images[0] == upright[v, u])[0]
+        cy, cx = kernel.center
+        assert (flipped_v - cy, flipped_u - cx) == (y - v, x - u)
+
+    def test_of_an_lsst_images_kernel_is_flipped(self):
+        kernel = as_kernel(foreign.SampledKernel())
+        assert (kernel.shape, kernel.center) == ((3, 5), (1, 1))
+        images = kernel.evaluate([0.0, 1.0], [0.0, 2.0])
+        np.testing.assert_array_equal(images[1], np.arange(15.0).reshape(3, 5)[::-1, ::-1] + 201)
+
+    def test_looks_into_what_carries_a_kernel(self):
+        kernel = SpatialKernel(np.ones((1, 3, 3)), [Polynomial2D([1.0])])
+        assert as_kernel(SimpleNamespace(kernel=kernel)) is kernel
+
+    @pytest.mark.parametrize(
+        "value", [None, "kernel", object(), np.ones((3, 3), complex), [[None]]]
+    )
+    def test_of_anything_else_is_an_error(self, value):
+        with pytest.raises(TypeError, match="kernel must be a Kernel, a 2-D array of numbers"):
+            as_kernel(value)
+
+    @pytest.mark.parametrize("shape", [(), (3,), (1, 3, 3), (0, 3)])
+    def test_expects_two_dimensions(self, shape):
+        expected = ", ".join(map(str, shape))
+        with pytest.raises(ValueError, match=rf"2-D array .* got shape \({expected}"):
+            as_kernel(np.ones(shape))
+
+
+class TestAsPsf:
+    def test_has_the_sum_one_everywhere(self):
+        basis = np.zeros((2, 3, 3))
+        basis[:, 1, 1] = basis[1, 0, 0] = 1.0
+        psf = as_psf(SpatialKernel(basis, [Polynomial2D([5.0]), Polynomial2D([0.0, 1.0, 0.0])],
+                                   center=(0, 2)))  # fmt: skip
+        images = psf.evaluate(np.array([0.0, 5.0]), np.zeros(2))
+        assert psf.center == (0, 2)
+        assert images[0, 1, 1] == 1.0
+        # 10 in the middle and 5 in the corner.
+        np.testing.assert_allclose(images[1, [1, 0], [1, 0]], [2 / 3, 1 / 3])
+
+    def test_of_an_array_is_scaled(self):
+        np.testing.assert_array_equal(
+            as_psf(np.full((2, 2), 3)).evaluate(X, Y), np.full((4, 2, 2), 0.25)
+        )
+
+    def test_of_an_afw_psf_is_upright_and_centred(self):
+        psf = as_psf(foreign.ResizedPsf())
+        assert (psf.shape, psf.center) == ((5, 7), (2, 3))
+        image = psf.evaluate([3.0], [1.0])[0]
+        assert (image[2, 3], image[1, 3]) == (0.75, 0.25)
+
+    def test_of_an_afw_psf_of_another_size_is_padded_about_its_centre(self):
+        image = as_psf(foreign.ResizedPsf()).evaluate([200.0], [0.0])[0]
+        np.testing.assert_allclose(image[1:4, 2:5], 1 / 9)
+        # Rounding only.
+        assert image.sum() == pytest.approx(1, rel=1e-12)
+
+    def test_of_an_afw_psf_that_fails_is_its_average(self):
+        image = as_psf(foreign.ResizedPsf()).evaluate([2000.0], [0.0])[0]
+        np.testing.assert_allclose((image[2, 3], image[1, 3]), (1 / 3, 2 / 3))
+
+    def test_of_an_lsst_images_psf_is_upright(self):
+        image = as_psf(foreign.SampledKernel()).evaluate([0.0], [0.0])[0]
+        np.testing.assert_allclose(image, np.arange(15.0).reshape(3, 5) / 105)
+
+    @pytest.mark.parametrize("image", [np.zeros((3, 3)), -np.ones((3, 3))])
+    def test_expects_a_positive_sum(self, image):
+        with pytest.raises(ValueError, match="psf must have a finite, positive sum, got"):
+            as_psf(image).evaluate(X, Y)
+
+    def test_of_anything_else_is_an_error(self):
+        with pytest.raises(TypeError, match="psf must be a Kernel, a 2-D array of numbers"):
+            as_psf("gaussian")
+
+
+def test_a_correlation_kernel_off_its_centre_is_turned_about_it() -> None:
+    image = np.zeros((4, 6))
+    image[1, 2], image[1, 3], image[3, 5] = 1.0, 0.5, 0.25
+    kernel: Kernel = as_pre_kernel(foreign.CorrelationKernel(image))
+    assert kernel.center == (1, 2)
+    np.testing.assert_array_equal(kernel.evaluate(np.zeros(1), np.zeros(1))[0], image / image.sum())
+
+
+class Recorder(SimpleNamespace):
+    """An object of which a test sees how it was made."""
+
+
+@pytest.fixture
+def afw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for the parts of the Rubin stack that make a PSF."""
+
+    class Record(dict[str, Any]):
+        def __getattr__(self, name: str) -> Callable[[Any], None]:
+            return lambda value: self.__setitem__(name.removeprefix("set"), value)
+
+    class Catalog(list[Record]):
+        def __init__(self, schema: Any) -> None:
+            self.schema = schema
+
+        def addNew(self) -> Record:
+            self.append(Record())
+            return self[-1]
+
+    def image(width: int, height: int) -> foreign.Plane:
+        return foreign.Plane(np.zeros((height, width)))
+
+    def schema() -> Any:
+        return SimpleNamespace(addField=lambda name, type, doc: None)
+
+    contents: dict[str, dict[str, Any]] = {
+        "lsst.geom": {"Point2D": foreign.Point},
+        "lsst.afw": {},
+        "lsst.afw.image": {"ImageD": image},
+        "lsst.afw.math": {"FixedKernel": lambda image: image.array},
+        "lsst.afw.table": {
+            "ExposureTable": SimpleNamespace(makeMinimalSchema=schema),
+            "ExposureCatalog": Catalog,
+        },
+        "lsst.meas": {},
+        "lsst.meas.algorithms": {
+            "KernelPsf": lambda kernel, position: Recorder(kernel=kernel, position=position),
+            "CoaddPsf": lambda catalog, wcs, weight: Recorder(
+                catalog=catalog, wcs=wcs, weight=weight
+            ),
+        },
+    }
+    for name, attributes in contents.items():
+        module = ModuleType(name)
+        vars(module).update(attributes)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def images_of(catalog: Any) -> NDArray[np.float64]:
+    return np.stack([record["Psf"].kernel for record in catalog])
+
+
+@pytest.mark.usefixtures("afw")
+def test_psf_of_an_lsst_exposure() -> None:
+    exposures = make_exposures()
+    result = make_task().run(*as_foreign(exposures, foreign.AfwExposure), KERNEL).correctedExposure
+    psf = result.getPsf()
+    assert (psf.wcs, psf.weight) == ("a WCS", "weight")
+    (record,) = psf.catalog
+    assert record["BBox"] == result.getBBox() and record["Wcs"] == "a WCS"
+    assert (record["weight"], record["Id"]) == (1.0, 0)
+    assert record["Psf"].position == foreign.Point(36.5, 260.0)
+    np.testing.assert_array_equal(images_of(psf.catalog), core(exposures, ignore_mask=7).psf)
+
+
+@pytest.mark.usefixtures("afw")
+def test_psf_of_an_lsst_exposure_without_wcs() -> None:
+    exposures = make_exposures()
+    strangers = as_foreign(exposures, foreign.AfwExposureWithoutWcs)
+    psf = make_task().run(*strangers, KERNEL).correctedExposure.getPsf()
+    assert psf.position == foreign.Point(36.5, 260.0)
+    expected = core(exposures, ignore_mask=7).psf
+    assert expected is not None
+    np.testing.assert_array_equal(psf.kernel, expected[0])
