@@ -19,6 +19,7 @@ import whitediff
 from white_noise import RADIUS, difference, gaussian, inner, linear_kernel, matched, white
 from whitediff.exposure import Exposure
 from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
+from whitediff.io import read_exposure, write_exposure
 from whitediff.kernel import Kernel, Polynomial2D, SpatialKernel, fixed_kernel
 from whitediff.psf import CellPsf, KernelPsf
 from whitediff.tasks import (
@@ -517,7 +518,7 @@ def test_pickling() -> None:
 
 def test_the_result_can_be_written(tmp_path: Path) -> None:
     result = DecorrelateALKernelSpatialTask().run(*make_exposures(), KERNEL).correctedExposure
-    result.write(tmp_path / "corrected.fits")
+    write_exposure(result, tmp_path / "corrected.fits")
     copy = read_exposure(tmp_path / "corrected.fits")
     np.testing.assert_array_equal(copy.image.array, result.image.array)
     np.testing.assert_array_equal(copy.getPsf().images, result.getPsf().images)

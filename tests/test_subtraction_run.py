@@ -90,7 +90,7 @@ def with_invalid_pixels(path, exposure):
 
 
 def origin_elsewhere(path, exposure):
-    Exposure(image=exposure.image.array, mask=exposure.mask, xy0=(1000, -20)).write(path)
+    write_exposure(Exposure(image=exposure.image.array, mask=exposure.mask, xy0=(1000, -20)), path)
 
 
 @pytest.mark.filterwarnings("ignore:.*uncertainty:astropy.utils.exceptions.AstropyUserWarning")
