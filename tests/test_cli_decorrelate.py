@@ -261,7 +261,9 @@ def test_named_mask_planes_are_left_out(inputs, output, tmp_path, capsys):
     science.image.array[left] = 1e3 * np.random.default_rng(5).normal(
         size=(SHAPE[0], SHAPE[1] // 2)
     )
-    write_exposure(Exposure(image=science.image.array, mask=science.mask), tmp_path / "science.fits")
+    write_exposure(
+        Exposure(image=science.image.array, mask=science.mask), tmp_path / "science.fits"
+    )
     arguments = options(inputs, science=tmp_path / "science.fits")
     arguments += ["-o", output, "--ignore-plane", "SPIKE", "--ignore-plane", "SAT"]
     succeed(capsys, "decorrelate", *arguments)
