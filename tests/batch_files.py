@@ -48,16 +48,16 @@ def let_die(output, times):
     output.with_suffix(".deaths").write_text(str(times))
 
 
-def mortal_row(row, whitening):
+def mortal_row(row, job):
     """Do a row, in a process that dies of it as often as `let_die` said."""
-    deaths = whitening.output.with_suffix(".deaths")
+    deaths = job.output.with_suffix(".deaths")
     left = int(deaths.read_text()) if deaths.exists() else 0
     if left:
         deaths.write_text(str(left - 1))
         # News of the beginning of the row leaves a worker of a cluster within a few milliseconds.
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGKILL)
-    return whiten_row(row, whitening)
+    return whiten_row(row, job)
 
 
 def serve_mortally(connection):
@@ -66,9 +66,9 @@ def serve_mortally(connection):
     pool._serve(connection)
 
 
-def on_mortal_worker(topic, row, whitening):
+def on_mortal_worker(topic, row, job):
     """What a worker of a cluster runs, with rows that it may die of."""
     from whitediff.cli.batch import cluster
 
     cluster.whiten_row = mortal_row
-    return cluster._on_worker(topic, row, whitening)
+    return cluster._on_worker(topic, row, job)

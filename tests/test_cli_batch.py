@@ -222,6 +222,19 @@ def test_other_settings_are_refused_or_begin_anew(manifest, results, tmp_path, c
     assert not fits.getheader(tmp_path / "white1.fits")["WDVARY"]
 
 
+@pytest.mark.parametrize(("seconds", "is_done_again"), [(-1, False), (0, False), (1, True)])
+def test_inputs_as_old_as_the_output_are_up_to_date(pairs, tmp_path, seconds, is_done_again):
+    own = tmp_path / "kernel.fits"
+    own.write_bytes((pairs / "0/kernel.fits").read_bytes())
+    manifest = write_manifest(tmp_path / "night.csv", [row_of(pairs, 0, kernel="kernel.fits")])
+    batch(manifest)
+    before = made_at(tmp_path / "white0.fits")
+    time = before + seconds * 10**9
+    os.utime(own, ns=(time, time))
+    batch(manifest)
+    assert (made_at(tmp_path / "white0.fits") != before) == is_done_again
+
+
 BAD_TABLES = [
     ("", "expected a table, CSV or ECSV: No header line found"),
     ("science,template,difference,kernel\na,b,c,d\n", "got none named output"),

@@ -7,7 +7,7 @@ from astropy.io import fits
 import whitediff
 from command_line import SHAPE, options, run_command, succeed, write_plain
 from white_noise import gaussian
-from whitediff import Exposure
+from whitediff import Exposure, read_exposure, write_exposure
 from whitediff.io import MatchingKernel, read_kernel, write_kernel
 from whitediff.kernel import fixed_kernel
 from whitediff.psf import CellPsf, KernelPsf
@@ -192,7 +192,7 @@ def test_origin_and_wcs_are_kept(inputs, output, tmp_path, capsys):
     from astropy.wcs import WCS
 
     moved = Exposure(image=whole.image.array, wcs=WCS(header), xy0=(1000, 300))
-    moved.write(tmp_path / "moved.fits")
+    write_exposure(moved, tmp_path / "moved.fits")
     succeed(
         capsys, "decorrelate", *options(inputs, difference=tmp_path / "moved.fits"), "-o", output
     )
@@ -213,9 +213,9 @@ def test_kernel_positions_count_from_where_the_file_says(
     kernel = read_kernel(inputs / "kernel.fits").kernel
     xy0 = (130, 40)
     difference = read_exposure(inputs / "difference.fits")
-    Exposure(image=difference.image.array, xy0=xy0).write(tmp_path / "moved.fits")
+    write_exposure(Exposure(image=difference.image.array, xy0=xy0), tmp_path / "moved.fits")
     monkeypatch.setattr(
-        "whitediff.cli.subtraction.read_kernel",
+        "whitediff.subtraction.files.read_kernel",
         lambda path: MatchingKernel(kernel, "template", 1.0, origin=origin),
     )
     succeed(
@@ -261,7 +261,9 @@ def test_named_mask_planes_are_left_out(inputs, output, tmp_path, capsys):
     science.image.array[left] = 1e3 * np.random.default_rng(5).normal(
         size=(SHAPE[0], SHAPE[1] // 2)
     )
-    Exposure(image=science.image.array, mask=science.mask).write(tmp_path / "science.fits")
+    write_exposure(
+        Exposure(image=science.image.array, mask=science.mask), tmp_path / "science.fits"
+    )
     arguments = options(inputs, science=tmp_path / "science.fits")
     arguments += ["-o", output, "--ignore-plane", "SPIKE", "--ignore-plane", "SAT"]
     succeed(capsys, "decorrelate", *arguments)

@@ -14,7 +14,7 @@ import pytest
 from astropy.io import fits
 
 from command_line import SHAPE, fail, options, run_command, succeed, write_plain
-from whitediff import Exposure
+from whitediff import read_exposure
 
 COMMAND = [sys.executable, "-m", "whitediff.cli"]
 
@@ -250,7 +250,7 @@ def test_unexpected_error_is_one_line(inputs, no_files, capsys, monkeypatch):
     def broken(*arguments, **keywords):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("whitediff.decorrelate", broken)
+    monkeypatch.setattr("whitediff.subtraction.run.decorrelate_bands", broken)
     arguments = [*options(inputs), "-o", no_files / "o.fits"]
     message = fail(capsys, "decorrelate", *arguments, status=1)
     assert message == "whitediff: RuntimeError: first line second line\n"

@@ -5,8 +5,7 @@ import pytest
 from astropy.io import fits
 
 from command_line import fail, options, succeed, write_plain
-from whitediff import Exposure
-from whitediff.io import read_kernel
+from whitediff.io import read_exposure, read_kernel
 from whitediff.simulate import convolve
 from whitediff.whiteness import whiteness
 

@@ -4,8 +4,7 @@ import numpy as np
 from astropy.table import Table
 
 from command_line import fail, options, run_command, succeed
-from whitediff import Exposure
-from whitediff.io import read_kernel
+from whitediff.io import read_exposure, read_kernel
 from whitediff.simulate import simulate
 from whitediff.whiteness import whiteness
 

@@ -11,7 +11,7 @@ from astropy.io import fits
 from command_line import SHAPE, fail, options, run_command, succeed, write_plain
 from white_noise import gaussian
 from whitediff import Exposure, Polynomial2D, SpatialKernel
-from whitediff.io import MatchingKernel, write_kernel
+from whitediff.io import MatchingKernel, read_exposure, write_exposure, write_kernel
 
 pytest.importorskip("lsst.pex.config", reason="no lsst.pex.config: pip install 'whitediff[tasks]'")
 
@@ -118,7 +118,7 @@ def test_science_convolved_and_moved(inputs, run, tmp_path):
         xy0 = (1000, 300) if name == "difference" else (0, 0)
         variance = exposure.variance.array if exposure.variance else None
         moved = Exposure(image=exposure.image, variance=variance, psf=exposure.psf, xy0=xy0)
-        moved.write(tmp_path / f"{name}.fits")
+        write_exposure(moved, tmp_path / f"{name}.fits")
     write_plain(tmp_path / "kernel.fits", 1.2 * gaussian(1.3, radius=6))
     extra = ["--convolved", "science"]
     metadata = ["--save-metadata", tmp_path / "metadata.json"]

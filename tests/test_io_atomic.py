@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from whitediff.exposure import Exposure
-from whitediff.io import atomic, replace_file
+from whitediff.io import atomic, read_exposure, replace_file, write_exposure
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_an_existing_file_is_kept(tmp_path, exposure):
     path = tmp_path / "out.fits"
     path.write_bytes(b"precious")
     with pytest.raises(FileExistsError, match=r"out\.fits exists"):
-        exposure.write(path)
+        write_exposure(exposure, path)
     assert path.read_bytes() == b"precious"
     assert os.listdir(tmp_path) == ["out.fits"]
 
@@ -51,7 +51,7 @@ def test_an_existing_file_is_kept(tmp_path, exposure):
 def test_an_existing_file_is_replaced_on_request(tmp_path, exposure):
     path = tmp_path / "out.fits"
     path.write_bytes(b"old")
-    exposure.write(path, overwrite=True)
+    write_exposure(exposure, path, overwrite=True)
     assert (read_exposure(path).image.array == 7.0).all()
 
 
@@ -75,9 +75,9 @@ def test_a_link_keeps_pointing_at_the_file(tmp_path):
 
 def test_the_directory_has_to_exist(tmp_path, exposure):
     with pytest.raises(FileNotFoundError, match=r"directory .*nowhere of out\.fits does not exist"):
-        exposure.write(tmp_path / "nowhere" / "out.fits")
+        write_exposure(exposure, tmp_path / "nowhere" / "out.fits")
     with pytest.raises(IsADirectoryError, match="expected the name of a file"):
-        exposure.write(tmp_path, overwrite=True)
+        write_exposure(exposure, tmp_path, overwrite=True)
 
 
 def test_an_error_leaves_the_old_file(tmp_path):
@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, exposure, monkeypatch, over
 
     monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(OSError, match="No space left") as caught:
-        exposure.write(path, overwrite=overwrite)
+        write_exposure(exposure, path, overwrite=overwrite)
     assert caught.value.errno == errno.ENOSPC
     assert os.listdir(tmp_path) == (["out.fits"] if overwrite else [])
     assert not overwrite or path.read_bytes() == b"old"
@@ -129,20 +129,20 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     )
     large = Exposure(image=np.zeros((300, 301)))
     with pytest.raises(OSError, match="No space left"):
-        large.write(tmp_path / "out.fits")
+        write_exposure(large, tmp_path / "out.fits")
     assert os.listdir(tmp_path) == []
 
 
 def test_a_killed_run_leaves_the_old_file(tmp_path):
     path = tmp_path / "out.fits"
-    Exposure(image=np.full((5, 6), 3.0)).write(path)
+    write_exposure(Exposure(image=np.full((5, 6), 3.0)), path)
     old = path.read_bytes()
     script = textwrap.dedent(
         """
         import os, signal, sys
         import numpy as np
         from whitediff.exposure import Exposure
-        from whitediff.io import atomic
+        from whitediff.io import atomic, write_exposure
 
         def die(descriptor):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -150,7 +150,7 @@ def test_a_killed_run_leaves_the_old_file(tmp_path):
         atomic.os.fsync = die
         for name, overwrite in ((sys.argv[1], True), (sys.argv[2], False)):
             if os.fork() == 0:
-                Exposure(image=np.zeros((300, 301))).write(name, overwrite=overwrite)
+                write_exposure(Exposure(image=np.zeros((300, 301))), name, overwrite=overwrite)
             pid, status = os.wait()
             assert os.WTERMSIG(status) == signal.SIGKILL
         """

@@ -151,6 +151,20 @@ def test_several_regions(path, options, stamp):
     assert matching.scale == pytest.approx((1 / 0.8 + 1 / 0.9) / 2, rel=1e-12)
 
 
+def test_scale_is_the_mean_over_the_area_of_regions(path):
+    regions = ["[1:50,1:150]", "[51:200,1:30]", "[51:200,31:150]"]
+    write_table(
+        path, columns(3), regions,
+        image=np.zeros((150, 200), np.float32), DIFFCMD="hotpants -nrx 2",
+    )  # fmt: skip
+    areas, sums = np.array([50 * 150, 150 * 30, 150 * 120]), np.array([0.8, 0.9, 1.0])
+    expected = (areas / sums).sum() / areas.sum()
+    assert read_kernel(path).scale == pytest.approx(expected, rel=1e-12)
+    # Far from the mean of as many equals, and from the inverse of the mean sum.
+    assert abs(expected - (1 / sums).mean()) > 0.01
+    assert abs(expected - areas.sum() / (areas * sums).sum()) > 0.001
+
+
 def test_several_regions_without_the_command(path):
     write_table(path, columns(2), ["[1:100,1:150]", "[101:200,1:150]"])
     with pytest.raises(ValueError, match="DIFFCMD"):

@@ -31,6 +31,7 @@ from many_filters import (
 from white_noise import gaussian
 from whitediff.exposure import Exposure
 from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
+from whitediff.io import read_exposure, write_exposure
 from whitediff.kernel import Kernel
 from whitediff.psf import CellPsf
 from whitediff.tasks import (
@@ -324,7 +325,7 @@ def test_pickling() -> None:
 
 def test_the_result_can_be_written(tmp_path: Path) -> None:
     result = DecorrelateALKernelSpatialTask().run(*make_exposures(), KERNEL).correctedExposure
-    result.write(tmp_path / "corrected.fits")
+    write_exposure(result, tmp_path / "corrected.fits")
     copy = read_exposure(tmp_path / "corrected.fits")
     np.testing.assert_array_equal(copy.image.array, result.image.array)
     np.testing.assert_array_equal(copy.getPsf().images, result.getPsf().images)

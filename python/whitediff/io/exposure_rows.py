@@ -142,6 +142,8 @@ def _mask(
             for keyword, value in hdu.header.items()
             if keyword.startswith("MP_")
         }
+        if named and mask.dtype.kind not in "iu":
+            raise TypeError(f"mask must hold the bits of its planes as integers, got {mask.dtype}")
         if named:
             planes = named
         else:

@@ -155,4 +155,6 @@ def _leave_with_parent() -> None:
 
 def _leave(number: int, frame: object) -> None:
     """Leave through every `finally`, so that no file stays half written."""
+    # A second signal would interrupt them.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(128 + number)

@@ -1,0 +1,91 @@
+"""Which PSF a difference has, and where that of the whitened image is."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from white_noise import gaussian
+from whitediff import decorrelate
+from whitediff.io import write_kernel
+from whitediff.kernel import fixed_kernel
+from whitediff.options import WhitenOptions
+from whitediff.psf import CellPsf, KernelPsf
+from whitediff.subtraction import Job, JobError
+from whitediff.subtraction.psf import input_psf, whitened_psf
+
+SCIENCE, TEMPLATE, DIFFERENCE = (KernelPsf(gaussian(sigma, 6)) for sigma in (1.0, 1.5, 2.0))
+
+
+def job(**changed):
+    names = ("science", "template", "difference", "kernel", "output")
+    return Job(**dict.fromkeys(names, "unused.fits"), **changed)
+
+
+def subtraction(convolved="template", science=SCIENCE, template=TEMPLATE, difference=None):
+    return SimpleNamespace(
+        convolved=convolved,
+        science=SimpleNamespace(psf=science),
+        template=SimpleNamespace(psf=template),
+        difference=SimpleNamespace(psf=difference),
+    )
+
+
+@pytest.mark.parametrize(("convolved", "expected"), [("template", SCIENCE), ("science", TEMPLATE)])
+def test_the_difference_has_the_psf_of_the_image_that_was_not_convolved(convolved, expected):
+    assert input_psf(job(), subtraction(convolved)) is expected
+    other = {"science" if convolved == "template" else "template": None}
+    assert input_psf(job(), subtraction(convolved, **other)) is None
+
+
+@pytest.mark.parametrize("convolved", ["template", "science"])
+def test_its_own_psf_comes_first(convolved):
+    assert input_psf(job(), subtraction(convolved, difference=DIFFERENCE)) is DIFFERENCE
+
+
+def test_mode_score_takes_that_of_the_science_image():
+    score = job(options=WhitenOptions(mode="score"))
+    assert input_psf(score, subtraction("science", difference=DIFFERENCE)) is SCIENCE
+    with pytest.raises(JobError, match="needs the PSF of the science image: give psf FILE"):
+        input_psf(score, subtraction(science=None, difference=DIFFERENCE))
+
+
+def test_a_file_comes_before_all(tmp_path):
+    write_kernel(fixed_kernel(gaussian(1.7, 5)), tmp_path / "psf.fits")
+    psf = input_psf(job(psf=tmp_path / "psf.fits"), subtraction(difference=DIFFERENCE))
+    (image,) = psf.evaluate(np.zeros(1), np.zeros(1))
+    np.testing.assert_array_equal(image, gaussian(1.7, 5))
+
+
+@pytest.fixture
+def whitened(rng):
+    def whiten(**options):
+        noise = rng.normal(size=(310, 900)).astype(np.float32)
+        return decorrelate(noise, 1.0, 2.0, gaussian(1.3, 6), xy0=(1000, -20), **options)
+
+    return whiten
+
+
+def test_cells_of_the_psf_are_where_the_frame_is(whitened):
+    result = whitened(psf=gaussian(1.6, 6))
+    assert len(result.cells) > 1
+    psf = whitened_psf(result, (1000, -20))
+    assert isinstance(psf, CellPsf)
+    np.testing.assert_array_equal(psf.boxes, result.cells.boxes + np.array([1000, -20, 1000, -20]))
+    np.testing.assert_array_equal(psf.positions, result.cells.centers)
+    np.testing.assert_array_equal(psf.images, result.psf)
+    # All of the frame is in a cell, and nothing else.
+    assert psf.boxes[:, :2].min(axis=0).tolist() == [1000, -20]
+    assert psf.boxes[:, 2:].max(axis=0).tolist() == [1900, 290]
+
+
+def test_one_filter_makes_one_psf(whitened):
+    result = whitened(psf=gaussian(1.6, 6), spatially_varying=False)
+    psf = whitened_psf(result, (1000, -20))
+    assert isinstance(psf, KernelPsf)
+    np.testing.assert_array_equal(psf.image, result.psf[0])
+    np.testing.assert_array_equal(psf.getAveragePosition(), result.cells.centers[0])
+
+
+def test_no_psf_is_made_of_none(whitened):
+    assert whitened_psf(whitened(), (0, 0)) is None
