@@ -2,15 +2,157 @@
 
 #include <omp.h>
 
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "require.hpp"
 
 namespace whitediff {
 namespace {
 
-// More than any machine has; the OpenMP runtime ends the process where it cannot start threads.
+// More than any machine has.
 constexpr int most_threads = 4096;
+
+class Team;
+
+/// What a thread is inside parallel_for and with_threads.
+struct Role {
+  int index = 0;
+  Team* team = nullptr;  // that the thread may give loops to
+  bool in_loop = false;
+};
+thread_local Role role;
+
+/// Gives the calling thread a role for a while.
+class Acting {
+ public:
+  explicit Acting(const Role& as) : before_(std::exchange(role, as)) {}
+  ~Acting() { role = before_; }
+  Acting(const Acting&) = delete;
+  Acting& operator=(const Acting&) = delete;
+
+ private:
+  Role before_;
+};
+
+/// Indices that threads take one after the other.
+class Loop {
+ public:
+  Loop(std::size_t count, int threads, const std::function<void(std::size_t)>& body)
+      : count_(count), threads_(threads), body_(body) {}
+
+  int threads() const { return threads_; }
+
+  /// Takes indices until there is none left.
+  void run(int index) {
+    const Acting acting({index, nullptr, true});
+    for (std::size_t i = next_++; i < count_ && !failed_; i = next_++) {
+      try {
+        body_(i);
+      } catch (...) {
+        if (!failed_.exchange(true)) failure_ = std::current_exception();
+      }
+    }
+  }
+
+  /// After all threads have run.
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::size_t count_;
+  int threads_;
+  const std::function<void(std::size_t)>& body_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<bool> failed_ = false;
+  std::exception_ptr failure_;
+};
+
+/// Threads that sleep until there is a loop to run. A thread that wakes up too late misses a loop,
+/// and nobody waits for it.
+class Team {
+ public:
+  /// @param threads  with the calling one.
+  explicit Team(int threads) {
+    threads_.reserve(threads - 1);
+    try {
+      for (int index = 1; index < threads; ++index) {
+        threads_.emplace_back([this, index] { work(index); });
+      }
+    } catch (const std::exception&) {
+      // The system has no more threads: those that are there will do.
+    }
+  }
+
+  ~Team() {
+    tell([&] { closed_ = true; });
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  /// Runs a loop, with those who join.
+  void run(Loop& loop) {
+    tell([&] {
+      loop_ = &loop;
+      ++loops_;
+    });
+    loop.run(0);
+    std::unique_lock lock(mutex_);
+    loop_ = nullptr;
+    left_.wait(lock, [&] { return inside_ == 0; });
+  }
+
+ private:
+  /// What a thread other than the first does: runs loops until the team is closed.
+  void work(int index) {
+    std::unique_lock lock(mutex_);
+    for (std::size_t seen = 0;;) {
+      begun_.wait(lock, [&] { return closed_ || loops_ != seen; });
+      if (closed_) return;
+      seen = loops_;
+      if (!loop_ || index >= loop_->threads()) continue;
+      Loop& loop = *loop_;
+      ++inside_;
+      lock.unlock();
+      loop.run(index);
+      lock.lock();
+      if (--inside_ == 0) left_.notify_one();
+    }
+  }
+
+  template <class Change>
+  void tell(const Change& change) {
+    {
+      const std::lock_guard lock(mutex_);
+      change();
+    }
+    begun_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable begun_, left_;
+  Loop* loop_ = nullptr;
+  std::size_t loops_ = 0;  // so far
+  int inside_ = 0;         // threads in the loop, besides the first
+  bool closed_ = false;
+  std::vector<std::thread> threads_;
+};
+
+/// As OpenMP would have it: so many at most, and one alone inside what is parallel already.
+int allowed_threads(int wanted) {
+  const bool nested = role.in_loop || omp_get_active_level() >= omp_get_max_active_levels();
+  return nested ? 1 : std::min(wanted, omp_get_thread_limit());
+}
 
 }  // namespace
 
@@ -20,6 +162,26 @@ int thread_count(int requested) {
   return requested > 0 ? requested : omp_get_num_procs();
 }
 
-int thread_index() { return omp_get_thread_num(); }
+int thread_index() { return role.index; }
+
+void with_threads(int threads, const std::function<void()>& body) {
+  threads = allowed_threads(threads);
+  if (threads <= 1 || role.team) return body();
+  Team team(threads);
+  const Acting acting({0, &team, false});
+  body();
+}
+
+void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body) {
+  Loop loop(count, static_cast<int>(std::min<std::size_t>(threads, count)), body);
+  with_threads(loop.threads(), [&] {
+    if (role.team && loop.threads() > 1) {
+      role.team->run(loop);
+    } else {
+      loop.run(0);
+    }
+  });
+  loop.rethrow();
+}
 
 }  // namespace whitediff

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <exception>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -33,24 +32,15 @@ class PerThread {
   std::vector<std::unique_ptr<T>> values_;
 };
 
-/// Runs body(i) for i = 0 .. count - 1 on `threads` threads, begun in this order. The first
-/// exception stops the rest and is thrown again in the calling thread.
-template <class Body>
-void parallel_for(std::size_t count, int threads, const Body& body) {
-  if (static_cast<std::size_t>(threads) > count) threads = static_cast<int>(count);
-  if (count == 0) return;
-  std::exception_ptr failure;
-  std::atomic<bool> failed = false;
-#pragma omp parallel for schedule(monotonic : dynamic) num_threads(threads)
-  for (std::size_t i = 0; i < count; ++i) {
-    if (failed.load(std::memory_order_relaxed)) continue;
-    try {
-      body(i);
-    } catch (...) {
-      if (!failed.exchange(true)) failure = std::current_exception();
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
-}
+/// Runs body() in the calling thread and keeps up to `threads` threads for the loops that it runs.
+/// They sleep between loops. Threads of OpenMP spin for some milliseconds where a loop ends, which
+/// takes the time of whoever has work; OpenMP's limits on threads hold nevertheless. What the body
+/// throws reaches the caller.
+void with_threads(int threads, const std::function<void()>& body);
+
+/// Runs body(i) for i = 0 .. count - 1 on up to `threads` threads, begun in this order; the calling
+/// thread is the one of index 0. The first exception stops the rest and is thrown again in the
+/// calling thread.
+void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body);
 
 }  // namespace whitediff

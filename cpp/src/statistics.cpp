@@ -428,7 +428,10 @@ ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask, int n_thr
   require(!mask.active() || mask.bits.shape() == plane.shape(), "mask",
           "have shape " + to_string(plane.shape()) + ", that of the plane", mask.bits.shape());
   const UsableBands<T> bands(plane, mask);
-  return Statistics<T>(bands, thread_count(n_threads)).clipped_mean();
+  const int threads = thread_count(n_threads);
+  ClippedMean mean;
+  with_threads(threads, [&] { mean = Statistics<T>(bands, threads).clipped_mean(); });
+  return mean;
 }
 
 template ClippedMean clipped_mean(const Plane<float>&, const PixelMask&, int);

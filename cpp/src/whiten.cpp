@@ -1,5 +1,7 @@
 #include "whitediff/whiten.hpp"
 
+#include <optional>
+
 #include "checks.hpp"
 #include "execution.hpp"
 #include "parallel.hpp"
@@ -17,13 +19,16 @@ template <class T, class Run>
 Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
                       const WhitenOptions& options, const Run& run) {
   check(image, sources, options);
-  Whitening whitening = plan(image.shape(), sources, options);
-  const Stopwatch filter_watch;
-  whitening.clipped_modes = run(whitening);
-  whitening.seconds.filter = filter_watch.seconds();
-  const NoiseModel& noise = whitening.noise;
-  whitening.noise = NoiseModel(noise.sources(), options.psf, noise.positions(), noise.variances());
-  return whitening;
+  std::optional<Whitening> whitening;
+  with_threads(thread_count(options.n_threads), [&] {
+    whitening = plan(image.shape(), sources, options);
+    const Stopwatch filter_watch;
+    whitening->clipped_modes = run(*whitening);
+    whitening->seconds.filter = filter_watch.seconds();
+  });
+  const NoiseModel& noise = whitening->noise;
+  whitening->noise = NoiseModel(noise.sources(), options.psf, noise.positions(), noise.variances());
+  return *std::move(whitening);
 }
 
 }  // namespace
