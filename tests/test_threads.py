@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import pytest
 
 import whitediff
 from white_noise import gaussian
+from whitediff.adapters import as_kernel
 
 SHAPE = (60, 70)
 N_THREADS = 3
@@ -94,6 +96,26 @@ def test_threads_may_share_what_python_gives(rng):
     del result, results
     gc.collect()
     assert [sys.getrefcount(one) for one in shared] == before
+
+
+def test_threads_may_share_a_foreign_kernel():
+    both = threading.Barrier(2)
+
+    class Foreign:
+        """Fills an image, as kernels of lsst.afw do, while another thread fills its own."""
+
+        def getDimensions(self):  # noqa: N802
+            return 3, 3
+
+        def computeImage(self, image, normalize, x, y):  # noqa: N802
+            image.array[:] = x
+            both.wait(10)
+
+    kernel = as_kernel(Foreign())
+    with ThreadPoolExecutor(2) as threads:
+        images = list(threads.map(lambda x: kernel.evaluate([x], [0.0]), (1.0, 2.0)))
+    np.testing.assert_array_equal(images[0], 1.0)
+    np.testing.assert_array_equal(images[1], 2.0)
 
 
 def test_a_call_that_fails_lets_go_of_everything(rng):

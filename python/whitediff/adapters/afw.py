@@ -28,14 +28,15 @@ class AfwKernel(Kernel):
         x, y = kernel.getCtr() if hasattr(kernel, "getCtr") else (_middle(width), _middle(height))
         super().__init__(shape=(height, width), center=(int(y), int(x)))
         self._kernel = kernel
-        self._image = _image_for(kernel, width, height)
 
     def evaluate(self, x: Positions, y: Positions) -> KernelImages:
         """Give the images [n, v, u] at positions."""
         images = np.empty((len(x), *self.shape))
+        # One for each call: threads may share the kernel.
+        target = _image_for(self._kernel, *self.shape)
         for image, at_x, at_y in zip(images, x, y, strict=True):
-            self._kernel.computeImage(self._image, False, float(at_x), float(at_y))
-            image[...] = self._image.array
+            self._kernel.computeImage(target, False, float(at_x), float(at_y))
+            image[...] = target.array
         return images
 
 
@@ -76,7 +77,7 @@ def _middle(size: int) -> int:
     return (size - 1) // 2
 
 
-def _image_for(kernel: Any, width: int, height: int) -> Any:
+def _image_for(kernel: Any, height: int, width: int) -> Any:
     """An image that the kernel's computeImage can fill."""
     if type(kernel).__module__.startswith("lsst.afw"):
         return import_module("lsst.afw.image").ImageD(width, height)
