@@ -48,6 +48,15 @@ class TestAsKernel:
         cy, cx = kernel.center
         assert (flipped_v - cy, flipped_u - cx) == (y - v, x - u)
 
+    def test_of_an_afw_kernel_that_tells_no_centre_has_the_usual_one(self):
+        kernel = foreign.CorrelationKernel(np.arange(24.0).reshape(4, 6))
+        untold = SimpleNamespace(
+            getDimensions=kernel.getDimensions, computeImage=kernel.computeImage
+        )
+        # Of an even size it is the lower of two pixels, and the upper one of a turned image.
+        assert as_kernel(untold).center == as_kernel(kernel).center == (2, 3)
+        assert as_pre_kernel(untold).center == (1, 2)
+
     def test_of_an_lsst_images_kernel_is_flipped(self):
         kernel = as_kernel(foreign.SampledKernel())
         assert (kernel.shape, kernel.center) == ((3, 5), (1, 1))
@@ -100,6 +109,11 @@ class TestAsPsf:
         np.testing.assert_allclose(image[1:4, 2:5], 1 / 9)
         # Rounding only.
         assert image.sum() == pytest.approx(1, rel=1e-12)
+
+    def test_of_an_afw_psf_of_an_even_size_is_padded_about_its_centre(self):
+        """Which is the lower of two pixels."""
+        image = as_psf(foreign.ResizedPsf(small=(4, 2))).evaluate([200.0], [0.0])[0]
+        np.testing.assert_array_equal(np.argwhere(image)[[0, -1]], [[1, 3], [4, 4]])
 
     def test_of_an_afw_psf_that_fails_is_its_average(self):
         image = as_psf(foreign.ResizedPsf()).evaluate([2000.0], [0.0])[0]

@@ -9,7 +9,7 @@ import pytest
 
 import whitediff
 from whitediff import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
-from whitediff.kernel import fixed_kernel
+from whitediff.kernel import fitted, fixed_kernel, flipped
 
 X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
 
@@ -264,3 +264,31 @@ def test_fixed_kernel_may_have_any_centre():
     kernel = fixed_kernel([[1, 2, 3]], center=(0, 2))
     assert kernel.center == (0, 2)
     np.testing.assert_array_equal(kernel.evaluate([5.0], [6.0]), [[[1.0, 2.0, 3.0]]])
+
+
+def test_a_flipped_kernel_is_turned_about_its_centre(rng):
+    image = rng.normal(size=(4, 7))
+    kernel = flipped(fixed_kernel(image, center=(1, 5)))
+    assert (kernel.shape, kernel.center) == ((4, 7), (2, 1))
+    np.testing.assert_array_equal(kernel.evaluate(X, Y), [image[::-1, ::-1]] * 4)
+    # The core takes arrays of any strides.
+    frame = rng.normal(size=(60, 150))
+    results = [
+        whitediff.decorrelate(frame, 1.0, 2.0, k, variance="full")
+        for k in (kernel, fixed_kernel(image[::-1, ::-1], center=(2, 1)))
+    ]
+    np.testing.assert_array_equal(results[0].image, results[1].image)
+
+
+@pytest.mark.parametrize("size", [4, 5])
+@pytest.mark.parametrize("wanted", [2, 3, 4, 5, 8, 9])
+def test_an_image_is_fitted_about_its_centre(rng, size, wanted):
+    """The centre of an even size is the lower of two pixels."""
+    image = rng.normal(size=(size, 5))
+    result = fitted(image, (wanted, 5))
+    assert result.shape == (wanted, 5)
+    for row in range(wanted):
+        source = row - (wanted - 1) // 2 + (size - 1) // 2
+        expected = image[source] if 0 <= source < size else np.zeros(5)
+        np.testing.assert_array_equal(result[row], expected)
+    np.testing.assert_array_equal(fitted(image.T, (5, wanted)), result.T)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
-from whitediff.psf import CellPsf, KernelPsf, Quadrupole
+from whitediff.kernel import Polynomial2D, SpatialKernel
+from whitediff.psf import CellPsf, EvaluatedPsf, KernelPsf, Quadrupole
 
 
 def gaussian(shape, ixx, iyy=None, ixy=0.0, offset=(0.0, 0.0)):
@@ -143,3 +144,31 @@ def test_cell_psf_needs_one_box_for_each_image(cells):
         CellPsf(cells.images, cells.boxes[:2])
     with pytest.raises(ValueError, match="3-D"):
         CellPsf(cells.images[0], cells.boxes)
+
+
+@pytest.mark.parametrize(("shape", "corner"), [((4, 6), (-2, -1)), ((5, 6), (-2, -2))])
+def test_the_centre_of_an_even_size_is_the_lower_of_two_pixels(shape, corner):
+    psf = KernelPsf(gaussian(shape, 1.0), (20.0, 30.0))
+    for image, (x, y) in ((psf.computeKernelImage(), (0, 0)), (psf.computeImage(), (20, 30))):
+        row, column = np.unravel_index(image.array.argmax(), shape)
+        assert image.getXY0() == Point2I(x + corner[0], y + corner[1])
+        assert image.getXY0() + Extent2I(int(column), int(row)) == Point2I(x, y)
+
+
+@pytest.mark.parametrize("center", [(1, 2), (3, 0), (0, 5)])
+def test_evaluated_psf_is_the_kernel_about_its_centre(center):
+    images = np.zeros((2, 4, 6))
+    images[:, *center] = 1.0
+    images[1, 2, 3] += 0.5
+    kernel = SpatialKernel(
+        images, [Polynomial2D([1.0, 0.0, 0.0]), Polynomial2D([0.0, 1.0, 0.0])], center=center
+    )
+    psf = EvaluatedPsf(kernel, Point2D(2.0, 7.0))
+    assert psf.getAveragePosition() == Point2D(2.0, 7.0)
+    for position, x in ((None, 2.0), (Point2D(4.0, 1.0), 4.0)):
+        image = psf.computeKernelImage(position)
+        x0, y0 = image.getXY0()
+        assert image.array[-y0, -x0] == 1 + x
+        assert image.array[2 - center[0] - y0, 3 - center[1] - x0] == x / 2
+        assert image.array.sum() == 1 + 1.5 * x
+    assert psf.computeImage(Point2D(100, 200)).getBBox().contains(Point2I(100, 200))

@@ -63,8 +63,10 @@ def spectral_task(shape: tuple[int, int] = (128, 160)) -> DecorrelateALKernelTas
     return task
 
 
-def test_correction_makes_noise_white() -> None:
-    task = spectral_task()
+@pytest.mark.parametrize("grid", [(128, 160), (127, 161)])
+def test_correction_makes_noise_white(grid: tuple[int, int]) -> None:
+    task = DecorrelateALKernelTask()
+    task.freqSpaceShape = grid
     result = task.computeDiffimCorrection(KERNEL, 1.5, 2.5)
     power = 1.5 * abs(result.cnft) ** 2 + 2.5 * abs(result.crft) ** 2
     np.testing.assert_allclose(power, 1.5 + 2.5 * KERNEL.sum() ** 2, rtol=1e-12)
@@ -73,9 +75,12 @@ def test_correction_makes_noise_white() -> None:
     assert result.corrft.shape == result.crft.shape == task.freqSpaceShape
 
 
-def test_score_correction() -> None:
-    task = spectral_task()
-    psf = PSF / PSF.sum()
+@pytest.mark.parametrize("shape", [(21, 21), (20, 21), (20, 18)])
+@pytest.mark.parametrize("grid", [(128, 160), (127, 161)])
+def test_score_correction(shape: tuple[int, int], grid: tuple[int, int]) -> None:
+    task = DecorrelateALKernelTask()
+    task.freqSpaceShape = grid
+    psf = PSF[: shape[0], : shape[1]] / PSF[: shape[0], : shape[1]].sum()
     result = task.computeScoreCorrection(KERNEL, 1.5, 2.5, psf)
     p = np.fft.fft2(task.padCenterOriginArray(psf, task.freqSpaceShape))
     k = np.fft.fft2(task.padCenterOriginArray(KERNEL, task.freqSpaceShape))
@@ -171,3 +176,31 @@ def test_corrected_psf_is_that_of_run(spectrum: str) -> None:
     # the filter here, and after it there.
     tolerance = 2e-3 if spectrum == "score" else 1e-5
     np.testing.assert_allclose(image, expected, rtol=0, atol=tolerance * expected.max())
+
+
+@pytest.mark.parametrize("shape", [(128, 160), (127, 161), (1, 8), (8, 1)])
+def test_spectra_hold_all_modes(shape: tuple[int, int]) -> None:
+    task = DecorrelateALKernelTask()
+    task.freqSpaceShape = shape
+    kernel = np.array([[0.2, 0.5, 0.3]]) if shape[1] > 1 else np.array([[0.2], [0.5], [0.3]])
+    result = task.computeDiffimCorrection(kernel, 1.5, 2.5)
+    k = np.fft.fft2(task.padCenterOriginArray(kernel, shape))
+    psi = np.sqrt(4.0 / (1.5 + 2.5 * abs(k) ** 2))
+    for spectrum, expected in ((result.corrft, psi), (result.cnft, psi), (result.crft, psi * k)):
+        # Rounding only.
+        np.testing.assert_allclose(spectrum, expected, rtol=0, atol=1e-14)
+    assert (result.corrft.dtype, result.cnft.dtype) == (np.float64, np.complex128)
+
+
+def test_arrays_must_fit_the_grid() -> None:
+    task = spectral_task((20, 30))
+    result = task.computeDiffimCorrection(np.ones((3, 3)), 1.0, 1.0)
+    with pytest.raises(
+        ValueError, match=r"kernel must be no larger than the grid, \(20, 30\), got"
+    ):
+        task.computeDiffimCorrection(np.ones((21, 3)), 1.0, 1.0)
+    message = r"image must be no larger than the grid of the filter, \(20, 30\), got \(20, 31\)"
+    with pytest.raises(ValueError, match=message):
+        task.computeCorrectedImage(result.corrft, np.ones((20, 31)))
+    with pytest.raises(ValueError, match="variances must give finite noise at all k"):
+        task.computeDiffimCorrection(np.zeros((3, 3)), 0.0, 1.0)

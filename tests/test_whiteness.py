@@ -177,6 +177,13 @@ def test_wings_of_masked_stars_are_left_out(rng):
     assert abs(result.in_x / result.error_in_x).max() < 4.5
 
 
+def test_sources_are_left_out_with_four_pixels_around_them(rng):
+    # Noise with no wings, so that nothing else is left out.
+    noise = rng.uniform(-1, 1, size=SHAPE)
+    noise[100, 200], noise[0, 3] = 4, -4
+    assert whiteness(noise).n_pixels == noise.size - 9 * 9 - 5 * 8
+
+
 def test_negative_residuals_are_sources_too(rng):
     noise = rng.normal(size=SHAPE)
     for y in range(20, 290, 30):
