@@ -216,9 +216,9 @@ def test_a_box_has_to_lie_inside(exposure):
             framed[outside]
         with pytest.raises(ValueError, match="the box must lie inside"):
             framed[Box2I()]
-    with pytest.raises(TypeError, match="expected a Box2I, got Box2D"):
+    with pytest.raises(TypeError, match="box must be a Box2I, got Box2D"):
         exposure[Box2D(Point2D(102, -18), Point2D(104, -17))]
-    with pytest.raises(TypeError, match="expected an Exposure or a Box2I"):
+    with pytest.raises(TypeError, match="source must be an Exposure or a Box2I, got"):
         exposure.Factory(exposure.maskedImage)
 
 

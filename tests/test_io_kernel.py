@@ -73,10 +73,12 @@ def test_an_existing_kernel_is_kept(path):
 
 def test_other_kernels_are_not_written(path):
     kernel = RegionKernel([spatial_kernel()], [(0, 0, 9, 9)])
-    with pytest.raises(TypeError, match="SpatialKernel or a TabulatedKernel, got RegionKernel"):
+    with pytest.raises(
+        TypeError, match="must be a SpatialKernel or a TabulatedKernel, got RegionKernel"
+    ):
         write_kernel(kernel, path)
     odd = MatchingKernel(spatial_kernel(), background=lambda x, y: 0 * x)
-    with pytest.raises(TypeError, match="Polynomial2D or a Chebyshev2D, got function"):
+    with pytest.raises(TypeError, match="must be Polynomial2D or Chebyshev2D, got function"):
         write_kernel(odd, path)
     assert not path.exists()
 

@@ -108,6 +108,8 @@ def test_variances_as_number_and_file(inputs, tmp_path):
     job = job_of(inputs, tmp_path / "white.fits", science_variance=95.5, template_variance=plain)
     result = assert_as_with_arrays(job, 95.5, plane)
     assert result.noise == {"science": "as given", "template": f"from {plain}"}
+    whole = replace(job, science_variance=95, overwrite=True)
+    assert whiten_files(whole).facts.science_variance == 95
     assert result.facts.science_variance == 95.5 and result.facts.template_variance == 90
 
 
@@ -148,9 +150,17 @@ def origin_elsewhere(path, exposure):
     write_exposure(Exposure(image=exposure.image.array, mask=exposure.mask, xy0=(1000, -20)), path)
 
 
+def narrow_mask(path, exposure):
+    image = fits.PrimaryHDU(exposure.image.array)
+    mask = fits.ImageHDU((exposure.mask.array != 0).astype(np.uint8), name="MASK")
+    mask.header["MP_SAT"], mask.header["HIERARCH MP_NO_DATA"] = 0, 8
+    fits.HDUList([image, mask]).writeto(path)
+
+
 @pytest.mark.filterwarnings("ignore:.*uncertainty:astropy.utils.exceptions.AstropyUserWarning")
 @pytest.mark.parametrize(
-    "write", [compressed, unsigned, scaled, ccddata, with_invalid_pixels, origin_elsewhere]
+    "write",
+    [compressed, unsigned, scaled, ccddata, with_invalid_pixels, origin_elsewhere, narrow_mask],
 )
 def test_all_kinds_of_files(inputs, tmp_path, write):
     for name in NAMES:

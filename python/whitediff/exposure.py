@@ -103,7 +103,7 @@ class _Framed:
     def _local(self, box: Box2I, origin: ImageOrigin) -> Box2I:
         """Give the box in array coordinates, once it is sure to lie inside."""
         if not isinstance(box, Box2I):
-            raise TypeError(f"expected a Box2I, got {type(box).__name__}")
+            raise TypeError(f"box must be a Box2I, got {type(box).__name__}")
         own = self.getBBox(origin)
         if box.isEmpty() or not own.contains(box):
             raise ValueError(f"the box must lie inside of {own}, got {box}")
@@ -115,7 +115,7 @@ class _Plane(_Framed):
 
     def __init__(self, array: NDArray[Any], xy0: Any) -> None:
         if array.ndim != 2 or array.size == 0:
-            raise ValueError(f"expected a 2-D array that is not empty, got shape {array.shape}")
+            raise ValueError(f"array must be 2-D and not empty, got shape {array.shape}")
         self._array = array
         self._xy0 = Point2I(xy0)
 
@@ -542,7 +542,7 @@ class Exposure(_Framed):
                 variance=Image(source, dtype=np.float32),
             )
         if not isinstance(source, Exposure):
-            raise TypeError(f"expected an Exposure or a Box2I, got {type(source).__name__}")
+            raise TypeError(f"source must be an Exposure or a Box2I, got {type(source).__name__}")
         part = source.subset(source.getBBox(origin) if bbox is None else bbox, origin)
         return part.clone() if deep else part
 

@@ -136,7 +136,7 @@ class _Archive:
         if name.startswith("Chebyshev1Function2"):
             (x_min, y_min), (x_max, y_max) = _point(row, "min"), _point(row, "max")
             return Chebyshev2D(coefficients, (x_min, x_max, y_min, y_max))
-        raise ValueError(f"expected a polynomial or Chebyshev function in the kernel, got {name}")
+        raise ValueError(f"kernel functions must be polynomials or Chebyshev, got {name}")
 
 
 def _field(row: Any, *words: str) -> Any:

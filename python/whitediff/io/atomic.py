@@ -75,7 +75,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"directory {target.parent} of {target.name} does not exist")
     if target.is_dir():
-        raise IsADirectoryError(f"expected the name of a file, got the directory {target}")
+        raise IsADirectoryError(f"path must be the name of a file, got the directory {target}")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists and is not to be overwritten")
 

@@ -146,6 +146,9 @@ def _mask(
             raise TypeError(f"mask must hold the bits of its planes as integers, got {mask.dtype}")
         if named:
             planes = named
+            # Planes may have bits beyond those that a narrow type can hold.
+            if mask.dtype.itemsize < np.dtype(np.int32).itemsize:
+                mask = mask.map(np.int32, lambda bits: bits)
         else:
             bad = np.int32(1 << planes["BAD"])
             mask = mask.map(np.int32, lambda bits: np.where(bits != 0, bad, np.int32(0)))

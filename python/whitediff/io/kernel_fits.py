@@ -134,7 +134,9 @@ def _kernel_hdus(kernel: Kernel) -> list[Any]:
             for axis, values in (("X", kernel.x), ("Y", kernel.y))
         ]
         return [hdu, fits.BinTableHDU.from_columns(columns, name="GRID")]
-    raise TypeError(f"expected a SpatialKernel or a TabulatedKernel, got {type(kernel).__name__}")
+    raise TypeError(
+        f"kernel must be a SpatialKernel or a TabulatedKernel, got {type(kernel).__name__}"
+    )
 
 
 def _function_table(functions: Sequence[Any], name: str) -> fits.BinTableHDU:
@@ -142,7 +144,7 @@ def _function_table(functions: Sequence[Any], name: str) -> fits.BinTableHDU:
     for function in functions:
         if not isinstance(function, (Polynomial2D, Chebyshev2D)):
             raise TypeError(
-                f"expected a Polynomial2D or a Chebyshev2D, got {type(function).__name__}"
+                f"functions must be Polynomial2D or Chebyshev2D, got {type(function).__name__}"
             )
     counts = [len(function.coefficients) for function in functions]
     coefficients = np.zeros((len(functions), max(counts)))

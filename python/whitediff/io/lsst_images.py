@@ -67,7 +67,7 @@ def read_lsst_fits(hdus: fits.HDUList) -> MatchingKernel:
     def read_array(array: dict[str, Any]) -> NDArray[np.float64]:
         match = re.fullmatch(r"fits:([\w/-]+)(?:,(\d+))?(?:\[\d+\])?", str(array.get("source")))
         if match is None:
-            raise ValueError(f"expected an array reference like 'fits:BASIS', got {array}")
+            raise ValueError(f"array references must be like 'fits:BASIS', got {array}")
         return native(hdus[match[1], int(match[2] or 1)].data, np.float64)
 
     text = np.asarray(hdus["JSON"].data["JSON"][0]).tobytes()

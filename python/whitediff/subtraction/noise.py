@@ -69,8 +69,8 @@ def input_noise(
     ValueError, OSError
         If the file is not as expected, or no pixel is left to measure.
     """
-    if isinstance(given, float):
-        return InputNoise(given, "number", "as given")
+    if isinstance(given, float | int):
+        return InputNoise(float(given), "number", "as given")
     if given is not None:
         rows = open_file(given)
         plane = rows.image if rows.variance is None else rows.variance
