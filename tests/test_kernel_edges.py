@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from foreign import CorrelationKernel
-from whitediff.kernel import as_kernel
+from whitediff.adapters import as_kernel
 
 
 class CentrelessKernel:
