@@ -8,9 +8,7 @@
 #include <exception>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "require.hpp"
 
@@ -76,31 +74,11 @@ class Loop {
   std::exception_ptr failure_;
 };
 
-/// Threads that sleep until there is a loop to run. A thread that wakes up too late misses a loop,
-/// and nobody waits for it.
+/// The threads of an OpenMP region, of which all but the first sleep until there is a loop to run. A
+/// thread that wakes up too late misses a loop, and nobody waits for it.
 class Team {
  public:
-  /// @param threads  with the calling one.
-  explicit Team(int threads) {
-    threads_.reserve(threads - 1);
-    try {
-      for (int index = 1; index < threads; ++index) {
-        threads_.emplace_back([this, index] { work(index); });
-      }
-    } catch (const std::exception&) {
-      // The system has no more threads: those that are there will do.
-    }
-  }
-
-  ~Team() {
-    tell([&] { closed_ = true; });
-    for (std::thread& thread : threads_) thread.join();
-  }
-
-  Team(const Team&) = delete;
-  Team& operator=(const Team&) = delete;
-
-  /// Runs a loop, with those who join.
+  /// Runs a loop in the first thread, with those who join.
   void run(Loop& loop) {
     tell([&] {
       loop_ = &loop;
@@ -112,13 +90,12 @@ class Team {
     left_.wait(lock, [&] { return inside_ == 0; });
   }
 
- private:
-  /// What a thread other than the first does: runs loops until the team is closed.
+  /// What every other thread does until the team is closed.
   void work(int index) {
     std::unique_lock lock(mutex_);
     for (std::size_t seen = 0;;) {
       begun_.wait(lock, [&] { return closed_ || loops_ != seen; });
-      if (closed_) return;
+      if (closed_) break;
       seen = loops_;
       if (!loop_ || index >= loop_->threads()) continue;
       Loop& loop = *loop_;
@@ -128,8 +105,18 @@ class Team {
       lock.lock();
       if (--inside_ == 0) left_.notify_one();
     }
+    ++gone_;
+    left_.notify_one();
   }
 
+  /// Sends the others away, and sleeps until they are: at the end of the region nobody waits long.
+  void close(int others) {
+    tell([&] { closed_ = true; });
+    std::unique_lock lock(mutex_);
+    left_.wait(lock, [&] { return gone_ == others; });
+  }
+
+ private:
   template <class Change>
   void tell(const Change& change) {
     {
@@ -144,15 +131,9 @@ class Team {
   Loop* loop_ = nullptr;
   std::size_t loops_ = 0;  // so far
   int inside_ = 0;         // threads in the loop, besides the first
+  int gone_ = 0;           // threads that have left the team
   bool closed_ = false;
-  std::vector<std::thread> threads_;
 };
-
-/// As OpenMP would have it: so many at most, and one alone inside what is parallel already.
-int allowed_threads(int wanted) {
-  const bool nested = role.in_loop || omp_get_active_level() >= omp_get_max_active_levels();
-  return nested ? 1 : std::min(wanted, omp_get_thread_limit());
-}
 
 }  // namespace
 
@@ -165,11 +146,22 @@ int thread_count(int requested) {
 int thread_index() { return role.index; }
 
 void with_threads(int threads, const std::function<void()>& body) {
-  threads = allowed_threads(threads);
-  if (threads <= 1 || role.team) return body();
-  Team team(threads);
-  const Acting acting({0, &team, false});
-  body();
+  if (threads <= 1 || role.team || role.in_loop) return body();
+  Team team;
+  std::exception_ptr failure;
+#pragma omp parallel num_threads(threads)
+  if (omp_get_thread_num() > 0) {
+    team.work(omp_get_thread_num());
+  } else {
+    const Acting acting({0, &team, false});
+    try {
+      body();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    team.close(omp_get_num_threads() - 1);
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body) {

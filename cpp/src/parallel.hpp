@@ -32,9 +32,9 @@ class PerThread {
   std::vector<std::unique_ptr<T>> values_;
 };
 
-/// Runs body() in the calling thread and keeps up to `threads` threads for the loops that it runs.
-/// They sleep between loops. Threads of OpenMP spin for some milliseconds where a loop ends, which
-/// takes the time of whoever has work; OpenMP's limits on threads hold nevertheless. What the body
+/// Runs body() in the calling thread, inside one OpenMP region, whose other threads are there for the
+/// loops that it runs and sleep between them: at the end of a region of its own, each loop would
+/// have them spin for some milliseconds, which takes the time of whoever has work. What the body
 /// throws reaches the caller.
 void with_threads(int threads, const std::function<void()>& body);
 
