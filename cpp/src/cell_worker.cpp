@@ -49,14 +49,14 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
   }
   task_.completion.set_gains(cell, filter_.gains());
   const bool complete = filter_image();
-  if (!task_.image_turns.wait(cell)) return;
+  if (!task_.turns.wait(cell, Turns::Part::image)) return;
   give_image(complete);
-  task_.image_turns.finish(cell);
+  task_.turns.finish(cell, Turns::Part::image);
   if (task_.variance == VariancePropagation::estimate) return;
   filter_variance(noise);
-  if (!task_.variance_turns.wait(cell)) return;
+  if (!task_.turns.wait(cell, Turns::Part::variance)) return;
   give_variance();
-  task_.variance_turns.finish(cell);
+  task_.turns.finish(cell, Turns::Part::variance);
 }
 
 template <class T>

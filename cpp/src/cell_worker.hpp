@@ -22,8 +22,7 @@ struct CellTask {
   OutputRows<T> output;
   const std::vector<Cell>& cells;
   const Blend& blend;
-  Turns& image_turns;
-  Turns& variance_turns;  // of variances propagated in full
+  Turns& turns;
   Completion<T>& completion;
   std::int32_t ignore_mask;
   /// What stands for pixels that are not finite; if empty, the mean of each cell.

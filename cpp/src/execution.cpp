@@ -21,15 +21,13 @@ class Execution {
         options_(options),
         plan_(plan),
         blend_(plan.cells, options.reduction),
-        image_turns_(blend_, plan.cells.size()),
-        variance_turns_(blend_, plan.cells.size()),
+        turns_(blend_, plan.cells.size()),
         completion_(plan.cells, blend_, options.variance, options.ignore_mask),
         filtering_(CellTask<T>{.input = {},
                                .output = {},
                                .cells = plan.cells,
                                .blend = blend_,
-                               .image_turns = image_turns_,
-                               .variance_turns = variance_turns_,
+                               .turns = turns_,
                                .completion = completion_,
                                .ignore_mask = options.ignore_mask,
                                .filling = frame_filling(),
@@ -158,7 +156,7 @@ class Execution {
   const WhitenOptions& options_;
   const Whitening& plan_;
   Blend blend_;
-  Turns image_turns_, variance_turns_;
+  Turns turns_;
   Completion<T> completion_;
   Filtering<T> filtering_;
 };

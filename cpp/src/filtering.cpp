@@ -63,8 +63,7 @@ void Filtering<T>::run(std::span<const std::size_t> cells, InputRows<T> input,
         ++done_;
         if (thread_index() == 0) report();
       } catch (...) {
-        task_.image_turns.give_up();
-        task_.variance_turns.give_up();
+        task_.turns.give_up();
         throw;
       }
     });

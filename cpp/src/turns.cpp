@@ -1,20 +1,37 @@
 #include "turns.hpp"
 
 namespace whitediff {
+namespace {
 
-bool Turns::wait(std::size_t cell) const {
-  for (const std::size_t other : blend_.predecessors(cell)) done_[other].wait(false);
+/// How many parts there are when this one is finished.
+int number(Turns::Part part) { return static_cast<int>(part) + 1; }
+
+constexpr int more_than_all = 1 << 10;
+
+}  // namespace
+
+bool Turns::wait(std::size_t cell, Part part) const {
+  for (const std::size_t other : blend_.predecessors(cell)) {
+    int finished = finished_[other];
+    while (finished < number(part) && !given_up_) {
+      finished_[other].wait(finished);
+      finished = finished_[other];
+    }
+  }
   return !given_up_;
 }
 
-void Turns::finish(std::size_t cell) {
-  done_[cell] = true;
-  done_[cell].notify_all();
+void Turns::finish(std::size_t cell, Part part) {
+  finished_[cell] = number(part);
+  finished_[cell].notify_all();
 }
 
 void Turns::give_up() {
   given_up_ = true;
-  for (std::size_t cell = 0; cell < done_.size(); ++cell) finish(cell);
+  for (auto& finished : finished_) {
+    finished = more_than_all;
+    finished.notify_all();
+  }
 }
 
 }  // namespace whitediff

@@ -84,6 +84,21 @@ TEST_CASE_TEMPLATE("gains are blended as pixels are", T, float, double) {
   }
 }
 
+TEST_CASE("a profile ends with the cells that it is of") {
+  // One above the other without an overlap, then a gap, then one more.
+  const std::vector<Cell> cells{{{0, 0, 9, 5}, {}}, {{0, 5, 9, 8}, {}}, {{0, 11, 9, 14}, {}}};
+  const Blend blend(cells, Reduction::crossfade);
+  const std::vector<std::vector<double>> gains{{1.0}, {2.0}, {3.0}};
+  GainProfile<double> profile(cells, blend, gains, {1.0}, {0, 16}, 9);
+  for (int y = 0; y < 16; ++y) {
+    CAPTURE(y);
+    profile.move_to(y);
+    const double expected = y < 5 ? 1.0 : y < 8 ? 2.0 : y < 11 ? 0.0 : y < 14 ? 3.0 : 0.0;
+    CHECK(profile.of(0)[4] == expected);
+    CHECK(profile.covers_any() == (expected > 0.0));
+  }
+}
+
 TEST_CASE("a gain and its factor may leave the range of float32, their product not") {
   const std::vector<Cell> cells = make_cells({4, 4}, 1, 1, 0, 0);
   const Blend blend(cells, Reduction::crossfade);

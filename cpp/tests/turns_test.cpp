@@ -25,23 +25,29 @@ std::vector<std::size_t> order_of(const Blend& blend) {
   return order;
 }
 
-/// Lets every cell give in its turn, and checks that none of its predecessors is late.
+constexpr auto image = Turns::Part::image, variance = Turns::Part::variance;
+
+/// Lets every cell give in its turns, and checks that none of its predecessors is late.
 struct Giving {
-  Giving(const Blend& of, std::size_t cells) : blend(of), turns(of, cells), given(cells) {}
+  Giving(const Blend& of, std::size_t cells)
+      : blend(of), turns(of, cells), given_image(cells), given_variance(cells) {}
 
   void give(std::size_t cell) {
     // Some cells are slower than others.
     if (cell % 3 == 0) std::this_thread::yield();
-    if (!turns.wait(cell)) return;
-    for (const std::size_t other : blend.predecessors(cell)) late += !given[other];
-    given[cell] = 1;
+    for (const auto part : {image, variance}) {
+      std::vector<char>& given = part == image ? given_image : given_variance;
+      if (!turns.wait(cell, part)) return;
+      for (const std::size_t other : blend.predecessors(cell)) late += !given[other];
+      given[cell] = 1;
+      turns.finish(cell, part);
+    }
     ++total;
-    turns.finish(cell);
   }
 
   const Blend& blend;
   Turns turns;
-  std::vector<char> given;  // plain: the turns alone keep threads apart
+  std::vector<char> given_image, given_variance;  // plain: the turns alone keep threads apart
   std::atomic<int> late = 0, total = 0;
 };
 
@@ -76,23 +82,28 @@ TEST_CASE("threads of any kind may take the cells, as long as they come in order
   CHECK(giving.total == static_cast<int>(cells.size()));
 }
 
-TEST_CASE("who waits goes on when the turn comes, and when all is given up") {
+TEST_CASE("who waits for either part goes on when the turn comes, and when all is given up") {
   const std::vector<Cell> cells{{{0, 0, 5, 5}, {0, 0, 5, 5}}, {{4, 0, 9, 5}, {4, 0, 9, 5}}};
   const Blend blend(cells, Reduction::average);
   REQUIRE(blend.predecessors(1) == std::vector<std::size_t>{0});
-  for (const bool give_up : {false, true}) {
-    Turns turns(blend, cells.size());
-    std::atomic<int> answer = -1;
-    std::thread waiting([&] { answer = turns.wait(1); });
-    CHECK(turns.wait(0));
-    // Time to fall asleep. If it takes longer, there is nothing to be woken, and no harm.
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    CHECK(answer == -1);
-    give_up ? turns.give_up() : turns.finish(0);
-    waiting.join();
-    CHECK(answer == (give_up ? 0 : 1));
-    // Who comes later does not wait either.
-    CHECK(turns.wait(1) == !give_up);
+  for (const auto part : {image, variance}) {
+    for (const bool give_up : {false, true}) {
+      Turns turns(blend, cells.size());
+      if (part == variance) turns.finish(0, image);
+      std::atomic<int> answer = -1;
+      std::thread waiting([&] { answer = turns.wait(1, part); });
+      CHECK(turns.wait(0, part));
+      // Time to fall asleep. If it takes longer, there is nothing to be woken, and no harm.
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      CHECK(answer == -1);
+      give_up ? turns.give_up() : turns.finish(0, part);
+      waiting.join();
+      CHECK(answer == (give_up ? 0 : 1));
+      // Who comes later does not wait either, nor does a cell that finishes late make them.
+      CHECK(turns.wait(1, part) == !give_up);
+      turns.finish(0, image);
+      if (give_up) CHECK_FALSE(turns.wait(1, variance));
+    }
   }
 }
 

@@ -1,0 +1,77 @@
+#include "planning.hpp"
+
+#include "support.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+constexpr Shape frame{300, 300};
+
+std::vector<NoiseSource<double>> sources_of(double science, const Image<double>& matched,
+                                            const KernelPtr& kernel) {
+  return {{science, {}, 1.0, {}}, {matched.view(), {kernel}, 1.0, {}}};
+}
+
+}  // namespace
+
+TEST_CASE("full variances need a border as wide as their responses") {
+  const auto matched = test::constant<double>(frame, 3.0);
+  const auto sources = sources_of(1.0, matched, test::gaussian_kernel({13, 13}, 1.5));
+  WhitenOptions options;
+  // A filter that may be cut off so soon reaches less far than the variances do.
+  options.filter.tolerance = 3e-2;
+  const Whitening estimate = plan(frame, sources, options);
+  CHECK(estimate.border == estimate.support.radius);
+  options.variance = VariancePropagation::full;
+  const Whitening full = plan(frame, sources, options);
+  int widest = full.support.radius;
+  const auto local = full.noise.batch();
+  for (const auto& response : squared_responses(local[0], full.filter, full.support)) {
+    widest = std::max(widest, response.shape().width / 2);
+  }
+  CHECK(full.support.radius == estimate.support.radius);
+  REQUIRE(widest > full.support.radius);
+  CHECK(full.border == widest);
+  for (const Cell& cell : full.cells) {
+    CHECK(cell.expanded == cell.box.grown(widest).clipped({0, 0, frame.width, frame.height}));
+  }
+}
+
+TEST_CASE("a plane whose sampled rows are unusable is planned with its own mean") {
+  // The filter reaches the farther, the more of the noise went through the kernel.
+  const KernelPtr kernel = test::gaussian_kernel({13, 13}, 1.5);
+  auto matched = test::constant<double>(frame, 30.0);
+  WhitenOptions options;
+  // Cells sample other rows, some of which are usable.
+  options.cells = {{{0, 1, 300, 300}, {}}};
+  const auto radius_of = [&](double science) {
+    return plan(frame, sources_of(science, matched, kernel), options).support.radius;
+  };
+  const int expected = radius_of(1.0);
+  REQUIRE(radius_of(30.0) < expected);
+  // Every second row of a ninth is sampled, from its first one on.
+  for (int y = 0; y < frame.height; y += 2) {
+    std::fill_n(matched.row(y), frame.width, test::not_a_number);
+  }
+  CHECK(radius_of(1.0) == expected);
+  // In whatever order the sources come.
+  auto turned = sources_of(1.0, matched, kernel);
+  std::swap(turned[0], turned[1]);
+  CHECK(plan(frame, turned, options).support.radius == expected);
+}
+
+TEST_CASE("float32 images take a floor that they bear, score filters the one that is asked for") {
+  const auto floor_of = [](auto pixel, const FilterOptions& filter) {
+    using T = decltype(pixel);
+    WhitenOptions options;
+    options.filter = filter;
+    options.psf = {test::gaussian_kernel({9, 9}, 1.5)};
+    const std::vector<NoiseSource<T>> sources{{1.0, {}, 1.0, {}}};
+    return plan(Shape{40, 40}, sources, options).filter.power_floor;
+  };
+  CHECK(floor_of(1.0f, {}) == 1e-7);
+  CHECK(floor_of(1.0, {}) == 1e-10);
+  CHECK(floor_of(1.0f, {.power_floor = 1e-3}) == 1e-3);
+  CHECK(floor_of(1.0f, FilterOptions::score()) == 1e-11);
+}
