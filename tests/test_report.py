@@ -129,7 +129,7 @@ def test_small_image():
 
 
 def test_bad_pictures():
-    with pytest.raises(ValueError, match="at least one picture"):
+    with pytest.raises(ValueError, match="pictures must be one or more, got none"):
         whiteness_figure([])
     with pytest.raises(ValueError, match="pixels"):
         whiteness_figure([Picture("blank", np.full((40, 50), np.nan))])

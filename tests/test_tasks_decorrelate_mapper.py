@@ -171,7 +171,9 @@ def test_kernel_from_a_result(mapper: type[Any]) -> None:
     ).exposure
     expected = task.run(exposures[2], **arguments(exposures)).exposure
     np.testing.assert_array_equal(result.image.array, expected.image.array)
-    with pytest.raises(RuntimeError, match="alTaskResult or a psfMatchingKernel, got neither"):
+    with pytest.raises(
+        RuntimeError, match="alTaskResult or psfMatchingKernel must be given, got neither"
+    ):
         task.run(exposures[2], **options)
 
 

@@ -309,7 +309,7 @@ def test_plot_of_boxes() -> None:
 
     exposure = make_exposure((30, 30), xy0=(100, 0))
     task = make_task()
-    with pytest.raises(RuntimeError, match="must be boxes to plot"):
+    with pytest.raises(RuntimeError, match="must be set, or made by a run, to be plotted"):
         task.plotBoxes(exposure.getBBox())
     task.run(exposure)
     try:

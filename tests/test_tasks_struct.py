@@ -50,7 +50,7 @@ def test_merge_of_no_names_adds_nothing() -> None:
 
 def test_merge_of_an_existing_item_keeps_those_before_it() -> None:
     struct = Struct(a=1)
-    with pytest.raises(RuntimeError, match="'a' already exists"):
+    with pytest.raises(RuntimeError, match="must be new, got 'a', which exists"):
         struct.mergeItems(Struct(b=2, a=5, c=3), "b", "a", "c")
     assert struct == Struct(a=1, b=2)
 

@@ -133,7 +133,7 @@ def test_name_by_default_and_by_hand() -> None:
     assert Leaf().getName() == "leaf"
     assert Leaf(name="mine").getFullName() == "mine"
     assert Unnamed(name="mine").getFullName() == "mine"
-    with pytest.raises(RuntimeError, match="Unnamed has neither"):
+    with pytest.raises(RuntimeError, match="_DefaultName, got Unnamed, which has neither"):
         Unnamed()
 
 
@@ -244,7 +244,7 @@ def test_make_field() -> None:
 
 
 def test_make_subtask_names_a_missing_field() -> None:
-    with pytest.raises(KeyError, match="config of tree has no field 'missing'"):
+    with pytest.raises(KeyError, match="field of the config of tree, got 'missing'"):
         Tree().makeSubtask("missing")
 
 

@@ -137,7 +137,7 @@ class _Box:
         if isinstance(maximum, (Extent2I, Extent2D)):
             width, height = self._extent(maximum)
             if width < 0 or height < 0:
-                raise ValueError(f"the dimensions of a box must not be negative, got {maximum}")
+                raise ValueError(f"dimensions must not be negative, got {maximum}")
             self._set(x0, y0, x0 + width, y0 + height)
             return
         x1, y1 = self._point(maximum)
@@ -147,7 +147,7 @@ class _Box:
 
     def _copy(self, box: _Box) -> None:
         if type(box) is not type(self):
-            raise TypeError(f"expected a {type(self).__name__}, got {box!r}")
+            raise TypeError(f"box must be a {type(self).__name__}, got {box!r}")
         self._set(box._x0, box._y0, box._x1, box._y1)
 
     def _set(self, x0: Any, y0: Any, x1: Any, y1: Any) -> None:

@@ -143,7 +143,7 @@ class KernelPsf(_Psf):
     def __init__(self, image: ArrayLike, position: Any = (0.0, 0.0)) -> None:
         self._image = np.array(image, dtype=np.float64)
         if self._image.ndim != 2 or self._image.size == 0:
-            raise ValueError(f"a PSF image must be 2-D and not empty, got {self._image.shape}")
+            raise ValueError(f"image must be 2-D and not empty, got {self._image.shape}")
         self._image.flags.writeable = False
         self._average_position = Point2D(*position)
 
@@ -215,7 +215,7 @@ class CellPsf(_Psf):
         self._boxes = np.array(boxes, dtype=np.int64)
         if self._images.ndim != 3 or self._images.size == 0:
             raise ValueError(
-                f"PSF images must be 3-D [cell, y, x] and not empty, got {self._images.shape}"
+                f"images must be 3-D [cell, y, x] and not empty, got {self._images.shape}"
             )
         n_cells = len(self._images)
         if self._boxes.shape != (n_cells, 4):
@@ -316,4 +316,6 @@ def _adaptive_moments(image: NDArray[np.float64]) -> Quadrupole:
             return Quadrupole(*(float(covariance[i, j]) for i, j in ((0, 0), (1, 1), (0, 1))))
         weight_covariance = covariance
         center = center + shift
-    raise ValueError("the PSF has no adaptive moments: expected a finite image with a peak")
+    raise ValueError(
+        f"PSF must be finite with a peak for adaptive moments, got a sum of {image.sum()}"
+    )

@@ -78,7 +78,7 @@ def whiteness_figure(
         If there is no picture, or a picture has no usable pixel.
     """
     if not pictures:
-        raise ValueError("expected at least one picture, got none")
+        raise ValueError("pictures must be one or more, got none")
     n_rows = len(pictures)
     figure = Figure(figsize=(12.5, 3.6 * n_rows), layout="constrained")
     columns = figure.subfigures(1, 2, width_ratios=(8, 5), squeeze=False)

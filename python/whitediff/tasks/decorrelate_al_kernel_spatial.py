@@ -86,7 +86,9 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
             As `DecorrelateALKernelTask.run`; and if the expanded cell is smaller than the kernel.
         """
         if expandedSubExposure.variance is None:
-            raise ValueError("cell by cell the difference must have a variance plane, got none")
+            raise ValueError(
+                "exposure must have a variance plane for single cells, got one without"
+            )
         inputs = DecorrelationInputs.of(
             science,
             template,
@@ -384,7 +386,7 @@ def _matching_kernel(alTaskResult: Any, psfMatchingKernel: Any) -> Any:
     if alTaskResult is not None:
         return alTaskResult.psfMatchingKernel
     if psfMatchingKernel is None:
-        raise RuntimeError("there must be an alTaskResult or a psfMatchingKernel, got neither")
+        raise RuntimeError("alTaskResult or psfMatchingKernel must be given, got neither")
     return psfMatchingKernel
 
 

@@ -60,7 +60,7 @@ def mean_variance(exposure: Any, planes: Iterable[str], step: int = 1) -> float:
     docs/mathematics.md, Eq. 14.
     """
     if exposure.variance is None:
-        raise ValueError("the exposure must have a variance plane, got one without")
+        raise ValueError("exposure must have a variance plane, got one without")
     return clipped_mean(
         exposure.variance.array[::step],
         mask=exposure.mask.array[::step],

@@ -90,7 +90,7 @@ def corner_origin(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
         If the array is larger than the shape.
     """
     if array.ndim != 2 or any(size > new for size, new in zip(array.shape, shape, strict=True)):
-        raise ValueError(f"the array must fit into shape {tuple(shape)}, got {array.shape}")
+        raise ValueError(f"array must fit into shape {tuple(shape)}, got {array.shape}")
     padded = np.zeros(shape, dtype=array.dtype)
     padded[: array.shape[0], : array.shape[1]] = array
     return np.roll(padded, (-(array.shape[0] // 2), -(array.shape[1] // 2)), (0, 1))
@@ -117,7 +117,7 @@ def centered(padded: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
         If the array is smaller than the shape.
     """
     if padded.ndim != 2 or any(size < new for size, new in zip(padded.shape, shape, strict=True)):
-        raise ValueError(f"the array must contain shape {tuple(shape)}, got {padded.shape}")
+        raise ValueError(f"array must contain shape {tuple(shape)}, got {padded.shape}")
     rolled = np.roll(padded, (shape[0] // 2, shape[1] // 2), (0, 1))
     return rolled[: shape[0], : shape[1]].copy()
 

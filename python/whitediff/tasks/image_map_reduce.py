@@ -327,11 +327,11 @@ class ImageMapReduceTask(Task):
             return 1.0
         psf = exposure.getPsf()
         if psf is None:
-            raise ValueError("scaleByFwhm needs an exposure with a PSF, got one without")
+            raise ValueError("exposure must have a PSF for scaleByFwhm, got one without")
         shape = psf.computeShape(psf.getAveragePosition())
         fwhm = float(shape.getDeterminantRadius()) * FWHM_PER_SIGMA
         if not (np.isfinite(fwhm) and fwhm > 0):
-            raise ValueError(f"scaleByFwhm needs a PSF with a positive FWHM, got {fwhm}")
+            raise ValueError(f"PSF must have a positive FWHM for scaleByFwhm, got {fwhm}")
         self.log.info("Sizes of the grid are in units of the FWHM of the PSF, %.3f pixels.", fwhm)
         self.metadata["psfFwhm"] = fwhm
         return fwhm
@@ -363,7 +363,9 @@ class ImageMapReduceTask(Task):
             If there are no boxes yet.
         """
         if self.boxes0 is None or self.boxes1 is None:
-            raise RuntimeError("there must be boxes to plot: set boxes0 and boxes1, or run first")
+            raise RuntimeError(
+                "boxes0 and boxes1 must be set, or made by a run, to be plotted, got None"
+            )
         import matplotlib.pyplot as plt
 
         axes = plt.gca()
@@ -385,7 +387,10 @@ def _checked(boxes0: Any, boxes1: Any, fullBBox: Any) -> tuple[list[Any], list[A
         raise ValueError(f"boxes0 and boxes1 must have one box each for every cell, got {lengths}")
     for box0, box1 in zip(boxes0, boxes1, strict=True):
         if not (fullBBox.contains(box1) and box1.contains(box0)):
-            raise ValueError(f"{box0} must lie in {box1}, and that in the exposure, {fullBBox}")
+            raise ValueError(
+                f"boxes0 must lie in boxes1, and those in the exposure, {fullBBox}, "
+                f"got {box0} and {box1}"
+            )
     return boxes0, boxes1
 
 

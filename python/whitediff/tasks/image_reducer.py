@@ -181,12 +181,12 @@ def _sub_exposure(result: Any, exposure: Any) -> Any:
     sub: Any = getattr(result, "subExposure", None)
     if not all(hasattr(sub, name) for name in ("image", "mask", "variance", "getBBox", "getPsf")):
         raise TypeError(
-            "for an operation on pixels the mapper must return an exposure as subExposure, "
-            f"got {type(sub).__name__}; reduceOperation 'none' takes anything"
+            "mapper must return an exposure as subExposure, unless reduceOperation is 'none', "
+            f"got {type(sub).__name__}"
         )
     if not exposure.getBBox().contains(sub.getBBox()):
         raise ValueError(
-            f"a cell must lie in the exposure, {exposure.getBBox()}, got {sub.getBBox()}"
+            f"subExposure must lie in the exposure, {exposure.getBBox()}, got {sub.getBBox()}"
         )
     return sub
 
@@ -199,7 +199,7 @@ def _psf_and_box(result: Struct) -> tuple[Any, Any]:
         psf, box = sub.getPsf(), sub.getBBox()
     if psf is None or box is None:
         raise TypeError(
-            "for coaddPsf the mapper must return psf and bbox, or a subExposure with a PSF, got "
+            "mapper must return psf and bbox, or a subExposure with a PSF, for coaddPsf, got "
             f"{result}"
         )
     return psf, box

@@ -76,7 +76,7 @@ class TaskMetadata(BaseModel):
             If a value has a type that metadata cannot hold.
         """
         if not isinstance(d, Mapping):
-            raise TypeError(f"nested metadata is made of a mapping, got {type(d).__name__}")
+            raise TypeError(f"nested metadata must be made of a mapping, got {type(d).__name__}")
         result = cls()
         for key, value in d.items():
             result[key] = value
@@ -177,15 +177,18 @@ class TaskMetadata(BaseModel):
             raise KeyError(f"{'.'.join(parents)!r} not found, so nothing can be added under it")
         item = _to_item(value)
         if isinstance(item, TaskMetadata):
-            raise ValueError(f"add() takes scalars and sequences, got {type(value).__name__}")
+            raise ValueError(f"value must be a scalar or a sequence, got {type(value).__name__}")
         held = parent._find(key)
         if isinstance(held, TaskMetadata):
-            raise ValueError(f"add() cannot append to {name!r}, which is nested metadata")
+            raise ValueError(
+                f"name must be that of a scalar or an array, got {name!r}, which is nested"
+            )
         array = held if isinstance(held, list) else [] if held is None else [held]
         new = item if isinstance(item, list) else [item]
         if array and new and type(array[0]) is not type(new[0]):
             raise ValueError(
-                f"{name!r} holds {type(array[0]).__name__} values, got {type(new[0]).__name__}"
+                f"value must be of type {type(array[0]).__name__}, as {name!r} is, "
+                f"got {type(new[0]).__name__}"
             )
         array.extend(new)
         parent._store(key, array)
@@ -377,7 +380,7 @@ Mapping.register(TaskMetadata)
 def _parts(key: object) -> list[str]:
     """Return the parts of a dotted key."""
     if not isinstance(key, str):
-        raise KeyError(f"a key must be a string, got {key!r}")
+        raise KeyError(f"key must be a string, got {key!r}")
     return key.split(".")
 
 
@@ -401,7 +404,7 @@ def _to_array(values: Sequence[Any]) -> list[Scalar]:
     array = [_to_scalar(value) for value in values]
     types = sorted({type(value).__name__ for value in array})
     if len(types) > 1:
-        raise ValueError(f"all elements of an array must have one type, got {', '.join(types)}")
+        raise ValueError(f"elements of an array must have one type, got {', '.join(types)}")
     return array
 
 
@@ -414,6 +417,6 @@ def _to_scalar(value: Any) -> Scalar:
     if isinstance(value, numbers.Real):
         return float(value)
     raise ValueError(
-        f"metadata holds str, int, float, bool, sequences and mappings of them, got {value!r} "
+        f"metadata must hold str, int, float, bool, sequences and mappings of them, got {value!r} "
         f"of type {type(value).__name__}"
     )

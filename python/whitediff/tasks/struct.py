@@ -38,7 +38,7 @@ class Struct(SimpleNamespace):
         if name.startswith("__"):
             raise RuntimeError(f"an item name must not begin with '__', got {name!r}")
         if hasattr(self, name):
-            raise RuntimeError(f"an item name must be new, {name!r} already exists")
+            raise RuntimeError(f"an item name must be new, got {name!r}, which exists")
         setattr(self, name, value)
 
     def getDict(self) -> dict[str, Any]:

@@ -161,7 +161,7 @@ class Task:
         tasks = {name: reference() for name, reference in self._taskDict.items()}
         gone = sorted(name for name, task in tasks.items() if task is None)
         if gone:
-            raise RuntimeError(f"all tasks must be alive, but these are gone: {', '.join(gone)}")
+            raise RuntimeError(f"tasks must be alive, got these that are gone: {', '.join(gone)}")
         return {name: task for name, task in tasks.items() if task is not None}
 
     @classmethod
@@ -197,7 +197,9 @@ class Task:
         """
         field = getattr(self.config, name, None)
         if field is None:
-            raise KeyError(f"the config of {self.getFullName()} has no field {name!r}")
+            raise KeyError(
+                f"name must be that of a field of the config of {self.getFullName()}, got {name!r}"
+            )
         setattr(self, name, field.apply(name=name, parentTask=self, **keyArgs))
 
     @contextlib.contextmanager
@@ -237,11 +239,11 @@ def _own_name(task: Task, name: str | None, parentTask: Task | None) -> str:
     if name is not None:
         return name
     if parentTask is not None:
-        raise RuntimeError(f"a subtask must have a name, {type(task).__name__} has none")
+        raise RuntimeError(f"a subtask must have a name, got {type(task).__name__}, which has none")
     default: str | None = getattr(task, "_DefaultName", None)
     if default is None:
         raise RuntimeError(
-            f"a task must have a name or _DefaultName, {type(task).__name__} has neither"
+            f"a task must have a name or _DefaultName, got {type(task).__name__}, which has neither"
         )
     return default
 
