@@ -1,5 +1,6 @@
 #include "whitediff/psf.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 #include "filter_design.hpp"
@@ -10,7 +11,13 @@ namespace whitediff {
 Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options,
                            const FilterSupport& support) {
   require(!noise.psf.empty(), "psf", "be that of the image", "none");
-  const Shape grid{support.grid, support.grid};
+  // The grid of the support is made for the filter, which in mode difference knows no PSF.
+  int side = support.grid;
+  for (const KernelImage& kernel : noise.psf) {
+    const int extent = std::max(kernel.pixels.height(), kernel.pixels.width());
+    if (extent > side) side = fft::fast_size(extent + 2 * support.radius);
+  }
+  const Shape grid{side, side};
   FilterDesign design(grid, options);
   design.set(noise);
   fft::Buffer<double> whole(grid.size());

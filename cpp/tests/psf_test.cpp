@@ -60,6 +60,23 @@ TEST_CASE("a centre away from the middle stays where it is") {
   CHECK(test::difference(middle, moved) < 1e-15);
 }
 
+TEST_CASE("a PSF may be larger than the grid of the filter") {
+  const Blurred image;
+  LocalNoise noise = image.noise();
+  const FilterSupport support = filter_support({&noise}, {});
+  const Image<double> expected = whitened_psf(noise, {}, support);
+  Image<double> wide({support.grid + 177, 17});
+  for (int v = 0; v < 21; ++v) std::copy_n(image.psf.view().row(v), 17, wide.view().row(v + 150));
+  noise.psf = {{wide.view(), {160, 8}}};
+  const Image<double> got = whitened_psf(noise, {}, support);
+  for (int v = 0; v < 21; ++v) {
+    for (int u = 0; u < 17; ++u) {
+      // In units of the peak: what leaves the smaller image counts in the sum of the larger one.
+      CHECK(std::abs(got(v + 150, u) / got(160, 8) - expected(v, u) / expected(10, 8)) < 1e-7);
+    }
+  }
+}
+
 TEST_CASE("a PSF that cannot be is refused") {
   const Blurred image;
   LocalNoise noise = image.noise();
