@@ -74,8 +74,8 @@ class Loop {
   std::exception_ptr failure_;
 };
 
-/// The threads of an OpenMP region, of which all but the first sleep until there is a loop to run. A
-/// thread that wakes up too late misses a loop, and nobody waits for it.
+/// The threads of an OpenMP region, of which all but the first sleep until there is a loop to run.
+/// A thread that wakes up too late misses a loop, and nobody waits for it.
 class Team {
  public:
   /// Runs a loop in the first thread, with those who join.

@@ -32,10 +32,10 @@ class PerThread {
   std::vector<std::unique_ptr<T>> values_;
 };
 
-/// Runs body() in the calling thread, inside one OpenMP region, whose other threads are there for the
-/// loops that it runs and sleep between them: at the end of a region of its own, each loop would
-/// have them spin for some milliseconds, which takes the time of whoever has work. What the body
-/// throws reaches the caller.
+/// Runs body() in the calling thread, inside one OpenMP region, whose other threads are there for
+/// the loops that it runs and sleep between them: at the end of a region of its own, each loop
+/// would have them spin for some milliseconds, which takes the time of whoever has work. What the
+/// body throws reaches the caller.
 void with_threads(int threads, const std::function<void()>& body);
 
 /// Runs body(i) for i = 0 .. count - 1 on up to `threads` threads, begun in this order; the calling
