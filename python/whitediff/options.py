@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, TypeVar
 
 from .arrays import as_callable, as_integer, one_of
@@ -107,7 +107,7 @@ def as_options(keywords: WhitenKeywords, function: Callable[..., Any]) -> Whiten
     TypeError
         If one has no such name.
     """
-    for name in keywords.keys() - {field.name for field in fields(WhitenOptions)}:
+    for name in keywords.keys() - WhitenKeywords.__annotations__.keys():
         parameters = inspect.signature(function).parameters.values()
         known = [
             parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY
