@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..exposure import Exposure, Image
+from ..exposure import Exposure
 from ..geometry import Point2D
 from ..io import replace_file, write_exposure
 from ..io.atomic import writing
 from ..io.exposure_rows import ExposureRows
 from ..io.fits_file import content_errors
 from ..kernel import Kernel
-from ..psf import CellPsf, KernelPsf
+from ..psf import CellPsf, EvaluatedPsf
 from ..tasks import DecorrelateALKernelSpatialTask
 from .facts import Facts
 from .files import Subtraction
@@ -63,7 +63,7 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
     x0, y0 = subtraction.difference.xy0
     if isinstance(psf, Kernel):
         height, width = subtraction.difference.shape
-        psf = _EvaluatedPsf(psf, Point2D(x0 + (width - 1) / 2, y0 + (height - 1) / 2))
+        psf = EvaluatedPsf(psf, Point2D(x0 + (width - 1) / 2, y0 + (height - 1) / 2))
     score = job.options.mode == "score"
     progress: Any = job.options.progress
     science = _with_noise(subtraction.science, inputs.noise["science"], (x0, y0), job.science)
@@ -116,30 +116,6 @@ def write_metadata(task: DecorrelateALKernelSpatialTask, path: Path, *, overwrit
     text = task.getFullMetadata().model_dump_json()
     with writing(path), replace_file(path, overwrite=overwrite) as file:
         file.write(text.encode() + b"\n")
-
-
-class _EvaluatedPsf:
-    """A kernel with the methods of a PSF."""
-
-    def __init__(self, kernel: Kernel, average_position: Point2D) -> None:
-        self._kernel, self._average_position = kernel, average_position
-
-    def getAveragePosition(self) -> Point2D:  # noqa: N802
-        return self._average_position
-
-    def computeKernelImage(self, position: Any) -> Image:  # noqa: N802
-        return self._at(position).computeKernelImage()
-
-    def computeShape(self, position: Any) -> Any:  # noqa: N802
-        return self._at(position).computeShape()
-
-    def _at(self, position: Any) -> KernelPsf:
-        x, y = position
-        image = self._kernel.evaluate(np.array([float(x)]), np.array([float(y)]))[0]
-        center = np.array(self._kernel.center)
-        # Zeros move the centre of the kernel to where PSFs have theirs.
-        sides = np.stack([center, np.array(image.shape) - 1 - center], axis=1)
-        return KernelPsf(np.pad(image, sides.max(axis=1, keepdims=True) - sides))
 
 
 def _worker_of(task: DecorrelateALKernelSpatialTask, job: Job) -> Any:
