@@ -26,6 +26,8 @@ class CellFilter {
 
   /// mean over k of |c_i|^2 of every source.
   const std::vector<double>& gains() const { return gains_; }
+  /// What the filter makes of a constant image.
+  double at_zero() const { return at_zero_; }
   long clipped_modes() const { return clipped_modes_; }
 
   /// Filters the columns from `first` on.
@@ -52,6 +54,7 @@ class CellFilter {
   fft::Buffer<Complex> score_;
   std::vector<fft::Buffer<Complex>> squared_responses_;
   std::vector<double> gains_;
+  double at_zero_ = 1.0;
   long clipped_modes_ = 0;
 };
 

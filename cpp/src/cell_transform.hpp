@@ -38,10 +38,10 @@ class CellTransform {
   /// Complex numbers of all columns as lines.
   std::size_t lines_size() const { return shape_.width * pitch(); }
 
-  /// Transforms rows 0 .. height - 1; source(tile, y, room) gives row y of a tile, which it may
-  /// write into `room`. The rest of the transform is zero. Columns are left to do.
+  /// Transforms rows 0 .. height - 1, less a level; source(tile, y, room) gives row y of a tile,
+  /// which it may write into `room`. The rest of the transform is zero. Columns are left to do.
   template <class Source>
-  void load(int height, const Source& source) {
+  void load(int height, T level, const Source& source) {
     const std::size_t pitch = rows_->pitch();
     for (int y = 0; y < height; y += batch) {
       for (int j = 0; j < batch; ++j) {
@@ -49,7 +49,7 @@ class CellTransform {
         for (int tile = 0; tile < 2 && y + j < height; ++tile) {
           tiles[tile] = source(tile, y + j, tile_rows_[tile].data());
         }
-        load_row(tiles[0], tiles[1], scratch_.data() + j * pitch);
+        load_row(tiles[0], tiles[1], level, scratch_.data() + j * pitch);
       }
       rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
     }
@@ -85,13 +85,14 @@ class CellTransform {
     });
   }
 
-  /// Transforms rows back, and calls visit(tile, y, row) for begin <= y < end and both tiles.
+  /// Transforms rows back, adds a level, and calls visit(tile, y, row) for begin <= y < end and
+  /// both tiles.
   template <class Visit>
-  void read(int begin, int end, const Visit& visit) {
+  void read(int begin, int end, T level, const Visit& visit) {
     for (int y = begin; y < end; y += batch) {
       rows_->inverse(spectrum_.data() + y * rows_->pitch(), scratch_.data());
       for (int j = 0; j < std::min(batch, end - y); ++j) {
-        separate(scratch_.data() + j * rows_->pitch(), shape_.width, tile_rows_[0].data(),
+        separate(scratch_.data() + j * rows_->pitch(), shape_.width, level, tile_rows_[0].data(),
                  tile_rows_[1].data());
         for (int tile = 0; tile < 2; ++tile) visit(tile, y + j, tile_rows_[tile].data());
       }
@@ -99,12 +100,12 @@ class CellTransform {
   }
 
  private:
-  void load_row(std::span<const T> real, std::span<const T> imaginary, Complex* row) {
+  void load_row(std::span<const T> real, std::span<const T> imaginary, T level, Complex* row) {
     const std::size_t both = std::min(real.size(), imaginary.size());
-    interleave(real.data(), imaginary.data(), static_cast<int>(both), row);
+    interleave(real.data(), imaginary.data(), static_cast<int>(both), level, row);
     std::size_t x = both;
-    for (; x < real.size(); ++x) row[x] = real[x];
-    for (; x < imaginary.size(); ++x) row[x] = Complex(0, imaginary[x]);
+    for (; x < real.size(); ++x) row[x] = real[x] - level;
+    for (; x < imaginary.size(); ++x) row[x] = Complex(0, imaginary[x] - level);
     std::fill(row + x, row + shape_.width, Complex(0));
   }
 

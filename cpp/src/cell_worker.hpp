@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -11,6 +11,7 @@
 #include "completion.hpp"
 #include "frame_rows.hpp"
 #include "turns.hpp"
+#include "values.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
@@ -25,13 +26,13 @@ struct CellTask {
   Turns& turns;
   Completion<T>& completion;
   std::int32_t ignore_mask;
-  /// What stands for pixels that are not finite; if empty, the mean of each cell.
-  std::optional<double> filling;
+  ValueRule<T> rule;  ///< Of the image.
   FilterOptions filter;
   FilterSupport support;
   VariancePropagation variance;
   int border;
   Shape transform;
+  int frame_height;
 };
 
 /// Filters cells one after the other; every thread has its own.
@@ -39,17 +40,17 @@ template <class T>
 class CellWorker {
  public:
   /// Keeps a reference to the task.
-  explicit CellWorker(const CellTask<T>& task)
-      : task_(task),
-        transform_(task.transform),
-        filter_(task.transform, task.filter, task.support, task.variance) {}
+  explicit CellWorker(const CellTask<T>& task) : task_(task), engine_(task) {}
 
   /// Makes the filter for the noise at one position.
-  void set_filter(const LocalNoise& noise) { filter_.set(noise, transform_); }
-  long clipped_modes() const { return filter_.clipped_modes(); }
+  void set_filter(const LocalNoise& noise) {
+    engine_.set_filter(noise);
+    exact_is_set_ = false;
+  }
+  long clipped_modes() const { return engine_.filter.clipped_modes(); }
 
-  /// Adds what one cell gives to the outputs, when its turn comes; the variances of `noise` stand
-  /// in for those that are not finite.
+  /// Adds what one cell gives to the outputs, when its turn comes.
+  /// @param noise  what the filter was made for; its variances stand in for those that are unknown.
   void run(std::size_t cell, const LocalNoise& noise);
 
  private:
@@ -60,22 +61,54 @@ class CellWorker {
     std::vector<double> shared;
   };
 
+  /// Transform and filter of a cell, in one precision.
+  template <class U>
+  struct Engine {
+    CellTransform<U> transform;
+    CellFilter<U> filter;
+    fft::Buffer<std::complex<U>> variance_lines;
+
+    explicit Engine(const CellTask<T>& task)
+        : transform(task.transform),
+          filter(task.transform, task.filter, task.support, task.variance) {}
+    void set_filter(const LocalNoise& noise) { filter.set(noise, transform); }
+  };
+
+  /// Calls use(engine) with that of T, or with one in double precision.
+  template <class Use>
+  void with_engine(bool exact, const LocalNoise& noise, const Use& use);
+
   /// Row y of what a tile reads of a plane, counted from the first row of the tile.
   std::span<const T> tile_row(ImageView<const T> plane, int tile, int y) const;
-  /// Loads the image and says whether it has no gaps; they are filled if there is a filling.
-  bool load_image(std::optional<T> filling);
-  /// Transforms, filters and transforms the columns back; says whether the image has no gaps.
-  bool filter_image();
+  /// Bits of the pixels of that row; null if there is no mask.
+  const std::int32_t* tile_bits(int tile, int y) const;
+  /// Whether the cell sees what lies beyond the frame.
+  bool reaches_edge() const;
+  /// That of some pixels of the expanded box.
+  T level(std::size_t pixels) const;
+  /// The standard deviation of the noise of the filtered image.
+  double noise_sigma(const LocalNoise& noise) const;
+
+  /// Loads the image as it is, finds its extremes, and reports rows with gaps.
+  Extremes<T> load_image(T level);
+  /// Loads the image with its gaps filled.
+  template <class U>
+  void load_image(Engine<U>& engine, T level) const;
   /// Calls visit(tile, y, row) for every row y of the box, `row` beginning at box.x0.
-  template <class Visit>
-  void read(const Visit& visit);
-  void give_image(bool complete);
-  /// Propagates the variances in full, and transforms the columns back.
-  void filter_variance(const LocalNoise& noise);
-  void give_variance();
+  template <class U, class Visit>
+  void read(Engine<U>& engine, U level, const Visit& visit);
+  template <class U>
+  void give_image(Engine<U>& engine, T level, bool complete);
+  /// Propagates the variances in full, and transforms the columns back; says whether that takes
+  /// double precision.
+  template <class U>
+  bool filter_variance(Engine<U>& engine, const LocalNoise& noise) const;
+  template <class U>
+  void give_variance(Engine<U>& engine);
   const Weights& weigh(int tile, int y);
   /// Gives the pixels of the box in a row, times their weights, to an output.
-  void add_row(const Weights& weights, const T* values, T* out) const;
+  template <class U>
+  void add_row(const Weights& weights, const U* values, T* out) const;
 
   int frame_row(int y) const { return y + task_.input.first; }
   int output_row(int y) const { return y + task_.input.first - task_.output.first; }
@@ -83,9 +116,9 @@ class CellWorker {
   int height() const;
 
   const CellTask<T>& task_;
-  CellTransform<T> transform_;
-  CellFilter<T> filter_;
-  fft::Buffer<std::complex<T>> variance_lines_;
+  Engine<T> engine_;
+  std::unique_ptr<Engine<double>> exact_;  // made when a cell first asks for it
+  bool exact_is_set_ = false;
   std::array<Weights, 2> weights_;  // of the tiles
 
   // The cell at work; rows count from the first one of the input.

@@ -1,12 +1,13 @@
 #include "execution.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cell_plan.hpp"
 #include "completion.hpp"
 #include "filtering.hpp"
 #include "turns.hpp"
-#include "usable_pixels.hpp"
+#include "values.hpp"
 
 namespace whitediff {
 namespace {
@@ -22,7 +23,8 @@ class Execution {
         plan_(plan),
         blend_(plan.cells, options.reduction),
         turns_(blend_, plan.cells.size()),
-        completion_(plan.cells, blend_, options.variance, options.ignore_mask),
+        rule_(value_rule()),
+        completion_(plan, image.shape(), blend_, options.variance, rule_),
         filtering_(CellTask<T>{.input = {},
                                .output = {},
                                .cells = plan.cells,
@@ -30,12 +32,13 @@ class Execution {
                                .turns = turns_,
                                .completion = completion_,
                                .ignore_mask = options.ignore_mask,
-                               .filling = frame_filling(),
+                               .rule = rule_,
                                .filter = plan.filter,
                                .support = plan.support,
                                .variance = options.variance,
                                .border = plan.border,
-                               .transform = transform_shape(plan.cells, plan.border)},
+                               .transform = transform_shape(plan.cells, plan.border),
+                               .frame_height = image.shape().height},
                    plan.noise, plan.n_threads, options.progress) {}
 
   /// All cells, into rows that are all of the frame.
@@ -68,7 +71,7 @@ class Execution {
     }
   }
 
-  long clipped_modes() const { return filtering_.clipped_modes(); }
+  Outcome outcome() const { return {filtering_.clipped_modes(), completion_.unknown()}; }
 
  private:
   /// The rows of the result that are being made.
@@ -125,13 +128,16 @@ class Execution {
   }
 
   InputRows<T> input(const Rows& rows) const {
-    const auto bits = [&](const Plane<std::int32_t>& mask) {
-      const bool used = !mask.empty() && options_.ignore_mask != 0;
-      return used ? mask.rows(rows) : ImageView<const std::int32_t>();
-    };
-    InputRows<T> input{rows.begin, image_.rows(rows), bits(options_.mask), {}};
-    for (const auto& source : sources_) {
-      SourceRows<T> of_source{0.0, bits(source.mask), source.name};
+    const Plane<std::int32_t>& mask = options_.mask;
+    const bool masked = !mask.empty() && (options_.ignore_mask | options_.no_value_mask) != 0;
+    InputRows<T> input{rows.begin, image_.rows(rows), {}, {}};
+    if (masked) input.mask = mask.rows(rows);
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      const auto& source = sources_[i];
+      const double mean = largest_mean(i);
+      SourceRows<T> of_source{0.0};
+      of_source.limit = limit_of(mean);
+      of_source.zero = mean == 0.0;
       if (const auto* plane = std::get_if<Plane<T>>(&source.variance)) {
         of_source.variance = plane->rows(rows);
       } else {
@@ -142,13 +148,35 @@ class Execution {
     return input;
   }
 
-  /// One filter for the frame goes with one mean for its gaps.
-  std::optional<double> frame_filling() const {
-    if (options_.spatially_varying) return std::nullopt;
-    if (UsableBands<T>(image_, {}).all_finite(plan_.n_threads)) return 0.0;  // nothing to fill
-    return UsableBands<T>(image_, {options_.mask, options_.ignore_mask})
-        .sum(plan_.n_threads)
-        .mean();
+  /// The largest value of something whose scale is known.
+  static T limit_of(double scale) {
+    return static_cast<T>(scale > 0.0 ? std::min(largest_value, largest_ratio * scale)
+                                      : largest_value);
+  }
+
+  /// The largest mean variance of a source in any cell.
+  double largest_mean(std::size_t source) const {
+    const std::vector<double>& variances = plan_.noise.variances();
+    double largest = 0.0;
+    for (std::size_t n = source; n < variances.size(); n += sources_.size()) {
+      largest = std::max(largest, variances[n]);
+    }
+    return largest;
+  }
+
+  /// What is too large for a pixel is told from the noise P(0), kernels being those in the middle.
+  ValueRule<T> value_rule() const {
+    const Shape shape = image_.shape();
+    const Point middle = Box{0, 0, shape.width, shape.height}.center();
+    double power = 0.0;
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      double gain = sources_[i].weight;
+      for (const KernelPtr& kernel : sources_[i].kernels) {
+        gain *= kernel->sum({middle.x + options_.xy0.x, middle.y + options_.xy0.y});
+      }
+      power += largest_mean(i) * gain * gain;
+    }
+    return {limit_of(std::sqrt(power)), options_.no_value_mask};
   }
 
   const Plane<T>& image_;
@@ -157,6 +185,7 @@ class Execution {
   const Whitening& plan_;
   Blend blend_;
   Turns turns_;
+  ValueRule<T> rule_;
   Completion<T> completion_;
   Filtering<T> filtering_;
 };
@@ -164,28 +193,28 @@ class Execution {
 }  // namespace
 
 template <class T>
-long execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
-             const WhitenOptions& options, const Whitening& plan, const OutputRows<T>& output) {
+Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                const WhitenOptions& options, const Whitening& plan, const OutputRows<T>& output) {
   Execution<T> execution(image, sources, options, plan);
   execution.run(output);
-  return execution.clipped_modes();
+  return execution.outcome();
 }
 
 template <class T>
-long execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
-             const WhitenOptions& options, const Whitening& plan, const WriteRows<T>& write) {
+Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                const WhitenOptions& options, const Whitening& plan, const WriteRows<T>& write) {
   Execution<T> execution(image, sources, options, plan);
   execution.run(write);
-  return execution.clipped_modes();
+  return execution.outcome();
 }
 
-template long execute(const Plane<float>&, const std::vector<NoiseSource<float>>&,
-                      const WhitenOptions&, const Whitening&, const OutputRows<float>&);
-template long execute(const Plane<double>&, const std::vector<NoiseSource<double>>&,
-                      const WhitenOptions&, const Whitening&, const OutputRows<double>&);
-template long execute(const Plane<float>&, const std::vector<NoiseSource<float>>&,
-                      const WhitenOptions&, const Whitening&, const WriteRows<float>&);
-template long execute(const Plane<double>&, const std::vector<NoiseSource<double>>&,
-                      const WhitenOptions&, const Whitening&, const WriteRows<double>&);
+template Outcome execute(const Plane<float>&, const std::vector<NoiseSource<float>>&,
+                         const WhitenOptions&, const Whitening&, const OutputRows<float>&);
+template Outcome execute(const Plane<double>&, const std::vector<NoiseSource<double>>&,
+                         const WhitenOptions&, const Whitening&, const OutputRows<double>&);
+template Outcome execute(const Plane<float>&, const std::vector<NoiseSource<float>>&,
+                         const WhitenOptions&, const Whitening&, const WriteRows<float>&);
+template Outcome execute(const Plane<double>&, const std::vector<NoiseSource<double>>&,
+                         const WhitenOptions&, const Whitening&, const WriteRows<double>&);
 
 }  // namespace whitediff

@@ -7,16 +7,21 @@
 
 namespace whitediff {
 
+/// What only the filtering of a frame tells.
+struct Outcome {
+  long clipped_modes = 0;  ///< Modes with less power than the floor, over all filters.
+  Unknown unknown;
+};
+
 /// Filters a frame as planned.
 /// @param output  all rows of the frame; zero to begin with, but for an estimated variance.
-/// @return Modes with less power than the floor, over all filters.
 template <class T>
-long execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
-             const WhitenOptions& options, const Whitening& plan, const OutputRows<T>& output);
+Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                const WhitenOptions& options, const Whitening& plan, const OutputRows<T>& output);
 
 /// The same in bands of rows; see `whiten_bands`.
 template <class T>
-long execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
-             const WhitenOptions& options, const Whitening& plan, const WriteRows<T>& write);
+Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                const WhitenOptions& options, const Whitening& plan, const WriteRows<T>& write);
 
 }  // namespace whitediff

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <variant>
 #include <vector>
 
+#include "values.hpp"
 #include "whitediff/image.hpp"
 
 namespace whitediff {
@@ -13,8 +13,13 @@ namespace whitediff {
 template <class T>
 struct SourceRows {
   std::variant<double, ImageView<const T>> variance;
-  ImageView<const std::int32_t> mask;
-  std::string name;
+  T limit = static_cast<T>(largest_value);  ///< No variance is larger.
+  bool zero = false;                        ///< Whether the source has no noise anywhere.
+
+  /// A variance of zero, where others are not, stands for a pixel that nothing is known of.
+  bool is_known(T value) const {
+    return (value > T(0) || (zero && value == T(0))) && value <= limit;
+  }
 };
 
 /// Rows of all planes that a result is made of. Row 0 of the views is row `first` of the frame.

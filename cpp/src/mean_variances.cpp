@@ -25,6 +25,16 @@ Rows sampled_rows(const Box& box, std::size_t pixels) {
   return {box.y0, box.y1, static_cast<int>(step)};
 }
 
+/// The clipped mean of the positive variances of a plane; 0 if there are zeros alone, NaN if
+/// nothing.
+template <class T>
+double positive_mean(const Plane<T>& plane, const PixelMask& mask, int threads) {
+  const ClippedMean positive = clipped_mean<T>(plane, mask, threads, 0.0);
+  if (positive.used > 0) return positive.mean;
+  const ClippedMean all = clipped_mean<T>(plane, mask, threads, -std::numeric_limits<T>::min());
+  return all.mean;
+}
+
 /// The clipped mean variance of a source in sampled rows of a box.
 template <class T>
 double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box,
@@ -34,7 +44,7 @@ double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Bo
   PixelMask mask;
   if (!source.mask.empty() && ignore != 0) mask = {source.mask.rows(rows).cut(columns), ignore};
   const ImageView<const T> plane = std::get<Plane<T>>(source.variance).rows(rows);
-  return clipped_mean<T>(plane.cut(columns), mask).mean;
+  return positive_mean<T>(plane.cut(columns), mask, 1);
 }
 
 /// Whether the statistics of a source need nothing to be read.
@@ -95,7 +105,15 @@ std::vector<double> mean_variances(const std::vector<Box>& boxes,
       std::fill(local, local + count, nan);
     }
   }
-  for (std::size_t i = 0; i < count; ++i) fill_gaps(variances, i, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    // A plane that is zero in some boxes alone says nothing of these.
+    bool any_noise = false;
+    for (std::size_t n = i; n < variances.size(); n += count) any_noise |= variances[n] > 0.0;
+    for (std::size_t n = i; n < variances.size(); n += count) {
+      if (any_noise && variances[n] == 0.0) variances[n] = nan;
+    }
+    fill_gaps(variances, i, count);
+  }
   return variances;
 }
 
@@ -105,10 +123,9 @@ std::vector<double> frame_variances(const std::vector<NoiseSource<T>>& sources, 
   std::vector<double> variances;
   for (const auto& source : sources) {
     const auto known = known_mean(source);
-    variances.push_back(
-        known ? *known
-              : clipped_mean<T>(std::get<Plane<T>>(source.variance), {source.mask, ignore}, threads)
-                    .mean);
+    variances.push_back(known ? *known
+                              : positive_mean<T>(std::get<Plane<T>>(source.variance),
+                                                 {source.mask, ignore}, threads));
   }
   if (std::all_of(variances.begin(), variances.end(), [](double v) { return v == 0.0; })) {
     std::fill(variances.begin(), variances.end(), nan);

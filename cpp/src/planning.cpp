@@ -65,7 +65,7 @@ class Planning {
     const Stopwatch statistics_watch;
     if (options_.spatially_varying) noise = cell_model(cells);
     seconds.statistics = statistics_watch.seconds();
-    return {std::move(cells), std::move(noise), filter_, support, border, threads_, 0, seconds};
+    return {std::move(cells), std::move(noise), filter_, support, border, threads_, 0, {}, seconds};
   }
 
  private:

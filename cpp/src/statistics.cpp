@@ -424,17 +424,18 @@ class Statistics {
 }  // namespace
 
 template <class T>
-ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask, int n_threads) {
+ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask, int n_threads,
+                         double least) {
   require(!mask.active() || mask.bits.shape() == plane.shape(), "mask",
           "have shape " + to_string(plane.shape()) + ", that of the plane", mask.bits.shape());
-  const UsableBands<T> bands(plane, mask);
+  const UsableBands<T> bands(plane, mask, least);
   const int threads = thread_count(n_threads);
   ClippedMean mean;
   with_threads(threads, [&] { mean = Statistics<T>(bands, threads).clipped_mean(); });
   return mean;
 }
 
-template ClippedMean clipped_mean(const Plane<float>&, const PixelMask&, int);
-template ClippedMean clipped_mean(const Plane<double>&, const PixelMask&, int);
+template ClippedMean clipped_mean(const Plane<float>&, const PixelMask&, int, double);
+template ClippedMean clipped_mean(const Plane<double>&, const PixelMask&, int, double);
 
 }  // namespace whitediff

@@ -9,18 +9,19 @@ namespace {
 typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
 template <class T>
-WHITEDIFF_ALWAYS_INLINE void interleave_parts(const T* real, const T* imaginary, int size, T* out) {
+WHITEDIFF_ALWAYS_INLINE void interleave_parts(const T* real, const T* imaginary, int size, T level,
+                                              T* out) {
   for (int x = 0; x < size; ++x) {
-    out[2 * x] = real[x];
-    out[2 * x + 1] = imaginary[x];
+    out[2 * x] = real[x] - level;
+    out[2 * x + 1] = imaginary[x] - level;
   }
 }
 
 template <class T>
-WHITEDIFF_ALWAYS_INLINE void separate_parts(const T* in, int size, T* real, T* imaginary) {
+WHITEDIFF_ALWAYS_INLINE void separate_parts(const T* in, int size, T level, T* real, T* imaginary) {
   for (int x = 0; x < size; ++x) {
-    real[x] = in[2 * x];
-    imaginary[x] = in[2 * x + 1];
+    real[x] = in[2 * x] + level;
+    imaginary[x] = in[2 * x + 1] + level;
   }
 }
 
@@ -64,21 +65,24 @@ void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, i
 
 // std::complex is laid out as two numbers, by the standard.
 WHITEDIFF_MULTIVERSION
-void interleave(const float* real, const float* imaginary, int size, std::complex<float>* out) {
-  interleave_parts(real, imaginary, size, reinterpret_cast<float*>(out));
+void interleave(const float* real, const float* imaginary, int size, float level,
+                std::complex<float>* out) {
+  interleave_parts(real, imaginary, size, level, reinterpret_cast<float*>(out));
 }
 WHITEDIFF_MULTIVERSION
-void interleave(const double* real, const double* imaginary, int size, std::complex<double>* out) {
-  interleave_parts(real, imaginary, size, reinterpret_cast<double*>(out));
+void interleave(const double* real, const double* imaginary, int size, double level,
+                std::complex<double>* out) {
+  interleave_parts(real, imaginary, size, level, reinterpret_cast<double*>(out));
 }
 
 WHITEDIFF_MULTIVERSION
-void separate(const std::complex<float>* in, int size, float* real, float* imaginary) {
-  separate_parts(reinterpret_cast<const float*>(in), size, real, imaginary);
+void separate(const std::complex<float>* in, int size, float level, float* real, float* imaginary) {
+  separate_parts(reinterpret_cast<const float*>(in), size, level, real, imaginary);
 }
 WHITEDIFF_MULTIVERSION
-void separate(const std::complex<double>* in, int size, double* real, double* imaginary) {
-  separate_parts(reinterpret_cast<const double*>(in), size, real, imaginary);
+void separate(const std::complex<double>* in, int size, double level, double* real,
+              double* imaginary) {
+  separate_parts(reinterpret_cast<const double*>(in), size, level, real, imaginary);
 }
 
 }  // namespace whitediff

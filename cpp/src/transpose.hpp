@@ -11,12 +11,15 @@ void transpose(const std::complex<float>* in, std::size_t in_pitch, int rows, in
 void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, int columns,
                std::complex<double>* out, std::size_t out_pitch);
 
-/// out[x] = real[x] + i imaginary[x]
-void interleave(const float* real, const float* imaginary, int size, std::complex<float>* out);
-void interleave(const double* real, const double* imaginary, int size, std::complex<double>* out);
+/// out[x] = real[x] - level + i (imaginary[x] - level)
+void interleave(const float* real, const float* imaginary, int size, float level,
+                std::complex<float>* out);
+void interleave(const double* real, const double* imaginary, int size, double level,
+                std::complex<double>* out);
 
 /// The way back.
-void separate(const std::complex<float>* in, int size, float* real, float* imaginary);
-void separate(const std::complex<double>* in, int size, double* real, double* imaginary);
+void separate(const std::complex<float>* in, int size, float level, float* real, float* imaginary);
+void separate(const std::complex<double>* in, int size, double level, double* real,
+              double* imaginary);
 
 }  // namespace whitediff

@@ -3,58 +3,43 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <numeric>
-#include <vector>
 
-#include "finite.hpp"
 #include "parallel.hpp"
+#include "values.hpp"
 #include "whitediff/statistics.hpp"
 
 namespace whitediff {
 
-/// Copies the finite values whose bits have none of `ignore`, and returns how many there are.
-int pack_usable(const float* values, const std::int32_t* bits, std::int32_t ignore, int size,
-                float* packed);
-int pack_usable(const double* values, const std::int32_t* bits, std::int32_t ignore, int size,
-                double* packed);
+/// Copies the values above `least` whose bits have none of `ignore`, and returns how many there
+/// are.
+int pack_usable(const float* values, const std::int32_t* bits, std::int32_t ignore, float least,
+                int size, float* packed);
+int pack_usable(const double* values, const std::int32_t* bits, std::int32_t ignore, double least,
+                int size, double* packed);
 
-/// Sums over the finite pixels of some rows, with and without those that are masked.
-struct UsableSum {
-  double sum = 0.0, masked_sum = 0.0;
-  std::size_t count = 0, masked_count = 0;
-
-  UsableSum operator+(const UsableSum& other) const {
-    return {sum + other.sum, masked_sum + other.masked_sum, count + other.count,
-            masked_count + other.masked_count};
-  }
-
-  /// Of the unmasked pixels; of the masked ones if there is no other, and 0 if there is none.
-  double mean() const {
-    if (count > 0) return sum / static_cast<double>(count);
-    return masked_count > 0 ? masked_sum / static_cast<double>(masked_count) : 0.0;
-  }
-};
-
-/// The finite, unmasked pixels of some rows of a plane.
+/// The unmasked values of some rows of a plane.
 template <class T>
 class UsablePixels {
  public:
-  /// @param bits  of the same rows; may be empty.
-  UsablePixels(ImageView<const T> values, ImageView<const std::int32_t> bits, std::int32_t ignore)
-      : values_(values), bits_(bits), ignore_(ignore) {}
+  /// @param bits   of the same rows; may be empty.
+  /// @param least  values are above it.
+  UsablePixels(ImageView<const T> values, ImageView<const std::int32_t> bits, std::int32_t ignore,
+               T least)
+      : values_(values), bits_(bits), ignore_(ignore), least_(least) {}
 
   ImageView<const T> values() const { return values_; }
   ImageView<const std::int32_t> bits() const { return bits_; }
 
-  /// Those inside a box, which must lie inside the rows.
-  UsablePixels cut(const Box& box) const {
-    return {values_.cut(box), bits_.empty() ? bits_ : bits_.cut(box), ignore_};
+  /// Those of rows y0 .. y1 - 1.
+  UsablePixels cut(int y0, int y1) const {
+    const Box box{0, y0, values_.width(), y1};
+    return {values_.cut(box), bits_.empty() ? bits_ : bits_.cut(box), ignore_, least_};
   }
 
   bool usable(int y, int x) const {
-    return std::isfinite(values_(y, x)) && (bits_.empty() || !(bits_(y, x) & ignore_));
+    const T value = values_(y, x);
+    return value > least_ && value <= T(largest_value) &&
+           (bits_.empty() || !(bits_(y, x) & ignore_));
   }
 
   /// Calls visit(values, size) with all of them, in pieces of at most `piece`.
@@ -65,36 +50,14 @@ class UsablePixels {
       for (int x = 0; x < values_.width(); x += piece) {
         const int size = std::min(piece, values_.width() - x);
         const T* values = values_.row(y) + x;
-        if (bits_.empty() && whitediff::all_finite(values, size)) {
+        if (bits_.empty() && all_between(values, size, least_, T(largest_value))) {
           visit(values, size);
         } else {
           const std::int32_t* bits = bits_.empty() ? nullptr : bits_.row(y) + x;
-          visit(packed.data(), pack_usable(values, bits, ignore_, size, packed.data()));
+          visit(packed.data(), pack_usable(values, bits, ignore_, least_, size, packed.data()));
         }
       }
     }
-  }
-
-  bool all_finite() const {
-    for (int y = 0; y < values_.height(); ++y) {
-      if (!whitediff::all_finite(values_.row(y), values_.width())) return false;
-    }
-    return true;
-  }
-
-  UsableSum sum() const {
-    UsableSum total;
-    for (int y = 0; y < values_.height(); ++y) {
-      const std::int32_t* bits = bits_.empty() ? nullptr : bits_.row(y);
-      for (int x = 0; x < values_.width(); ++x) {
-        const double value = values_(y, x);
-        if (!std::isfinite(value)) continue;
-        const bool masked = bits && (bits[x] & ignore_);
-        (masked ? total.masked_sum : total.sum) += value;
-        ++(masked ? total.masked_count : total.count);
-      }
-    }
-    return total;
   }
 
   static constexpr int piece = 1024;
@@ -103,6 +66,7 @@ class UsablePixels {
   ImageView<const T> values_;
   ImageView<const std::int32_t> bits_;
   std::int32_t ignore_;
+  T least_;
 };
 
 /// A plane with its mask in bands of rows, so that bands can be shared out to threads while sums
@@ -111,7 +75,9 @@ template <class T>
 class UsableBands {
  public:
   /// Keeps a reference to the plane.
-  UsableBands(const Plane<T>& plane, PixelMask mask) : plane_(plane), mask_(std::move(mask)) {}
+  /// @param least  values are above it.
+  UsableBands(const Plane<T>& plane, PixelMask mask, double least = -largest_value)
+      : plane_(plane), mask_(std::move(mask)), least_(static_cast<T>(least)) {}
 
   Shape shape() const { return plane_.shape(); }
   std::size_t count() const {
@@ -119,8 +85,8 @@ class UsableBands {
   }
 
   UsablePixels<T> rows(const Rows& rows) const {
-    if (!mask_.active()) return {plane_.rows(rows), {}, 0};
-    return {plane_.rows(rows), mask_.bits.rows(rows), mask_.ignore};
+    if (!mask_.active()) return {plane_.rows(rows), {}, 0, least_};
+    return {plane_.rows(rows), mask_.bits.rows(rows), mask_.ignore, least_};
   }
 
   /// Calls body(band, its pixels) for every band, on threads.
@@ -135,25 +101,9 @@ class UsableBands {
       const UsablePixels<T> pixels = rows({begin, end});
       parallel_for(bands, threads, [&](std::size_t n) {
         const int y0 = static_cast<int>(n) * band_rows;
-        const int y1 = std::min(y0 + band_rows, end - begin);
-        body(first + n, pixels.cut({0, y0, shape().width, y1}));
+        body(first + n, pixels.cut(y0, std::min(y0 + band_rows, end - begin)));
       });
     }
-  }
-
-  bool all_finite(int threads) const {
-    std::vector<char> finite(count());
-    for_each(threads, [&](std::size_t band, const UsablePixels<T>& pixels) {
-      finite[band] = pixels.all_finite();
-    });
-    return std::all_of(finite.begin(), finite.end(), [](char all) { return all; });
-  }
-
-  UsableSum sum(int threads) const {
-    std::vector<UsableSum> sums(count());
-    for_each(threads,
-             [&](std::size_t band, const UsablePixels<T>& pixels) { sums[band] = pixels.sum(); });
-    return std::accumulate(sums.begin(), sums.end(), UsableSum());
   }
 
  private:
@@ -161,6 +111,7 @@ class UsableBands {
 
   const Plane<T>& plane_;
   PixelMask mask_;
+  T least_;
 };
 
 }  // namespace whitediff

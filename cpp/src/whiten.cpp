@@ -14,7 +14,7 @@ namespace whitediff {
 namespace {
 
 /// Plans, lets `run` execute the plan, and completes the account of it.
-/// @param run  (plan) -> modes with less power than the floor.
+/// @param run  (plan) -> Outcome.
 template <class T, class Run>
 Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
                       const WhitenOptions& options, const Run& run) {
@@ -23,7 +23,9 @@ Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& 
   with_threads(thread_count(options.n_threads), [&] {
     whitening = plan(image.shape(), sources, options);
     const Stopwatch filter_watch;
-    whitening->clipped_modes = run(*whitening);
+    Outcome outcome = run(*whitening);
+    whitening->clipped_modes = outcome.clipped_modes;
+    whitening->unknown = std::move(outcome.unknown);
     whitening->seconds.filter = filter_watch.seconds();
   });
   const NoiseModel& noise = whitening->noise;
@@ -32,6 +34,12 @@ Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& 
 }
 
 }  // namespace
+
+Unknown& Unknown::operator+=(const Unknown& other) {
+  pixels += other.pixels;
+  for (std::size_t i = 0; i < variances.size(); ++i) variances[i] += other.variances[i];
+  return *this;
+}
 
 template <class T>
 Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,

@@ -16,8 +16,8 @@ struct Tiles {
 
   const Image<T>& operator[](int tile) const { return tile == 0 ? upper : lower; }
 
-  void load(CellTransform<T>& transform) const {
-    transform.load(13, [&](int tile, int y, T* room) -> std::span<const T> {
+  void load(CellTransform<T>& transform, T level = 0) const {
+    transform.load(13, level, [&](int tile, int y, T* room) -> std::span<const T> {
       const Image<T>& image = (*this)[tile];
       if (y >= image.shape().height) return {};
       const auto width = static_cast<std::size_t>(image.shape().width);
@@ -29,9 +29,9 @@ struct Tiles {
   }
 
   /// max |got - factor * expected|; what lies beyond the rows of a tile must be zero.
-  double error(CellTransform<T>& transform, double factor) const {
+  double error(CellTransform<T>& transform, double factor, T level = 0) const {
     double most = 0.0;
-    transform.read(0, 16, [&](int tile, int y, const T* row) {
+    transform.read(0, 16, level, [&](int tile, int y, const T* row) {
       const Image<T>& image = (*this)[tile];
       for (int x = 0; x < transform.shape().width; ++x) {
         const bool inside = y < image.shape().height && x < image.shape().width;
@@ -58,6 +58,24 @@ TEST_CASE_TEMPLATE("both tiles come back, apart from each other", T, float, doub
     transform.filter_columns([](int, auto*) {});
     CHECK(tiles.error(transform, size) < rounding<T> * size);
   }
+}
+
+TEST_CASE_TEMPLATE(
+    "a level is taken off and added again; beyond the rows of a tile it is all there is", T, float,
+    double) {
+  const Tiles<T> tiles;
+  CellTransform<T> transform({16, 32});
+  tiles.load(transform, T(100));
+  transform.filter_columns([](int, auto*) {});
+  double most = 0.0;
+  transform.read(0, 16, T(512 * 100), [&](int tile, int y, const T* row) {
+    const Image<T>& image = tiles[tile];
+    for (int x = 0; x < 32; ++x) {
+      const bool inside = y < image.shape().height && x < image.shape().width;
+      most = std::max(most, std::abs(row[x] / 512.0 - (inside ? double(image(y, x)) : 100.0)));
+    }
+  });
+  CHECK(most < 100.0 * rounding<T>);
 }
 
 TEST_CASE_TEMPLATE("columns come as lines, each with all its modes", T, float, double) {
@@ -116,12 +134,12 @@ TEST_CASE_TEMPLATE("transposed, interleaved and separated numbers are the same o
 
   const auto parts = test::noise<T>({2, size}, 3);
   std::vector<Complex> mixed(size);
-  interleave(parts.row(0), parts.row(1), size, mixed.data());
+  interleave(parts.row(0), parts.row(1), size, T(2), mixed.data());
   std::vector<T> real(size), imaginary(size);
-  separate(mixed.data(), size, real.data(), imaginary.data());
+  separate(mixed.data(), size, T(-5), real.data(), imaginary.data());
   for (int x = 0; x < size; ++x) {
-    CHECK(mixed[x] == Complex(parts(0, x), parts(1, x)));
-    CHECK(real[x] == parts(0, x));
-    CHECK(imaginary[x] == parts(1, x));
+    CHECK(mixed[x] == Complex(parts(0, x) - T(2), parts(1, x) - T(2)));
+    CHECK(real[x] == mixed[x].real() - T(5));
+    CHECK(imaginary[x] == mixed[x].imag() - T(5));
   }
 }

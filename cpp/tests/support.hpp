@@ -99,6 +99,20 @@ double difference(const Image<A>& a, const Image<B>& b) {
   return most;
 }
 
+/// The same farther than a margin from the edge.
+template <class A, class B>
+double difference_inside(const Image<A>& a, const Image<B>& b, int margin) {
+  REQUIRE(a.shape() == b.shape());
+  REQUIRE(std::min(a.shape().height, a.shape().width) > 2 * margin);
+  double most = 0.0;
+  for (int y = margin; y < a.shape().height - margin; ++y) {
+    for (int x = margin; x < a.shape().width - margin; ++x) {
+      most = std::max(most, std::abs(static_cast<double>(a(y, x)) - b(y, x)));
+    }
+  }
+  return most;
+}
+
 /// Mean square of the pixels inside a box.
 template <class T>
 double mean_square(const Image<T>& image, const Box& box) {

@@ -112,7 +112,10 @@ TEST_CASE("a fixed filter acts as the direct convolution with its image") {
       // The whole filter of a transform against one that ends at its support: their difference is
       // the tolerance in units of the noise, and 5 sigma of that is the worst of 16000 pixels.
       const double scale = std::sqrt(test::mean_square(direct, scene.image.view().box()));
-      CHECK(test::difference(result.image, direct) < 6.0 * result.filter.tolerance * scale);
+      const double tolerance = 6.0 * result.filter.tolerance * scale;
+      CHECK(test::difference_inside(result.image, direct, result.support.radius) < tolerance);
+      // Beyond the edge is the level of a cell, not zero: the median of its pixels errs by 0.02.
+      CHECK(test::difference(result.image, direct) < 0.1 * scale);
     }
   }
 }
@@ -199,7 +202,9 @@ TEST_CASE("reductions and cells differ by no more than the filter varies") {
     options.reduction = reduction;
     const auto other = scene.whitened(options);
     // One filter for all cells, each of which sees all that it reaches.
-    CHECK(test::difference(other.image, reference.image) < 1e-4);
+    CHECK(test::difference_inside(other.image, reference.image, reference.border) < 1e-4);
+    // What lies beyond the edge has the level of a cell, whose median errs by 0.02.
+    CHECK(test::difference(other.image, reference.image) < 0.05);
     CHECK(test::difference(other.variance, reference.variance) < 1e-12);
   }
 }
@@ -338,10 +343,13 @@ TEST_CASE("masked pixels count neither in mean variances nor in what fills gaps"
   }
   CHECK(change > 5.0 * error);
 
+  // Most of the frame is a galaxy of 1e6; what fills the gap in it is the sky that is not masked.
   scene.image(50, 50) = not_a_number;
-  for (int y = 45; y < 55; ++y) {
-    for (int x = 45; x < 55; ++x) {
-      if (y != 50 || x != 50) scene.image(y, x) = 1e6;
+  for (int y = 0; y < 113; ++y) {
+    for (int x = 0; x < 140; ++x) {
+      const bool galaxy = x < 100;
+      if (galaxy && (y != 50 || x != 50)) scene.image(y, x) = 1e6;
+      mask(y, x) = galaxy ? 4 : 0;
     }
   }
   options.mask = mask.view();
@@ -350,39 +358,8 @@ TEST_CASE("masked pixels count neither in mean variances nor in what fills gaps"
   const double beside = whiten<double>(scene.image.view(), sources, options).image(50, 51);
   options.mask = {};
   const double other = whiten<double>(scene.image.view(), sources, options).image(50, 51);
-  // Filled with the mean of 16000 pixels, of which 99 are a million: 6000 against nothing, times a
-  // filter value of a few percent.
-  CHECK(std::abs(beside - other) > 10.0);
-}
-
-TEST_CASE("gaps of a frame with one filter have the mean of its unmasked pixels") {
-  Scene<double> scene;
-  Image<std::int32_t> mask(scene.shape);
-  for (int x = 0; x < scene.shape.width; ++x) {
-    mask(0, x) = 4;
-    scene.image(0, x) = 1e4;
-  }
-  scene.image(80, 70) = not_a_number;
-  double sum = 0.0;
-  int count = 0;
-  for (int y = 1; y < scene.shape.height; ++y) {
-    for (int x = 0; x < scene.shape.width; ++x) {
-      if (!std::isfinite(scene.image(y, x))) continue;
-      sum += scene.image(y, x);
-      ++count;
-    }
-  }
-  WhitenOptions options = scene.options();
-  options.spatially_varying = false;
-  options.mask = mask.view();
-  options.ignore_mask = 4;
-  auto got = scene.whitened(options);
-  CHECK(std::isnan(got.image(80, 70)));
-  scene.image(80, 70) = sum / count;
-  const auto filled = scene.whitened(options);
-  got.image(80, 70) = filled.image(80, 70);
-  // Roundings of the largest pixel. The mean with the masked row would be 90 away from this one.
-  CHECK(test::difference(got.image, filled.image) < 1e4 * 1e-14);
+  // A pixel less by 1e6, times a filter value of a percent.
+  CHECK(std::abs(beside - other) > 5e3);
 }
 
 TEST_CASE_TEMPLATE("results are the same for every number of threads", T, float, double) {
@@ -459,7 +436,9 @@ TEST_CASE("a mean variance stands in where a plane has no usable pixel in a cell
   // Cells without any noise borrow the mean of the others.
   const auto& variances = result.noise.variances();
   CHECK(variances[2] == doctest::Approx((variances[0] + variances[4] + variances[6]) / 3.0));
-  CHECK(result.variance(50, 50) == 0.0);
+  // And so do their variances: zero among noise is no variance.
+  CHECK(result.variance(50, 50) == doctest::Approx(result.variance(50, 20)).epsilon(0.5));
+  CHECK(result.unknown.variances == std::vector<std::size_t>{35 * 113, 35 * 113});
 }
 
 TEST_CASE("kernels are asked at pixel positions, counted from xy0") {
@@ -522,12 +501,12 @@ TEST_CASE("what a kernel throws, at whatever call, reaches the caller") {
     if (dx == 0 && dy == 0 && --allowed < 0) throw Broken{};
     return dx == 0 && dy == 0 ? 1.0 : 0.1;
   });
-  // Nine of the frame, then twelve cells.
-  for (const int calls : {0, 5, 9, 10, 20}) {
+  // Nine of the frame, then its middle and twelve cells.
+  for (const int calls : {0, 5, 9, 10, 21}) {
     allowed = calls;
     CHECK_THROWS_AS(scene.whitened(scene.options()), Broken);
   }
-  allowed = 21;
+  allowed = 22;
   CHECK_NOTHROW(scene.whitened(scene.options()));
 }
 

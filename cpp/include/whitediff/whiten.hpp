@@ -23,7 +23,7 @@ enum class VariancePropagation {
 /// One raw input image of independent pixel noise.
 template <class T>
 struct NoiseSource {
-  /// Of the shape of the image, or one number for all pixels; >= 0, non-finite pixels allowed.
+  /// Of the shape of the image, or one number for all pixels, >= 0.
   std::variant<double, Plane<T>> variance = 0.0;
   std::vector<KernelPtr> kernels = {};  ///< What the image went through.
   double weight = 1.0;                  ///< What it was multiplied by.
@@ -44,9 +44,10 @@ struct WhitenOptions {
   VariancePropagation variance = VariancePropagation::estimate;
   /// Kernels whose product is the PSF of the image; mode score needs it, others pass it on.
   std::vector<KernelPtr> psf;
-  Point xy0;                     ///< Position of pixel [0, 0], for kernels and PSF.
-  Plane<std::int32_t> mask;      ///< Of the image; may be empty.
-  std::int32_t ignore_mask = 0;  ///< Pixels with one of these bits are left out of statistics.
+  Point xy0;                       ///< Position of pixel [0, 0], for kernels and PSF.
+  Plane<std::int32_t> mask;        ///< Of the image; may be empty.
+  std::int32_t ignore_mask = 0;    ///< Pixels with one of these bits are left out of statistics.
+  std::int32_t no_value_mask = 0;  ///< Pixels of the image with one of these bits have no value.
   /// Empty: found from the filter and the cost. Where an expanded box is empty, the border is
   /// found. Pixels that no box covers come out as NaN.
   std::vector<Cell> cells;
@@ -62,6 +63,15 @@ struct Timings {
   double filter = 0.0;      ///< Filters made and applied, variances propagated.
 };
 
+/// Pixels of the cells that nothing is known of.
+struct Unknown {
+  std::size_t pixels = 0;  ///< Of the image: they came out as they went in.
+  /// Of every source: mean variances stood in for them.
+  std::vector<std::size_t> variances;
+
+  Unknown& operator+=(const Unknown& other);
+};
+
 /// How the noise of an image was made white.
 struct Whitening {
   std::vector<Cell> cells;
@@ -71,6 +81,7 @@ struct Whitening {
   int border = 0;  ///< Of automatic cells; that the filter asks for, where cells were given.
   int n_threads = 0;
   long clipped_modes = 0;  ///< Modes with less power than the floor, over all filters.
+  Unknown unknown;
   Timings seconds;
 };
 
@@ -89,14 +100,19 @@ using WriteRows =
 
 /// Makes the noise of an image white: any linear combination of raw images with independent pixels.
 ///
-/// Non-finite pixels are filled with the mean of the cell's finite, unmasked pixels (of the
-/// frame's, if there is one filter for it) for the filtering and put back after it; beyond the
-/// frame the image is zero. A non-finite variance counts as the mean variance and is put back.
+/// A pixel has no value if it is not finite, if its mask says so, or if it is larger than any pixel
+/// can be (1e25, or 1e10 times the noise). Such gaps, and what lies beyond the frame, are filled
+/// with the median of the cell for the filtering, and put back after it. A variance is not known if
+/// it is not finite, zero or negative (where the rest of its plane is positive), or larger than any
+/// can be (1e25, or 1e10 times the mean): the mean variance stands in, and what is no number or too
+/// large is put back. Both are counted. Cells with pixels or variances beyond what float32
+/// transforms can take (1e5 times the noise) are filtered in double precision.
 /// @param image    at least one pixel; non-finite pixels allowed.
 /// @param sources  at least one.
 /// @throws std::invalid_argument for shapes that differ, a kernel larger than the image, a
-///         negative variance, a variance plane without a usable pixel, no total variance, cells
-///         outside the frame, mode score without a PSF, a kernel that gives non-finite values.
+///         negative number for a variance, a variance plane without a known pixel, no total
+///         variance, cells outside the frame, mode score without a PSF, a kernel that gives
+///         non-finite values.
 /// @throws Error if FFTW makes no plan.
 template <class T>
 Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
