@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <complex>
+#include <limits>
 #include <memory>
 #include <span>
 
@@ -40,21 +41,31 @@ class CellTransform {
 
   /// Transforms rows 0 .. height - 1, less a level; source(tile, y, room) gives row y of a tile,
   /// which it may write into `room`. The rest of the transform is zero. Columns are left to do.
+  /// Says whether all numbers of the tiles are in a range.
   template <class Source>
-  void load(int height, T level, const Source& source) {
+  bool load(int height, T level, const Range<T>& range, const Source& source) {
     const std::size_t pitch = rows_->pitch();
+    bool inside = true;
     for (int y = 0; y < height; y += batch) {
       for (int j = 0; j < batch; ++j) {
         std::span<const T> tiles[2];
         for (int tile = 0; tile < 2 && y + j < height; ++tile) {
           tiles[tile] = source(tile, y + j, tile_rows_[tile].data());
         }
-        load_row(tiles[0], tiles[1], level, scratch_.data() + j * pitch);
+        inside &= load_row(tiles[0], tiles[1], level, range, scratch_.data() + j * pitch);
       }
       rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
     }
     std::fill(spectrum_.begin() + static_cast<std::ptrdiff_t>(height * pitch), spectrum_.end(),
               Complex(0));
+    return inside;
+  }
+
+  /// The same of numbers that are known.
+  template <class Source>
+  void load(int height, T level, const Source& source) {
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    load(height, level, {-infinity, infinity}, source);
   }
 
   /// Transforms columns forth, with visit(first, lines) after it.
@@ -100,13 +111,20 @@ class CellTransform {
   }
 
  private:
-  void load_row(std::span<const T> real, std::span<const T> imaginary, T level, Complex* row) {
+  bool load_row(std::span<const T> real, std::span<const T> imaginary, T level,
+                const Range<T>& range, Complex* row) {
     const std::size_t both = std::min(real.size(), imaginary.size());
-    interleave(real.data(), imaginary.data(), static_cast<int>(both), level, row);
+    bool inside =
+        interleave(real.data(), imaginary.data(), static_cast<int>(both), level, range, row);
+    const auto add = [&](T number) {
+      inside &= number > range.least && number <= range.greatest;
+      return number - level;
+    };
     std::size_t x = both;
-    for (; x < real.size(); ++x) row[x] = real[x] - level;
-    for (; x < imaginary.size(); ++x) row[x] = Complex(0, imaginary[x] - level);
+    for (; x < real.size(); ++x) row[x] = add(real[x]);
+    for (; x < imaginary.size(); ++x) row[x] = Complex(0, add(imaginary[x]));
     std::fill(row + x, row + shape_.width, Complex(0));
+    return inside;
   }
 
   void restore(int x) {

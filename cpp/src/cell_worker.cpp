@@ -70,17 +70,22 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
     weights.shared.resize(box_.width());
   }
   task_.completion.set_gains(cell, engine_.filter.gains());
+  const double sigma = noise_sigma(noise);
   T level = this->level(reaches_edge() ? pixels_of_filling : pixels_of_level);
-  const Extremes<T> image = load_image(level);
-  if (!image.complete && !reaches_edge()) level = this->level(pixels_of_filling);
-  const bool wide = image.reach(level) > largest_float32_ratio * noise_sigma(noise);
+  bool complete = true, wide = false;
+  if (!load_image(level, sigma)) {
+    const Extremes<T> image = extremes_of_image();
+    complete = image.complete;
+    if (!complete && !reaches_edge()) level = this->level(pixels_of_filling);
+    wide = image.reach(level) > largest_float32_ratio * sigma;
+  }
   bool turn = true;
   with_engine(wide, noise, [&](auto& engine) {
-    if (wide || !image.complete) load_image(engine, level);
+    if (wide || !complete) load_values(engine, level);
     engine.transform.filter_columns(
         [&](int first, auto* lines) { engine.filter.multiply(first, lines); });
     turn = task_.turns.wait(cell, Turns::Part::image);
-    if (turn) give_image(engine, level, image.complete);
+    if (turn) give_image(engine, level, complete);
   });
   if (!turn) return;
   task_.turns.finish(cell, Turns::Part::image);
@@ -146,17 +151,35 @@ T CellWorker<T>::level(std::size_t pixels) const {
 }
 
 template <class T>
-Extremes<T> CellWorker<T>::load_image(T level) {
+bool CellWorker<T>::load_image(T level, double sigma) {
+  // As far on both sides of the level, and no pixel beyond the limit.
+  T reach = task_.rule.limit - std::abs(level);
+  if constexpr (std::is_same_v<T, float>) {
+    reach = std::min(reach, static_cast<T>(largest_float32_ratio * sigma));
+  }
+  bool marked = false;
+  const bool inside = engine_.transform.load(
+      height(), level, {level - reach, level + reach}, [&](int tile, int y, T*) {
+        const std::span<const T> pixels = tile_row(task_.input.image, tile, y);
+        const std::int32_t* bits = task_.rule.no_value == 0 ? nullptr : tile_bits(tile, y);
+        marked = marked || (bits && any_bit(bits, static_cast<int>(pixels.size()), //
+                                            task_.rule.no_value));
+        return pixels;
+      });
+  return inside && !marked;
+}
+
+template <class T>
+Extremes<T> CellWorker<T>::extremes_of_image() const {
   Extremes<T> all(task_.rule.limit);
-  engine_.transform.load(height(), level, [&](int tile, int y, T*) {
-    const std::span<const T> pixels = tile_row(task_.input.image, tile, y);
-    const Extremes<T> row =
-        extremes(pixels.data(), task_.rule.no_value == 0 ? nullptr : tile_bits(tile, y),
-                 static_cast<int>(pixels.size()), task_.rule);
-    if (!row.complete) task_.completion.report_gaps(frame_row(tiles_[tile].expanded.y0 + y));
+  for (int y = expanded_.y0; y < expanded_.y1; ++y) {
+    const std::int32_t* bits = task_.input.mask.empty() ? nullptr : task_.input.mask.row(y);
+    const Extremes<T> row = extremes(task_.input.image.row(y) + expanded_.x0,
+                                     bits ? bits + expanded_.x0 : nullptr, expanded_.width(),
+                                     task_.rule);
+    if (!row.complete) task_.completion.report_gaps(frame_row(y));
     all.add(row);
-    return pixels;
-  });
+  }
   return all;
 }
 
@@ -171,7 +194,7 @@ double CellWorker<T>::noise_sigma(const LocalNoise& noise) const {
 
 template <class T>
 template <class U>
-void CellWorker<T>::load_image(Engine<U>& engine, T level) const {
+void CellWorker<T>::load_values(Engine<U>& engine, T level) const {
   engine.transform.load(height(), U(level), [&](int tile, int y, U* room) {
     const std::span<const T> pixels = tile_row(task_.input.image, tile, y);
     const std::int32_t* bits = tile_bits(tile, y);
@@ -190,7 +213,7 @@ void CellWorker<T>::read(Engine<U>& engine, U level, const Visit& visit) {
     begin = std::min(begin, first_row(tiles_[1]));
     end = std::max(end, first_row(tiles_[1]) + tiles_[1].box.height());
   }
-  engine.transform.read(begin, end, level, [&](int tile, int y_in_tile, const U* row) {
+  engine.transform.read(begin, end, level, [&](int tile, int y_in_tile, U* row) {
     const auto& [box, expanded] = tiles_[tile];
     const int y = expanded.y0 + y_in_tile;
     if (y >= box.y0 && y < box.y1) visit(tile, y, row + (box.x0 - expanded.x0));
@@ -223,22 +246,24 @@ bool CellWorker<T>::filter_variance(Engine<U>& engine, const LocalNoise& noise) 
   engine.variance_lines.assign(transform.lines_size(), std::complex<U>(0));
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
-    const auto filling = static_cast<T>(noise.sources[i].variance);
-    transform.load(height(), U(0), [&](int tile, int y, U* room) -> std::span<const U> {
-      if (plane) {
-        const std::span<const T> pixels = tile_row(*plane, tile, y);
-        const Extremes<T> row = extremes(pixels.data(), nullptr, static_cast<int>(pixels.size()),
-                                         ValueRule<T>{sources[i].limit});
-        wide = wide || row.greatest > largest_float32_ratio * noise.sources[i].variance;
-        if (row.complete && row.least > T(0)) return as<U>(pixels, room);
-        return filled(
-            pixels, filling, [&](int x) { return sources[i].is_known(pixels[x]); }, room);
+    const double mean = noise.sources[i].variance;
+    if (!plane) {
+      transform.load(height(), U(0), [&](int tile, int y, U* room) -> std::span<const U> {
+        const Box& expanded = tiles_[tile].expanded;
+        if (y >= expanded.height()) return {};
+        std::fill_n(room, expanded.width(), U(mean));
+        return {room, static_cast<std::size_t>(expanded.width())};
+      });
+    } else {
+      double greatest = sources[i].limit;
+      if constexpr (std::is_same_v<T, float>) {
+        greatest = std::min(greatest, largest_float32_ratio * mean);
       }
-      const Box& expanded = tiles_[tile].expanded;
-      if (y >= expanded.height()) return {};
-      std::fill_n(room, expanded.width(), U(filling));
-      return {room, static_cast<std::size_t>(expanded.width())};
-    });
+      const bool plain = transform.load(
+          height(), U(0), {U(0), U(greatest)},
+          [&](int tile, int y, U* room) { return as<U>(tile_row(*plane, tile, y), room); });
+      if (!plain) wide = load_known(engine, i, mean) || wide;
+    }
     const auto& response = engine.filter.squared_response(i);
     transform.transform_columns([&](int first, const auto* lines) {
       const std::size_t begin = first * transform.pitch();
@@ -254,8 +279,31 @@ bool CellWorker<T>::filter_variance(Engine<U>& engine, const LocalNoise& noise) 
 
 template <class T>
 template <class U>
+bool CellWorker<T>::load_known(Engine<U>& engine, std::size_t source, double mean) const {
+  const SourceRows<T>& rows = task_.input.sources[source];
+  const auto& plane = std::get<ImageView<const T>>(rows.variance);
+  T greatest = 0;
+  engine.transform.load(height(), U(0), [&](int tile, int y, U* room) {
+    const std::span<const T> pixels = tile_row(plane, tile, y);
+    bool complete = true;
+    for (const T pixel : pixels) {
+      const bool known = rows.is_known(pixel);
+      complete = complete && known;
+      if (known) greatest = std::max(greatest, pixel);
+    }
+    if (!complete) task_.completion.report_unknown(frame_row(tiles_[tile].expanded.y0 + y));
+    return filled(
+        pixels, static_cast<T>(mean), [&](int x) { return rows.is_known(pixels[x]); }, room);
+  });
+  return greatest > largest_float32_ratio * mean;
+}
+
+template <class T>
+template <class U>
 void CellWorker<T>::give_variance(Engine<U>& engine) {
-  read(engine, U(0), [&](int tile, int y, const U* row) {
+  read(engine, U(0), [&](int tile, int y, U* row) {
+    // What a filter leaves of variances is never negative, but for rounding.
+    for (int x = 0; x < box_.width(); ++x) row[x] = std::max(row[x], U(0));
     add_row(weigh(tile, y), row, task_.output.variance.row(output_row(y)));
   });
 }

@@ -89,12 +89,15 @@ class CellWorker {
   /// The standard deviation of the noise of the filtered image.
   double noise_sigma(const LocalNoise& noise) const;
 
-  /// Loads the image as it is, finds its extremes, and reports rows with gaps.
-  Extremes<T> load_image(T level);
+  /// Loads the image as it is; says whether that will do: all pixels are values near the level.
+  bool load_image(T level, double sigma);
+  /// Finds the extremes of the image, and reports rows with gaps.
+  Extremes<T> extremes_of_image() const;
   /// Loads the image with its gaps filled.
   template <class U>
-  void load_image(Engine<U>& engine, T level) const;
-  /// Calls visit(tile, y, row) for every row y of the box, `row` beginning at box.x0.
+  void load_values(Engine<U>& engine, T level) const;
+  /// Calls visit(tile, y, row) for every row y of the box, `row` beginning at box.x0; it may change
+  /// the row.
   template <class U, class Visit>
   void read(Engine<U>& engine, U level, const Visit& visit);
   template <class U>
@@ -103,6 +106,10 @@ class CellWorker {
   /// double precision.
   template <class U>
   bool filter_variance(Engine<U>& engine, const LocalNoise& noise) const;
+  /// Loads a variance plane with the mean where it is not known, and reports such rows; says
+  /// whether that takes double precision.
+  template <class U>
+  bool load_known(Engine<U>& engine, std::size_t source, double mean) const;
   template <class U>
   void give_variance(Engine<U>& engine);
   const Weights& weigh(int tile, int y);

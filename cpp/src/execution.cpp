@@ -66,7 +66,7 @@ class Execution {
       if (finished[n] == first) continue;
       const OutputRows<T> ready = window.view({first, finished[n]});
       completion_.run(input, ready, plan_.n_threads);
-      write(first, ready.image, ready.variance);
+      write(first, ready.image, ready.variance, ready.filter_edge);
       first = finished[n];
     }
   }
@@ -78,6 +78,7 @@ class Execution {
   struct Window {
     Rows rows;
     Image<T> image, variance;
+    Image<std::uint8_t> filter_edge;
 
     /// Rows that are there already are kept, others are zero.
     void move(const Rows& to, int width, int threads) {
@@ -88,12 +89,15 @@ class Execution {
         }
         *plane = std::move(moved);
       }
+      // Those of finished rows are all that is wanted, and written at once.
+      filter_edge = Image<std::uint8_t>({to.count(), width});
       rows = to;
     }
 
     OutputRows<T> view(const Rows& of) {
       const Box box{0, of.begin - rows.begin, image.shape().width, of.end - rows.begin};
-      return {of.begin, image.view().cut(box), variance.view().cut(box)};
+      return {of.begin, image.view().cut(box), variance.view().cut(box),
+              filter_edge.view().cut(box)};
     }
   };
 
@@ -123,6 +127,12 @@ class Execution {
       const int begin = std::max(cell.box.y0, completed.begin);
       const int end = std::min(cell.box.y1, completed.end);
       if (begin < end) include(begin, end);
+    }
+    // Gaps near the rows that are completed count.
+    const int reach = plan_.support.reach();
+    if (completed.begin < completed.end && rows.begin < rows.end) {
+      include(std::max(completed.begin - reach, 0),
+              std::min(completed.end + reach, image_.shape().height));
     }
     return rows;
   }

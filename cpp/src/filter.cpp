@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
-#include <stdexcept>
+#include <utility>
 
 #include "filter_design.hpp"
 #include "parallel.hpp"
@@ -15,6 +15,7 @@ namespace {
 constexpr int first_grid = 64;
 constexpr int last_grid = 512;
 constexpr double lost_variance = 1e-6;
+constexpr double lost_share = 1e-3;
 
 /// The share of the grid's side that the radius may take: beyond it the tail wraps around.
 double largest_share(Mode mode) { return mode == Mode::score ? 0.25 : 0.375; }
@@ -56,6 +57,36 @@ double noise_power(const FilterDesign& design, const fft::Buffer<std::complex<do
   return total;
 }
 
+/// The radius within which all but a part of the sum of a non-negative grid image lies.
+int radius_of(const fft::Buffer<double>& whole, int grid, double lost_part) {
+  std::vector<double> rings(grid / 2 + 1);
+  for (int y = 0; y < grid; ++y) {
+    for (int x = 0; x < grid; ++x) {
+      const int distance = std::max(std::abs(shift_of(y, grid)), std::abs(shift_of(x, grid)));
+      rings[distance] += whole[static_cast<std::size_t>(y) * grid + x];
+    }
+  }
+  const double lost = lost_part * std::accumulate(rings.begin(), rings.end(), 0.0);
+  int radius = (grid - 1) / 2;
+  for (double outside = rings[grid / 2]; radius > 0; --radius) {
+    outside += rings[radius];
+    if (outside > lost) break;
+  }
+  return radius;
+}
+
+/// The part of a grid image within a radius of the zero shift, which moves to the middle.
+Image<double> cut_out(const fft::Buffer<double>& whole, int grid, int radius) {
+  Image<double> image({2 * radius + 1, 2 * radius + 1});
+  for (int dy = -radius; dy <= radius; ++dy) {
+    const double* row = whole.data() + static_cast<std::ptrdiff_t>((dy + grid) % grid) * grid;
+    for (int dx = -radius; dx <= radius; ++dx) {
+      image(dy + radius, dx + radius) = row[(dx + grid) % grid];
+    }
+  }
+  return image;
+}
+
 /// The error of cutting the filter of one position off.
 class Tail {
  public:
@@ -90,6 +121,18 @@ class Tail {
     return upper;
   }
 
+  /// What part of the sum of squares falls on each shift, as in FilterSupport.
+  std::vector<double> shares() const {
+    const int grid = design_.grid().width;
+    fft::Buffer<double> squares(image_);
+    for (double& value : squares) value *= value;
+    const double sum = std::accumulate(squares.begin(), squares.end(), 0.0);
+    const Image<double> inner = cut_out(squares, grid, radius_of(squares, grid, lost_share));
+    std::vector<double> shares(inner.data(), inner.data() + inner.shape().size());
+    for (double& share : shares) share /= sum;
+    return shares;
+  }
+
  private:
   const FilterDesign& design_;
   Mode mode_;
@@ -97,34 +140,20 @@ class Tail {
   double whole_ = 0.0;
 };
 
-/// The part of a grid image within a radius of the zero shift, which moves to the middle.
-Image<double> cut_out(const fft::Buffer<double>& whole, int grid, int radius) {
-  Image<double> image({2 * radius + 1, 2 * radius + 1});
-  for (int dy = -radius; dy <= radius; ++dy) {
-    const double* row = whole.data() + static_cast<std::ptrdiff_t>((dy + grid) % grid) * grid;
-    for (int dx = -radius; dx <= radius; ++dx) {
-      image(dy + radius, dx + radius) = row[(dx + grid) % grid];
-    }
+/// Takes the larger share of every shift.
+void include_shares(const FilterSupport& of, FilterSupport& largest) {
+  if (largest.shares.empty() || of.reach() > largest.reach()) {
+    std::vector<double> smaller = std::exchange(largest.shares, of.shares);
+    if (!smaller.empty()) include_shares({0, 0, 0.0, std::move(smaller)}, largest);
+    return;
   }
-  return image;
-}
-
-/// The radius within which all but `lost_variance` of the sum of a non-negative grid image lies.
-int radius_of(const fft::Buffer<double>& whole, int grid) {
-  std::vector<double> rings(grid / 2 + 1);
-  for (int y = 0; y < grid; ++y) {
-    for (int x = 0; x < grid; ++x) {
-      const int distance = std::max(std::abs(shift_of(y, grid)), std::abs(shift_of(x, grid)));
-      rings[distance] += whole[static_cast<std::size_t>(y) * grid + x];
-    }
+  const int reach = of.reach(), margin = largest.reach() - reach;
+  for (int dy = 0; dy <= 2 * reach; ++dy) {
+    const double* row = of.shares.data() + static_cast<std::ptrdiff_t>(dy) * (2 * reach + 1);
+    double* out = largest.shares.data() +
+                  static_cast<std::ptrdiff_t>(dy + margin) * (2 * largest.reach() + 1) + margin;
+    for (int dx = 0; dx <= 2 * reach; ++dx) out[dx] = std::max(out[dx], row[dx]);
   }
-  const double lost = lost_variance * std::accumulate(rings.begin(), rings.end(), 0.0);
-  int radius = (grid - 1) / 2;
-  for (double outside = rings[grid / 2]; radius > 0; --radius) {
-    outside += rings[radius];
-    if (outside > lost) break;
-  }
-  return radius;
 }
 
 int largest_extent(const LocalNoise& noise) {
@@ -141,6 +170,10 @@ int largest_extent(const LocalNoise& noise) {
 
 }  // namespace
 
+int FilterSupport::reach() const {
+  return static_cast<int>(std::sqrt(static_cast<double>(shares.size())) / 2.0);
+}
+
 FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
                              const FilterOptions& options, int n_threads) {
   int extent = 1;
@@ -155,9 +188,9 @@ FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
       design.set(noise);
       const Tail tail(design, options.mode);
       const double error = tail.error(least);
-      if (error <= options.tolerance) return {least, grid, error};
+      if (error <= options.tolerance) return {least, grid, error, tail.shares()};
       const int radius = tail.radius(least, limit, options.tolerance);
-      return {radius, grid, tail.error(radius)};
+      return {radius, grid, tail.error(radius), tail.shares()};
     };
     // What serves the first position serves most of them.
     FilterDesign first({grid, grid}, options);
@@ -170,6 +203,7 @@ FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
     for (const FilterSupport& support : supports) {
       largest.radius = std::max(largest.radius, support.radius);
       largest.error = std::max(largest.error, support.error);
+      include_shares(support, largest);
     }
     if (largest.error <= options.tolerance || 2 * grid > last_grid) return largest;
   }
@@ -201,7 +235,7 @@ std::vector<Image<double>> squared_responses(const LocalNoise& noise, const Filt
   for (const LocalSource& source : noise.sources) {
     design.write_filtered(source.kernels, whole.data());
     for (double& value : whole) value = (source.weight * value) * (source.weight * value);
-    responses.push_back(cut_out(whole, support.grid, radius_of(whole, support.grid)));
+    responses.push_back(cut_out(whole, support.grid, radius_of(whole, support.grid, lost_variance)));
   }
   return responses;
 }

@@ -36,6 +36,7 @@ template <class T>
 struct OutputRows {
   int first = 0;
   ImageView<T> image, variance;
+  ImageView<std::uint8_t> filter_edge;
 };
 
 }  // namespace whitediff

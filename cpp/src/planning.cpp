@@ -50,7 +50,7 @@ class Planning {
     }
   }
 
-  Whitening plan() const {
+  Whitening plan() {
     const Stopwatch plan_watch;
     NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
     const NoiseModel::Batch local = noise.batch();
@@ -65,7 +65,14 @@ class Planning {
     const Stopwatch statistics_watch;
     if (options_.spatially_varying) noise = cell_model(cells);
     seconds.statistics = statistics_watch.seconds();
-    return {std::move(cells), std::move(noise), filter_, support, border, threads_, 0, {}, seconds};
+    return {.cells = std::move(cells),
+            .noise = std::move(noise),
+            .filter = filter_,
+            .support = support,
+            .border = border,
+            .n_threads = threads_,
+            .masked_means = masked_means_,
+            .seconds = seconds};
   }
 
  private:
@@ -74,7 +81,7 @@ class Planning {
   NoiseModel model(std::vector<Point> positions, std::vector<double> variances) const {
     for (std::size_t n = 0; n < variances.size(); ++n) {
       require(!std::isnan(variances[n]), sources_[n % sources_.size()].name,
-              "have finite, unmasked pixels and a positive total variance", "none");
+              "have known pixels and a positive total variance", "none");
     }
     std::vector<NoiseModel::Source> sources;
     for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});
@@ -93,28 +100,46 @@ class Planning {
     return mean_variances(boxes, sources_, options_.ignore_mask, pixels_of_cell, threads_);
   }
 
-  NoiseModel frame_model() const {
-    return model({position(whole(frame_).center())},
-                 frame_variances(sources_, options_.ignore_mask, threads_));
+  /// Puts others in the place of variances that are not known, source by source.
+  static bool fill(std::vector<double>& variances, const std::vector<double>& others) {
+    bool filled = false;
+    for (std::size_t n = 0; n < variances.size(); ++n) {
+      const double other = others[n % others.size()];
+      if (!std::isnan(variances[n]) || std::isnan(other)) continue;
+      variances[n] = other;
+      filled = true;
+    }
+    return filled;
   }
 
-  NoiseModel cell_model(const std::vector<Cell>& cells) const {
+  static bool all_known(const std::vector<double>& variances) {
+    return std::none_of(variances.begin(), variances.end(), [](double v) { return std::isnan(v); });
+  }
+
+  /// Of whole planes: of masked pixels too where a source has no others.
+  std::vector<double> means_of_frame() {
+    std::vector<double> variances = frame_variances(sources_, options_.ignore_mask, threads_);
+    if (!all_known(variances) && options_.ignore_mask != 0) {
+      masked_means_ = fill(variances, frame_variances(sources_, 0, threads_));
+    }
+    return variances;
+  }
+
+  NoiseModel frame_model() { return model({position(whole(frame_).center())}, means_of_frame()); }
+
+  NoiseModel cell_model(const std::vector<Cell>& cells) {
     std::vector<Box> boxes;
     for (const Cell& cell : cells) boxes.push_back(cell.box);
-    return model(centers(boxes), means(boxes));
+    return model_of(boxes);
   }
 
   /// At the middle of every ninth of the frame.
-  NoiseModel survey() const {
-    const std::vector<Box> boxes = ninths(frame_);
+  NoiseModel survey() { return model_of(ninths(frame_)); }
+
+  NoiseModel model_of(const std::vector<Box>& boxes) {
     std::vector<double> variances = means(boxes);
     // The sampled rows may all be unusable though the plane is not.
-    if (std::any_of(variances.begin(), variances.end(), [](double v) { return std::isnan(v); })) {
-      const std::vector<double> of_frame = frame_model().variances();
-      for (std::size_t n = 0; n < variances.size(); ++n) {
-        if (std::isnan(variances[n])) variances[n] = of_frame[n % sources_.size()];
-      }
-    }
+    if (!all_known(variances)) fill(variances, means_of_frame());
     return model(centers(boxes), std::move(variances));
   }
 
@@ -170,6 +195,7 @@ class Planning {
   const WhitenOptions& options_;
   FilterOptions filter_;
   int threads_;
+  bool masked_means_ = false;
 };
 
 }  // namespace

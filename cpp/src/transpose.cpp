@@ -9,12 +9,17 @@ namespace {
 typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
 template <class T>
-WHITEDIFF_ALWAYS_INLINE void interleave_parts(const T* real, const T* imaginary, int size, T level,
-                                              T* out) {
+WHITEDIFF_ALWAYS_INLINE bool interleave_parts(const T* real, const T* imaginary, int size, T level,
+                                              const Range<T>& range, T* out) {
+  const auto [least, greatest] = range;
+  int outside = 0;
   for (int x = 0; x < size; ++x) {
     out[2 * x] = real[x] - level;
     out[2 * x + 1] = imaginary[x] - level;
+    outside |= !(real[x] > least) | !(real[x] <= greatest) | !(imaginary[x] > least) |
+               !(imaginary[x] <= greatest);
   }
+  return outside == 0;
 }
 
 template <class T>
@@ -65,14 +70,14 @@ void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, i
 
 // std::complex is laid out as two numbers, by the standard.
 WHITEDIFF_MULTIVERSION
-void interleave(const float* real, const float* imaginary, int size, float level,
-                std::complex<float>* out) {
-  interleave_parts(real, imaginary, size, level, reinterpret_cast<float*>(out));
+bool interleave(const float* real, const float* imaginary, int size, float level,
+                const Range<float>& range, std::complex<float>* out) {
+  return interleave_parts(real, imaginary, size, level, range, reinterpret_cast<float*>(out));
 }
 WHITEDIFF_MULTIVERSION
-void interleave(const double* real, const double* imaginary, int size, double level,
-                std::complex<double>* out) {
-  interleave_parts(real, imaginary, size, level, reinterpret_cast<double*>(out));
+bool interleave(const double* real, const double* imaginary, int size, double level,
+                const Range<double>& range, std::complex<double>* out) {
+  return interleave_parts(real, imaginary, size, level, range, reinterpret_cast<double*>(out));
 }
 
 WHITEDIFF_MULTIVERSION

@@ -11,11 +11,17 @@ void transpose(const std::complex<float>* in, std::size_t in_pitch, int rows, in
 void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, int columns,
                std::complex<double>* out, std::size_t out_pitch);
 
-/// out[x] = real[x] - level + i (imaginary[x] - level)
-void interleave(const float* real, const float* imaginary, int size, float level,
-                std::complex<float>* out);
-void interleave(const double* real, const double* imaginary, int size, double level,
-                std::complex<double>* out);
+/// Numbers above `least` and at most `greatest`; NaN is none of them.
+template <class T>
+struct Range {
+  T least, greatest;
+};
+
+/// out[x] = real[x] - level + i (imaginary[x] - level); says whether all numbers are in a range.
+bool interleave(const float* real, const float* imaginary, int size, float level,
+                const Range<float>& range, std::complex<float>* out);
+bool interleave(const double* real, const double* imaginary, int size, double level,
+                const Range<double>& range, std::complex<double>* out);
 
 /// The way back.
 void separate(const std::complex<float>* in, int size, float level, float* real, float* imaginary);

@@ -41,12 +41,6 @@ WHITEDIFF_ALWAYS_INLINE bool none_outside(const T* row, int size, T least, T gre
   return outside == 0;
 }
 
-bool any_bit(const std::int32_t* bits, int size, std::int32_t of) {
-  std::int32_t found = 0;
-  for (int x = 0; x < size; ++x) found |= bits[x] & of;
-  return found != 0;
-}
-
 /// What the mask asks to ignore comes second.
 template <class T>
 struct Sample {
@@ -62,6 +56,12 @@ struct Sample {
 };
 
 }  // namespace
+
+WHITEDIFF_MULTIVERSION bool any_bit(const std::int32_t* bits, int size, std::int32_t of) {
+  std::int32_t found = 0;
+  for (int x = 0; x < size; ++x) found |= bits[x] & of;
+  return found != 0;
+}
 
 WHITEDIFF_MULTIVERSION bool all_between(const float* row, int size, float least, float greatest) {
   return none_outside(row, size, least, greatest);

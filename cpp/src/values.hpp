@@ -46,6 +46,9 @@ struct Extremes {
 template <class T>
 Extremes<T> extremes(const T* row, const std::int32_t* bits, int size, const ValueRule<T>& rule);
 
+/// Whether any of the bits is set in a row.
+bool any_bit(const std::int32_t* bits, int size, std::int32_t of);
+
 /// Whether all numbers of a row are above `least` and at most `greatest`.
 bool all_between(const float* row, int size, float least, float greatest);
 bool all_between(const double* row, int size, double least, double greatest);

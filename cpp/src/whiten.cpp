@@ -36,7 +36,9 @@ Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& 
 }  // namespace
 
 Unknown& Unknown::operator+=(const Unknown& other) {
-  pixels += other.pixels;
+  marked += other.marked;
+  not_finite += other.not_finite;
+  too_large += other.too_large;
   for (std::size_t i = 0; i < variances.size(); ++i) variances[i] += other.variances[i];
   return *this;
 }
@@ -45,6 +47,7 @@ template <class T>
 Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
                    const WhitenOptions& options) {
   Image<T> whitened, variance;
+  Image<std::uint8_t> filter_edge(image.shape());
   const Plane<T> plane(image);
   Whitening whitening = whiten_with<T>(plane, sources, options, [&](const Whitening& plan) {
     whitened = zero_image<T>(image.shape(), options.n_threads);
@@ -53,9 +56,9 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
                    ? zero_image<T>(image.shape(), options.n_threads)
                    : Image<T>(image.shape());
     return execute(plane, sources, options, plan,
-                   OutputRows<T>{0, whitened.view(), variance.view()});
+                   OutputRows<T>{0, whitened.view(), variance.view(), filter_edge.view()});
   });
-  return {std::move(whitening), std::move(whitened), std::move(variance)};
+  return {std::move(whitening), std::move(whitened), std::move(variance), std::move(filter_edge)};
 }
 
 template <class T>

@@ -134,7 +134,7 @@ TEST_CASE_TEMPLATE("transposed, interleaved and separated numbers are the same o
 
   const auto parts = test::noise<T>({2, size}, 3);
   std::vector<Complex> mixed(size);
-  interleave(parts.row(0), parts.row(1), size, T(2), mixed.data());
+  CHECK(interleave(parts.row(0), parts.row(1), size, T(2), {T(-9), T(9)}, mixed.data()));
   std::vector<T> real(size), imaginary(size);
   separate(mixed.data(), size, T(-5), real.data(), imaginary.data());
   for (int x = 0; x < size; ++x) {

@@ -47,6 +47,11 @@ struct FilterSupport {
   int radius = 0;      ///< In pixels: what lies farther away is within the tolerance.
   int grid = 0;        ///< Side of the Fourier grid on which the filter is found.
   double error = 0.0;  ///< The cut-off error, in units of the noise.
+  /// What part of a filter's sum of squares falls on each shift, the most at any position;
+  /// [2 reach() + 1, 2 reach() + 1], zero shift in the middle. Beyond it lies less than a thousandth.
+  std::vector<double> shares = {};
+
+  int reach() const;  ///< Of the shares, in pixels.
 };
 
 /// The least radius that serves the noise at all these positions.

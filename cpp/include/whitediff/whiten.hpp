@@ -63,9 +63,16 @@ struct Timings {
   double filter = 0.0;      ///< Filters made and applied, variances propagated.
 };
 
+/// More than this part of a filter, of its sum of squares, on gaps or beyond the frame makes a pixel
+/// of the result another than the others.
+constexpr double edge_share = 0.01;
+
 /// Pixels of the cells that nothing is known of.
 struct Unknown {
-  std::size_t pixels = 0;  ///< Of the image: they came out as they went in.
+  // Of the image: they came out as they went in.
+  std::size_t marked = 0;      ///< By the mask.
+  std::size_t not_finite = 0;  ///< Of the others.
+  std::size_t too_large = 0;   ///< Of the others: no pixel can be.
   /// Of every source: mean variances stood in for them.
   std::vector<std::size_t> variances;
 
@@ -76,13 +83,15 @@ struct Unknown {
 struct Whitening {
   std::vector<Cell> cells;
   NoiseModel noise;  ///< At the centre of every cell; at that of the frame if not varying.
-  FilterOptions filter;
-  FilterSupport support;
+  FilterOptions filter = {};
+  FilterSupport support = {};
   int border = 0;  ///< Of automatic cells; that the filter asks for, where cells were given.
   int n_threads = 0;
   long clipped_modes = 0;  ///< Modes with less power than the floor, over all filters.
-  Unknown unknown;
-  Timings seconds;
+  /// Whether a source had no unmasked variance: its means are those of masked pixels.
+  bool masked_means = false;
+  Unknown unknown = {};
+  Timings seconds = {};
 };
 
 /// An image of white noise, and how it was made.
@@ -90,13 +99,15 @@ template <class T>
 struct Whitened : Whitening {
   Image<T> image;
   Image<T> variance;
+  /// 1 where more than `edge_share` of the filter fell on gaps or beyond the frame, else 0.
+  Image<std::uint8_t> filter_edge;
 };
 
 /// Takes finished rows of the result, the first of them row `y0` of the frame. Called in the
 /// calling thread, down the frame, once for every row; what it throws ends the computation.
 template <class T>
-using WriteRows =
-    std::function<void(int y0, ImageView<const T> image, ImageView<const T> variance)>;
+using WriteRows = std::function<void(int y0, ImageView<const T> image, ImageView<const T> variance,
+                                     ImageView<const std::uint8_t> filter_edge)>;
 
 /// Makes the noise of an image white: any linear combination of raw images with independent pixels.
 ///
