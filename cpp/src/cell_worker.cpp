@@ -88,6 +88,7 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
     if (turn) give_image(engine, level, complete);
   });
   if (!turn) return;
+  mark_edge(complete);
   task_.turns.finish(cell, Turns::Part::image);
   if (task_.variance == VariancePropagation::estimate) return;
   const bool wide_variance = filter_variance(engine_, noise);
@@ -234,6 +235,40 @@ void CellWorker<T>::give_image(Engine<U>& engine, T level, bool complete) {
       if (!task_.rule.is_value(original, bits, x)) out[x] = original[x];
     }
   });
+}
+
+template <class T>
+void CellWorker<T>::mark_edge(bool complete) const {
+  const int reach = task_.support.reach();
+  const bool inside = expanded_.contains(box_.grown(reach));
+  if (complete && inside) return;
+  FilterEdge edge(task_.support, expanded_.shape());
+  // Of the rows around the one at work.
+  std::vector<std::vector<Gap>> gaps(2 * reach + 1);
+  std::vector<std::uint8_t> marks(expanded_.width());
+  for (int y = box_.y0 - reach; y < box_.y1 + reach; ++y) {
+    std::rotate(gaps.begin(), gaps.begin() + 1, gaps.end());
+    gaps.back() = complete ? std::vector<Gap>() : gaps_of(y);
+    const int marked = y - reach;
+    if (marked < box_.y0) continue;
+    edge.mark(marked - expanded_.y0, gaps, marks.data());
+    std::uint8_t* out = task_.output.filter_edge.row(output_row(marked));
+    for (int x = box_.x0; x < box_.x1; ++x) out[x] |= marks[x - expanded_.x0];
+  }
+}
+
+template <class T>
+std::vector<Gap> CellWorker<T>::gaps_of(int y) const {
+  std::vector<Gap> gaps;
+  if (y < expanded_.y0 || y >= expanded_.y1) return gaps;
+  const T* pixels = task_.input.image.row(y);
+  const std::int32_t* bits = task_.input.mask.empty() ? nullptr : task_.input.mask.row(y);
+  for (int x = 0; x < expanded_.width(); ++x) {
+    if (task_.rule.is_value(pixels, bits, x + expanded_.x0)) continue;
+    if (gaps.empty() || gaps.back().end < x) gaps.push_back({x, x});
+    gaps.back().end = x + 1;
+  }
+  return gaps;
 }
 
 template <class T>

@@ -9,6 +9,7 @@
 #include "cell_filter.hpp"
 #include "cell_transform.hpp"
 #include "completion.hpp"
+#include "filter_edge.hpp"
 #include "frame_rows.hpp"
 #include "turns.hpp"
 #include "values.hpp"
@@ -112,6 +113,9 @@ class CellWorker {
   bool load_known(Engine<U>& engine, std::size_t source, double mean) const;
   template <class U>
   void give_variance(Engine<U>& engine);
+  /// Marks pixels of the box whose filter sees too much of gaps or of what the cell does not read.
+  void mark_edge(bool complete) const;
+  std::vector<Gap> gaps_of(int y) const;
   const Weights& weigh(int tile, int y);
   /// Gives the pixels of the box in a row, times their weights, to an output.
   template <class U>

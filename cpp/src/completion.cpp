@@ -8,7 +8,6 @@
 #include <optional>
 #include <variant>
 
-#include "filter_edge.hpp"
 #include "multiversion.hpp"
 #include "row_bands.hpp"
 
@@ -50,9 +49,7 @@ class Completion<T>::RowWorker {
         rows_(rows),
         profile_(completion.cells_, completion.blend_, completion.gains_, numbers(input.sources),
                  rows, input.image.width()),
-        constant_(input.image.width()),
-        edge_(completion.support_, completion.frame_),
-        gaps_(2 * edge_.reach() + 1) {
+        constant_(input.image.width()) {
     unknown.variances.resize(input.sources.size());
   }
 
@@ -90,11 +87,13 @@ class Completion<T>::RowWorker {
     restore_gaps(0, width(), out);
   }
 
-  /// Pixels of no cell become NaN.
-  void clear_uncovered(T* out) const {
+  /// Pixels of no cell become NaN, and are marked.
+  void clear_uncovered(T* image, T* variance, std::uint8_t* filter_edge) const {
     if (profile_.covers_all()) return;
     for (int x = 0; x < width(); ++x) {
-      if (!profile_.covered()[x]) out[x] = std::numeric_limits<T>::quiet_NaN();
+      if (profile_.covered()[x]) continue;
+      image[x] = variance[x] = std::numeric_limits<T>::quiet_NaN();
+      filter_edge[x] = 1;
     }
   }
 
@@ -110,17 +109,6 @@ class Completion<T>::RowWorker {
                                     : unknown.not_finite);
     }
   }
-
-  void mark_edge(std::uint8_t* marks) {
-    const int reach = edge_.reach();
-    // The gaps of most of these rows are known from the row before.
-    const int known = row_ == marked_ + 1 ? 2 * reach : 0;
-    if (known > 0) std::rotate(gaps_.begin(), gaps_.begin() + 1, gaps_.end());
-    for (int n = known; n <= 2 * reach; ++n) find_gaps(row_ + n - reach, gaps_[n]);
-    edge_.mark(row_, gaps_, marks);
-    marked_ = row_;
-  }
-
   Unknown unknown;
 
  private:
@@ -145,21 +133,6 @@ class Completion<T>::RowWorker {
   }
 
   int width() const { return input_.image.width(); }
-
-  void find_gaps(int row, std::vector<Gap>& gaps) const {
-    gaps.clear();
-    if (row < 0 || row >= completion_.frame_.height) return;
-    if (!completion_.has_gaps_[row].load(std::memory_order_relaxed)) return;
-    const int y = row - input_.first;
-    const T* pixels = input_.image.row(y);
-    const std::int32_t* bits = input_.mask.empty() ? nullptr : input_.mask.row(y);
-    for (int x = 0; x < width(); ++x) {
-      if (completion_.rule_.is_value(pixels, bits, x)) continue;
-      if (gaps.empty() || gaps.back().end < x) gaps.push_back({x, x});
-      gaps.back().end = x + 1;
-    }
-  }
-
   /// Sums all sources whose variance is a number.
   void set_constant() {
     std::fill(constant_.begin(), constant_.end(), T(0));
@@ -239,9 +212,6 @@ class Completion<T>::RowWorker {
   std::vector<std::vector<double>> mean_terms_;
   std::optional<GainProfile<T>> means_;
   std::vector<T> constant_;
-  FilterEdge edge_;
-  std::vector<std::vector<Gap>> gaps_;  // of the rows around the one at work
-  int marked_ = -2;                     // the last row whose edge was marked
   int row_ = 0, y_ = 0;  // the row at work, in the frame and in the input
 };
 
@@ -257,13 +227,7 @@ void Completion<T>::run(const InputRows<T>& input, const OutputRows<T>& output, 
       if (covered && estimated) worker.estimate(variance);
       if (covered && !estimated) worker.complete(variance);
       if (covered) worker.count_gaps();
-      if (covered) {
-        worker.mark_edge(output.filter_edge.row(y));
-      } else {
-        std::fill_n(output.filter_edge.row(y), output.image.width(), std::uint8_t{1});
-      }
-      worker.clear_uncovered(variance);
-      worker.clear_uncovered(output.image.row(y));
+      worker.clear_uncovered(output.image.row(y), variance, output.filter_edge.row(y));
     }
     const std::lock_guard lock(summing);
     unknown_ += worker.unknown;

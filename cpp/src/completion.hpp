@@ -23,8 +23,6 @@ class Completion {
         blend_(blend),
         variance_(variance),
         rule_(rule),
-        support_(plan.support),
-        frame_(frame),
         gains_(plan.cells.size()),
         has_gaps_(frame.height),
         has_unknown_(frame.height) {
@@ -40,8 +38,8 @@ class Completion {
 
   /// Estimates the variances (docs/mathematics.md, Eq. 4), or completes those that were propagated
   /// in full: where the variance of a source is not known its mean stands in, and what is no
-  /// variance (not finite, beyond the limit) is put back. Marks the edge of filters. Pixels of no
-  /// cell become NaN; rows of no cell need no input.
+  /// variance (not finite, beyond the limit) is put back. Pixels of no cell become NaN; rows of no
+  /// cell need no input.
   void run(const InputRows<T>& input, const OutputRows<T>& output, int threads);
 
   /// What was found in the rows that are complete.
@@ -55,8 +53,6 @@ class Completion {
   const Blend& blend_;
   VariancePropagation variance_;
   ValueRule<T> rule_;
-  const FilterSupport& support_;
-  Shape frame_;
   std::vector<std::vector<double>> gains_;  // of cells, then of sources
   std::vector<std::atomic<bool>> has_gaps_, has_unknown_;
   Unknown unknown_;

@@ -83,15 +83,18 @@ class Execution {
     /// Rows that are there already are kept, others are zero.
     void move(const Rows& to, int width, int threads) {
       for (Image<T>* plane : {&image, &variance}) {
-        Image<T> moved = zero_image<T>({to.count(), width}, threads);
-        for (int y = std::max(to.begin, rows.begin); y < std::min(to.end, rows.end); ++y) {
-          std::copy_n(plane->row(y - rows.begin), width, moved.row(y - to.begin));
-        }
-        *plane = std::move(moved);
+        *plane = moved_rows(*plane, to, zero_image<T>({to.count(), width}, threads));
       }
-      // Those of finished rows are all that is wanted, and written at once.
-      filter_edge = Image<std::uint8_t>({to.count(), width});
+      filter_edge = moved_rows(filter_edge, to, Image<std::uint8_t>({to.count(), width}));
       rows = to;
+    }
+
+    template <class Pixel>
+    Image<Pixel> moved_rows(const Image<Pixel>& plane, const Rows& to, Image<Pixel> moved) const {
+      for (int y = std::max(to.begin, rows.begin); y < std::min(to.end, rows.end); ++y) {
+        std::copy_n(plane.row(y - rows.begin), moved.shape().width, moved.row(y - to.begin));
+      }
+      return moved;
     }
 
     OutputRows<T> view(const Rows& of) {
@@ -127,12 +130,6 @@ class Execution {
       const int begin = std::max(cell.box.y0, completed.begin);
       const int end = std::min(cell.box.y1, completed.end);
       if (begin < end) include(begin, end);
-    }
-    // Gaps near the rows that are completed count.
-    const int reach = plan_.support.reach();
-    if (completed.begin < completed.end && rows.begin < rows.end) {
-      include(std::max(completed.begin - reach, 0),
-              std::min(completed.end + reach, image_.shape().height));
     }
     return rows;
   }

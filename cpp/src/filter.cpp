@@ -15,7 +15,7 @@ namespace {
 constexpr int first_grid = 64;
 constexpr int last_grid = 512;
 constexpr double lost_variance = 1e-6;
-constexpr double lost_share = 1e-3;
+constexpr double lost_share = 1e-4;
 
 /// The share of the grid's side that the radius may take: beyond it the tail wraps around.
 double largest_share(Mode mode) { return mode == Mode::score ? 0.25 : 0.375; }

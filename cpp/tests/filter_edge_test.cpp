@@ -95,6 +95,6 @@ TEST_CASE("the shares of a filter add up to nearly one, and its middle has most"
   double sum = 0.0;
   for (const double share : support.shares) sum += share;
   CHECK(sum < 1.0 + 1e-12);
-  CHECK(sum > 0.999);
+  CHECK(sum > 0.9999);
   CHECK(support.shares[support.shares.size() / 2] > 0.5);
 }

@@ -19,6 +19,7 @@ struct Pair {
   KernelPtr kernel = test::gaussian_kernel({13, 13}, 1.5);
   Image<T> image{shape}, v_s = test::constant<T>(shape, T(200)), v_t = v_s_copy();
   Image<std::int32_t> mask{shape};
+  Plane<std::int32_t> source_mask;
   WhitenOptions options;
 
   explicit Pair(unsigned seed = 5) {
@@ -41,7 +42,7 @@ struct Pair {
   Whitened<T> white() const {
     WhitenOptions with = options;
     with.mask = mask.view();
-    return whiten<T>(image.view(), {{v_s.view(), {}, 1.0, {}}, {v_t.view(), {kernel}, 1.0, {}}},
+    return whiten<T>(image.view(), {{v_s.view(), {}, 1.0, source_mask}, {v_t.view(), {kernel}, 1.0, {}}},
                      with);
   }
 };
@@ -231,5 +232,57 @@ TEST_CASE_TEMPLATE("a star far away does not reach a gap", T, float, double) {
     // Seven pixels in a hundred are the star's: the median of the rest moves by less than 0.1
     // sigma.
     CHECK(most < 0.05 * std::sqrt(sky_variance));
+  }
+}
+
+TEST_CASE_TEMPLATE("pixels beside gaps and at the edge of the frame are marked", T, float, double) {
+  Pair<T> pair;
+  std::fill_n(pair.v_t.data(), pair.shape.size(), T(2000));
+  pair.image(100, 90) = static_cast<T>(not_a_number);
+  for (int y = 20; y < 60; ++y) pair.image(y, 150) = T(1e30);
+  pair.mask(180, 30) = 4;
+  pair.options.no_value_mask = 4;
+  for (const auto& cells : {std::vector<Cell>{}, make_cells(pair.shape, 3, 4, 20, 8)}) {
+    pair.options.cells = cells;
+    for (Cell& cell : pair.options.cells) cell.expanded = {};
+    const auto result = pair.white();
+    const int reach = result.support.reach();
+    REQUIRE(reach > 1);
+    int wrong = 0, marked = 0;
+    for (int y = 0; y < pair.shape.height; ++y) {
+      for (int x = 0; x < pair.shape.width; ++x) {
+        double share = 0.0;
+        std::size_t n = 0;
+        for (int dy = -reach; dy <= reach; ++dy) {
+          for (int dx = -reach; dx <= reach; ++dx, ++n) {
+            const int row = y - dy, column = x - dx;
+            const bool seen = row >= 0 && row < pair.shape.height && column >= 0 &&
+                              column < pair.shape.width && pair.mask(row, column) == 0 &&
+                              std::abs(pair.image(row, column)) < T(1e20);
+            if (!seen) share += result.support.shares[n];
+          }
+        }
+        wrong += result.filter_edge(y, x) != (share > edge_share);
+        marked += result.filter_edge(y, x);
+      }
+    }
+    CHECK(wrong == 0);
+    CHECK(marked > 400);
+    CHECK(marked < 6000);
+  }
+}
+
+TEST_CASE("means of masked pixels serve where a source has no others, and that is said") {
+  Pair<double> pair;
+  const auto clean = pair.white();
+  CHECK_FALSE(clean.masked_means);
+  for (const bool varying : {true, false}) {
+    pair.options.spatially_varying = varying;
+    std::fill_n(pair.mask.data(), pair.shape.size(), 1);
+    pair.options.ignore_mask = 1;
+    pair.source_mask = pair.mask.view();
+    const auto result = pair.white();
+    CHECK(result.masked_means);
+    CHECK(result.variance(90, 90) == doctest::Approx(clean.variance(90, 90)).epsilon(1e-3));
   }
 }

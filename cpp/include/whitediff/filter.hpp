@@ -48,7 +48,7 @@ struct FilterSupport {
   int grid = 0;        ///< Side of the Fourier grid on which the filter is found.
   double error = 0.0;  ///< The cut-off error, in units of the noise.
   /// What part of a filter's sum of squares falls on each shift, the most at any position;
-  /// [2 reach() + 1, 2 reach() + 1], zero shift in the middle. Beyond it lies less than a thousandth.
+  /// [2 reach() + 1, 2 reach() + 1], zero shift in the middle. Beyond it lies less than 1e-4.
   std::vector<double> shares = {};
 
   int reach() const;  ///< Of the shares, in pixels.

@@ -63,9 +63,9 @@ struct Timings {
   double filter = 0.0;      ///< Filters made and applied, variances propagated.
 };
 
-/// More than this part of a filter, of its sum of squares, on gaps or beyond the frame makes a pixel
-/// of the result another than the others.
-constexpr double edge_share = 0.01;
+/// Where more than this part of a filter, of its sum of squares, falls on gaps or beyond the frame,
+/// the variance of the pixel is off by about 1 per cent or more.
+constexpr double edge_share = 1e-3;
 
 /// Pixels of the cells that nothing is known of.
 struct Unknown {
