@@ -104,5 +104,6 @@ template Image<std::int32_t> zero_image(Shape, int);
 template Image<float> copy_of(ImageView<const float>, int);
 template Image<double> copy_of(ImageView<const double>, int);
 template Image<std::int32_t> copy_of(ImageView<const std::int32_t>, int);
+template Image<std::uint8_t> copy_of(ImageView<const std::uint8_t>, int);
 
 }  // namespace whitediff

@@ -14,6 +14,7 @@ using whitediff::KernelPtr;
 using whitediff::NoiseSource;
 using whitediff::Plane;
 using whitediff::Timings;
+using whitediff::Unknown;
 using whitediff::VariancePropagation;
 using whitediff::Whitening;
 using whitediff::WhitenOptions;
@@ -76,8 +77,13 @@ py::array_t<double> psfs(const Whitening& of) {
 /// Arrays of their own, so that who keeps the account of a result need not keep its pixels.
 struct Whitened {
   std::shared_ptr<Whitening> whitening;
-  py::array image, variance;
+  py::array image, variance, filter_edge;
 };
+
+/// Marks as Python has them.
+py::array to_marks(Image<std::uint8_t> marks) {
+  return to_numpy(std::move(marks)).view("bool");
+}
 
 template <class T>
 Whitened whiten(const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources,
@@ -88,22 +94,28 @@ Whitened whiten(const Plane<T>& plane, const std::vector<NoiseSource<T>>& source
   }();
   auto image = to_numpy(std::move(result.image));
   auto variance = to_numpy(std::move(result.variance));
-  return {std::make_shared<Whitening>(std::move(result)), std::move(image), std::move(variance)};
+  auto filter_edge = to_marks(std::move(result.filter_edge));
+  return {std::make_shared<Whitening>(std::move(result)), std::move(image), std::move(variance),
+          std::move(filter_edge)};
 }
 
 /// @param write  may keep the arrays.
 template <class T>
 Whitening whiten_bands(
     const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources, const WhitenOptions& options,
-    const std::function<void(int y0, py::array_t<T> image, py::array_t<T> variance)>& write) {
+    const std::function<void(int y0, py::array_t<T> image, py::array_t<T> variance,
+                             py::array filter_edge)>& write) {
   const py::gil_scoped_release release;
   return whitediff::whiten_bands<T>(
       plane, sources,
-      [&write](int y0, ImageView<const T> image, ImageView<const T> variance) {
+      [&write](int y0, ImageView<const T> image, ImageView<const T> variance,
+               ImageView<const std::uint8_t> filter_edge) {
         Image<T> image_copy = whitediff::copy_of(image);
         Image<T> variance_copy = whitediff::copy_of(variance);
+        Image<std::uint8_t> edge_copy = whitediff::copy_of(filter_edge);
         const py::gil_scoped_acquire gil;
-        write(y0, to_numpy(std::move(image_copy)), to_numpy(std::move(variance_copy)));
+        write(y0, to_numpy(std::move(image_copy)), to_numpy(std::move(variance_copy)),
+              to_marks(std::move(edge_copy)));
       },
       options);
 }
@@ -145,6 +157,7 @@ void bind_whiten(py::module_& module) {
       .def_readwrite("xy0", &WhitenOptions::xy0)
       .def_readwrite("mask", &WhitenOptions::mask)
       .def_readwrite("ignore_mask", &WhitenOptions::ignore_mask)
+      .def_readwrite("no_value_mask", &WhitenOptions::no_value_mask)
       .def_readwrite("cells", &WhitenOptions::cells)
       .def_readwrite("reduction", &WhitenOptions::reduction)
       .def_readwrite("n_threads", &WhitenOptions::n_threads)
@@ -153,6 +166,11 @@ void bind_whiten(py::module_& module) {
       .def_readonly("plan", &Timings::plan)
       .def_readonly("statistics", &Timings::statistics)
       .def_readonly("filter", &Timings::filter);
+  py::class_<Unknown>(module, "Unknown")
+      .def_readonly("marked", &Unknown::marked)
+      .def_readonly("not_finite", &Unknown::not_finite)
+      .def_readonly("too_large", &Unknown::too_large)
+      .def_readonly("variances", &Unknown::variances);
   py::class_<Whitening, std::shared_ptr<Whitening>>(module, "Whitening")
       .def_property_readonly("boxes",
                              [](const Whitening& of) { return boxes(of.cells, &Cell::box); })
@@ -164,6 +182,8 @@ void bind_whiten(py::module_& module) {
       .def_property_readonly("truncation", [](const Whitening& of) { return of.support.error; })
       .def_readonly("n_threads", &Whitening::n_threads)
       .def_readonly("clipped_modes", &Whitening::clipped_modes)
+      .def_readonly("masked_means", &Whitening::masked_means)
+      .def_readonly("unknown", &Whitening::unknown)
       .def_readonly("seconds", &Whitening::seconds)
       .def_property_readonly("has_psf", [](const Whitening& of) { return !of.noise.psf().empty(); })
       .def("filters", &filters)
@@ -171,7 +191,8 @@ void bind_whiten(py::module_& module) {
   py::class_<Whitened>(module, "Whitened")
       .def_readonly("whitening", &Whitened::whitening)
       .def_readonly("image", &Whitened::image)
-      .def_readonly("variance", &Whitened::variance);
+      .def_readonly("variance", &Whitened::variance)
+      .def_readonly("filter_edge", &Whitened::filter_edge);
   bind<float>(module, "NoiseSourceF");
   bind<double>(module, "NoiseSourceD");
 }

@@ -175,6 +175,7 @@ class WhitenOptions:
     xy0: tuple[float, float]
     mask: PlaneI
     ignore_mask: int
+    no_value_mask: int
     cells: list[Cell]
     reduction: Reduction
     n_threads: int
@@ -187,6 +188,16 @@ class Timings:
     def statistics(self) -> float: ...
     @property
     def filter(self) -> float: ...
+
+class Unknown:
+    @property
+    def marked(self) -> int: ...
+    @property
+    def not_finite(self) -> int: ...
+    @property
+    def too_large(self) -> int: ...
+    @property
+    def variances(self) -> list[int]: ...
 
 class Whitening:
     @property
@@ -206,6 +217,10 @@ class Whitening:
     @property
     def clipped_modes(self) -> int: ...
     @property
+    def masked_means(self) -> bool: ...
+    @property
+    def unknown(self) -> Unknown: ...
+    @property
     def seconds(self) -> Timings: ...
     @property
     def has_psf(self) -> bool: ...
@@ -219,6 +234,8 @@ class Whitened:
     def image(self) -> _FloatImage: ...
     @property
     def variance(self) -> _FloatImage: ...
+    @property
+    def filter_edge(self) -> npt.NDArray[np.bool_]: ...
 
 def subtraction_sources(
     shape: tuple[int, int],
@@ -242,7 +259,7 @@ def whiten(
     plane: PlaneF | PlaneD,
     sources: Sequence[_NoiseSource],
     options: WhitenOptions,
-    write: Callable[[int, _FloatImage, _FloatImage], object],
+    write: Callable[[int, _FloatImage, _FloatImage, npt.NDArray[np.bool_]], object],
 ) -> Whitening: ...
 def clipped_mean(
     plane: _FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int

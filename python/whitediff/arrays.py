@@ -83,9 +83,12 @@ def as_variance_plane(value: npt.ArrayLike, image: FloatImage, name: str) -> flo
 
 
 def as_masks(
-    masks: Mapping[str, npt.ArrayLike | None], ignore_mask: int, image: FloatImage
-) -> tuple[dict[str, MaskImage | None], int]:
-    """Give masks as int32 planes that share one ``ignore_mask``.
+    masks: Mapping[str, npt.ArrayLike | None],
+    ignore_mask: int,
+    image: FloatImage,
+    no_value_mask: int = 0,
+) -> tuple[dict[str, MaskImage | None], int, int]:
+    """Give masks as int32 planes that share one ``ignore_mask`` and one ``no_value_mask``.
 
     A boolean mask says which pixels to leave out, whatever ``ignore_mask`` is.
 
@@ -93,8 +96,8 @@ def as_masks(
     ----------
     masks : mapping [str, array_like [y, x] or None]
         Integer or boolean masks by the names that messages use.
-    ignore_mask : int
-        The bits to leave out.
+    ignore_mask, no_value_mask : int
+        The bits to leave out, and those of pixels without a value.
 
     Raises
     ------
@@ -104,30 +107,46 @@ def as_masks(
         If a mask's shape is not that of the image.
     """
     ignore_mask = as_integer(ignore_mask, "ignore_mask")
+    no_value_mask = as_integer(no_value_mask, "no_value_mask")
     arrays = {name: None if mask is None else np.asarray(mask) for name, mask in masks.items()}
     for name, array in arrays.items():
         if array is not None:
             _require_mask(array, image.shape, name)
     if all(array is None or array.dtype == np.int32 for array in arrays.values()):
-        low = ignore_mask & 0xFFFFFFFF
-        signed = low - (1 << 32) if low >= 1 << 31 else low
-        return {
-            name: None if array is None else _with_contiguous_rows(array)
-            for name, array in arrays.items()
-        }, signed
-    return {
-        name: None if array is None else ignored_pixels(array, ignore_mask).astype(np.int32)
-        for name, array in arrays.items()
-    }, 1
+        return (
+            {name: None if m is None else _with_contiguous_rows(m) for name, m in arrays.items()},
+            _as_int32(ignore_mask),
+            _as_int32(no_value_mask),
+        )
+    return (
+        {
+            name: None if m is None else _narrow_mask(m, ignore_mask, no_value_mask)
+            for name, m in arrays.items()
+        },
+        _IGNORED,
+        _NO_VALUE,
+    )
 
 
-def ignored_pixels(mask: npt.NDArray[Any], ignore_mask: int) -> npt.NDArray[np.bool_]:
-    """Tell which pixels an integer or boolean mask leaves out."""
-    if mask.dtype == np.bool_:
-        return mask
-    bits = np.array(ignore_mask & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64)
-    ignored: npt.NDArray[np.bool_] = (mask.astype(np.uint64) & bits) != 0
-    return ignored
+# The bits of masks that are converted.
+_IGNORED, _NO_VALUE = 1, 2
+
+
+def _narrow_mask(mask: npt.NDArray[Any], ignore_mask: int, no_value_mask: int) -> MaskImage:
+    """Give an integer or boolean mask with the bits _IGNORED and _NO_VALUE."""
+    ignored = mask if mask.dtype == np.bool_ else _has_bits(mask, ignore_mask)
+    return _IGNORED * ignored.astype(np.int32) + _NO_VALUE * _has_bits(mask, no_value_mask)
+
+
+def _has_bits(mask: npt.NDArray[Any], bits: int) -> npt.NDArray[np.bool_]:
+    low = np.array(bits & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64)
+    found: npt.NDArray[np.bool_] = (mask.astype(np.uint64) & low) != 0
+    return found
+
+
+def _as_int32(bits: int) -> int:
+    low = bits & 0xFFFFFFFF
+    return low - (1 << 32) if low >= 1 << 31 else low
 
 
 def as_position(value: Any, name: str) -> tuple[float, float]:
@@ -187,14 +206,15 @@ class Planes:
         refuses numbers and shapes that cannot be.
     masks : mapping [str, PlaneI]
         Likewise; empty where there is none.
-    ignore_mask : int
-        Bits of the masks.
+    ignore_mask, no_value_mask : int
+        Bits of the masks: which pixels statistics leave out, and which have no value.
     """
 
     image: _core.PlaneF | _core.PlaneD
     variances: Mapping[str, float | _core.PlaneF | _core.PlaneD]
     masks: Mapping[str, _core.PlaneI]
     ignore_mask: int
+    no_value_mask: int
 
 
 def planes_in_memory(
@@ -203,6 +223,7 @@ def planes_in_memory(
     variances: Mapping[str, npt.ArrayLike],
     masks: Mapping[str, npt.ArrayLike | None],
     ignore_mask: int,
+    no_value_mask: int,
 ) -> Planes:
     """Give arrays as planes, seen in place where they can be.
 
@@ -214,7 +235,7 @@ def planes_in_memory(
         What messages call it.
     variances, masks : mapping [str, array_like]
         By the names that messages use; variances may be numbers, masks None.
-    ignore_mask : int
+    ignore_mask, no_value_mask : int
         As for `as_masks`.
 
     Raises
@@ -224,7 +245,7 @@ def planes_in_memory(
     """
     pixels = as_image(image, name)
     plane: Any = _core.PlaneF if pixels.dtype == np.float32 else _core.PlaneD
-    arrays, bits = as_masks(masks, ignore_mask, pixels)
+    arrays, *bits = as_masks(masks, ignore_mask, pixels, no_value_mask)
 
     def variance(value: npt.ArrayLike, name: str) -> float | _core.PlaneF | _core.PlaneD:
         if _is_number(value):
@@ -235,7 +256,7 @@ def planes_in_memory(
         plane(pixels),
         {name: variance(value, name) for name, value in variances.items()},
         {name: _core.PlaneI() if m is None else _core.PlaneI(m) for name, m in arrays.items()},
-        bits,
+        *bits,
     )
 
 
@@ -245,6 +266,7 @@ def planes_on_disk(
     variances: Mapping[str, Any],
     masks: Mapping[str, Any],
     ignore_mask: int,
+    no_value_mask: int,
 ) -> Planes:
     """Give what has ``shape``, ``dtype`` and rows as planes that are read when they are needed.
 
@@ -256,7 +278,7 @@ def planes_on_disk(
         What messages call it.
     variances, masks : mapping [str, array-like on disk]
         By the names that messages use; variances may be numbers, masks None.
-    ignore_mask : int
+    ignore_mask, no_value_mask : int
         As for `as_masks`.
 
     Raises
@@ -269,6 +291,7 @@ def planes_on_disk(
     core_plane = _core.PlaneF if single else _core.PlaneD
     dtype = np.float32 if single else np.float64
     ignore_mask = as_integer(ignore_mask, "ignore_mask")
+    no_value_mask = as_integer(no_value_mask, "no_value_mask")
 
     def plane(pixels: Any, name: str) -> _core.PlaneF | _core.PlaneD:
         shape = _shape_of(pixels, name)
@@ -290,7 +313,7 @@ def planes_on_disk(
 
         def read(begin: int, end: int, step: int) -> MaskImage:
             rows = np.asarray(mask[begin:end:step])
-            return np.ascontiguousarray(ignored_pixels(rows, ignore_mask), dtype=np.int32)
+            return np.ascontiguousarray(_narrow_mask(rows, ignore_mask, no_value_mask))
 
         return _core.PlaneI(shape, read)
 
@@ -301,7 +324,8 @@ def planes_on_disk(
             for name, value in variances.items()
         },
         {name: mask_plane(mask, name) for name, mask in masks.items()},
-        1,
+        _IGNORED,
+        _NO_VALUE,
     )
 
 

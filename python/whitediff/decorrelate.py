@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Unpack
 
+import numpy as np
 import numpy.typing as npt
 
 from . import _core
@@ -17,7 +18,7 @@ from .whitening import Whitened, Whitening
 
 __all__ = ["decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
 
-WriteRows = Callable[[int, FloatImage, FloatImage], object]
+WriteRows = Callable[[int, FloatImage, FloatImage, npt.NDArray[np.bool_]], object]
 
 
 @shows_options
@@ -43,10 +44,15 @@ def decorrelate(
     Parameters
     ----------
     difference : array_like, [y, x]
-        Science minus template. Non-finite pixels come out as they went in. float32 is filtered in
-        float32, everything else in float64. The input is not modified.
+        Science minus template. Pixels that are not finite, that the mask says have no value, or
+        that are larger than any pixel can be (1e25, or 1e10 times the noise) are gaps: filled with
+        the median of their cell for the filter, as is what lies beyond the frame, and put back
+        after it. float32 is filtered in float32, cells with pixels beyond 1e5 times the noise and
+        everything else in float64. The input is not modified.
     science_variance, template_variance : float or array_like, [y, x]
-        Variance of the raw pixels of each input, before any convolution.
+        Variance of the raw pixels of each input, before any convolution. In a plane, one that is
+        not finite, zero or negative (where the rest is positive), or larger than any can be is not
+        known: the mean stands in for it.
     kernel : array_like [v, u], Kernel or object
         The matching kernel, in the sense of true convolution: what `whitediff.adapters.as_kernel`
         takes, lsst.afw kernels among it.
@@ -68,6 +74,9 @@ def decorrelate(
         Masks of each image, for its own clipped statistics.
     ignore_mask : int, optional
         Bits of the masks that leave a pixel out; boolean masks leave out what is True.
+    no_value_mask : int, optional
+        Bits of ``mask`` that say that a pixel of the difference has no value; of a boolean mask, 1
+        for what is True.
     mean_variances : tuple [float or None, float or None], optional
         What filters are made with instead of clipped means of the variances of science and
         template; None keeps the clipped means.
@@ -114,6 +123,7 @@ def decorrelate(
         {"science_variance": science_variance, "template_variance": template_variance},
         {"mask": mask, "science_mask": science_mask, "template_mask": template_mask},
         chosen.ignore_mask,
+        chosen.no_value_mask,
     )
     core = _core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
@@ -154,8 +164,9 @@ def decorrelate_bands(
         `numpy.memmap`, the ``section`` of a FITS image, h5py and zarr datasets. Variances may be
         numbers.
     write : callable
-        Called as ``write(y0, image, variance)`` with finished rows, the first of them row ``y0`` of
-        the frame; down the frame, every row once. What it raises ends the computation.
+        Called as ``write(y0, image, variance, filter_edge)`` with finished rows of what `Whitened`
+        has, the first of them row ``y0`` of the frame; down the frame, every row once. What it
+        raises ends the computation.
     mask, science_mask, template_mask : array-like on disk of int or bool, [y, x], optional
         Masks of each image.
     kernel, convolved, scale, mean_variances, psf, pre_kernel, xy0, options
@@ -178,6 +189,7 @@ def decorrelate_bands(
         {"science_variance": science_variance, "template_variance": template_variance},
         {"mask": mask, "science_mask": science_mask, "template_mask": template_mask},
         chosen.ignore_mask,
+        chosen.no_value_mask,
     )
     core = _core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
@@ -230,7 +242,9 @@ def whiten(
     chosen = as_options(options, whiten)
     variances, masks = source_planes(sources)
     masks["mask"] = mask
-    planes = planes_in_memory(image, "image", variances, masks, chosen.ignore_mask)
+    planes = planes_in_memory(
+        image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
+    )
     core = _core_options(chosen, planes, psf, xy0)
     return Whitened(_core.whiten(planes.image, core_sources(sources, planes), core))
 
@@ -276,7 +290,9 @@ def whiten_bands(
     chosen = as_options(options, whiten_bands)
     variances, masks = source_planes(sources)
     masks["mask"] = mask
-    planes = planes_on_disk(image, "image", variances, masks, chosen.ignore_mask)
+    planes = planes_on_disk(
+        image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
+    )
     core = _core_options(chosen, planes, psf, xy0)
     core_write = as_callable(write, "write")
     return Whitening(_core.whiten(planes.image, core_sources(sources, planes), core, core_write))
@@ -294,6 +310,7 @@ def _core_options(
     core.xy0 = as_position(xy0, "xy0")
     core.mask = planes.masks["mask"]
     core.ignore_mask = planes.ignore_mask
+    core.no_value_mask = planes.no_value_mask
     if options.grid is not None:
         core.cells = _core_cells(options.grid)
         core.reduction = _core.Reduction[options.grid.reduction]

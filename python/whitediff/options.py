@@ -43,6 +43,9 @@ class WhitenOptions:
     ignore_mask : int
         Bits of the masks that leave a pixel out of statistics; boolean masks leave out what is
         True.
+    no_value_mask : int
+        Bits of the image's mask that say that a pixel has no value, like one that is not finite; of
+        a boolean mask, 1 for what is True.
     grid : Grid, optional
         Cells chosen by the caller; default: found from the filter and the cost.
     n_threads : int
@@ -62,6 +65,7 @@ class WhitenOptions:
     spatially_varying: bool = True
     variance: Propagation = "estimate"
     ignore_mask: int = 0
+    no_value_mask: int = 0
     grid: Grid | None = None
     n_threads: int = 0
     progress: Progress | None = None
@@ -70,6 +74,7 @@ class WhitenOptions:
         one_of(self.mode, ("difference", "score"), "mode")
         one_of(self.variance, ("estimate", "full"), "variance")
         as_integer(self.ignore_mask, "ignore_mask")
+        as_integer(self.no_value_mask, "no_value_mask")
         as_integer(self.n_threads, "n_threads")
         if self.grid is not None and not isinstance(self.grid, Grid):
             raise TypeError(f"grid must be a Grid, got {type(self.grid).__name__}")
@@ -84,6 +89,7 @@ class WhitenKeywords(TypedDict, total=False):
     spatially_varying: bool
     variance: Propagation
     ignore_mask: int
+    no_value_mask: int
     grid: Grid | None
     n_threads: int
     progress: Progress | None

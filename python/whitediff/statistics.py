@@ -44,5 +44,5 @@ def clipped_mean(
     docs/mathematics.md, Eq. 14.
     """
     image = as_image(plane, "plane")
-    masks, ignore = as_masks({"mask": mask}, ignore_mask, image)
+    masks, ignore, _ = as_masks({"mask": mask}, ignore_mask, image)
     return _core.clipped_mean(image, masks["mask"], ignore)

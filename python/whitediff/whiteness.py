@@ -185,7 +185,7 @@ def whiteness(
             f"max_lag must be at least 1 and less than the sides of the image, {pixels.shape}, "
             f"got {max_lag}"
         )
-    masks, ignore = as_masks({"mask": mask}, ignore_mask, pixels)
+    masks, ignore, _ = as_masks({"mask": mask}, ignore_mask, pixels)
     plane = 1.0 if variance is None else as_variance_plane(variance, pixels, "variance")
     with np.errstate(invalid="ignore", divide="ignore"):
         noise: FloatImage = np.divide(pixels, np.sqrt(plane), dtype=pixels.dtype)

@@ -29,6 +29,14 @@ class Whitening:
         Threads used.
     clipped_modes : int
         Fourier modes with less power than the floor, over all filters.
+    gaps : dict [str, int]
+        Pixels of the image that have no value: "marked" by the mask; of the others, those
+        "not_finite" and those "too_large" to be one. They came out as they went in.
+    unknown_variances : tuple [int, ...]
+        Of every source (science, template), pixels whose variance is not known: mean variances
+        stood in for them.
+    masked_means : bool
+        Whether a source had no known variance but under the mask: its means are those.
     seconds : dict [str, float]
         What the stages took: "plan", "statistics", "filter".
     bank : object
@@ -48,6 +56,11 @@ class Whitening:
         self.truncation = bank.truncation
         self.n_threads = bank.n_threads
         self.clipped_modes = bank.clipped_modes
+        self.gaps = {
+            why: int(getattr(bank.unknown, why)) for why in ("marked", "not_finite", "too_large")
+        }
+        self.unknown_variances = tuple(bank.unknown.variances)
+        self.masked_means = bank.masked_means
         self.seconds = {
             stage: float(getattr(bank.seconds, stage)) for stage in ("plan", "statistics", "filter")
         }
@@ -78,12 +91,16 @@ class Whitened(Whitening):
         Units and dtype of the input image.
     variance : numpy.ndarray, [y, x]
         Variance of its pixels, in squared units of the image; same dtype.
+    filter_edge : numpy.ndarray of bool, [y, x]
+        True where more than a thousandth of the filter, of its sum of squares, fell on gaps or
+        beyond the frame, the gaps themselves among them: the variance is off by 1 per cent or more.
     """
 
     def __init__(self, core: _core.Whitened) -> None:
         super().__init__(core.whitening)
         self.image: FloatImage = core.image
         self.variance: FloatImage = core.variance
+        self.filter_edge: npt.NDArray[np.bool_] = core.filter_edge
 
     def __repr__(self) -> str:
         height, width = self.image.shape
