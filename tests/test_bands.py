@@ -32,13 +32,16 @@ class Collected:
 
     def __init__(self, shape, dtype):
         self.image, self.variance = np.zeros(shape, dtype), np.zeros(shape, dtype)
+        self.filter_edge = np.zeros(shape, bool)
         self.rows = []
 
-    def __call__(self, y0, image, variance):
-        assert image.shape == variance.shape
+    def __call__(self, y0, image, variance, filter_edge):
+        assert image.shape == variance.shape == filter_edge.shape
+        assert filter_edge.dtype == bool
         self.rows.append((y0, y0 + len(image)))
         self.image[y0 : y0 + len(image)] = image
         self.variance[y0 : y0 + len(image)] = variance
+        self.filter_edge[y0 : y0 + len(image)] = filter_edge
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_same_bits_as_in_memory(rng, kernel, dtype, options):
     difference, science, template, mask = planes(rng, dtype)
     masks = {"mask": mask, "science_mask": mask != 0, "template_mask": mask.astype(">i2")}
     expected = whitediff.decorrelate(
-        difference, science, template, kernel, **masks, ignore_mask=4, **options
+        difference, science, template, kernel, **masks, ignore_mask=4, no_value_mask=2, **options
     )
     collected = Collected(SHAPE, expected.image.dtype)
     on_disk = {name: OnDisk(mask) for name, mask in masks.items()}
@@ -87,10 +90,15 @@ def test_same_bits_as_in_memory(rng, kernel, dtype, options):
         collected,
         **on_disk,
         ignore_mask=4,
+        no_value_mask=2,
         **options,
     )
     np.testing.assert_array_equal(collected.image, expected.image)
     np.testing.assert_array_equal(collected.variance, expected.variance)
+    np.testing.assert_array_equal(collected.filter_edge, expected.filter_edge)
+    assert result.gaps == expected.gaps
+    assert result.gaps["marked"] == np.count_nonzero(mask & 2)
+    assert result.unknown_variances == expected.unknown_variances
     np.testing.assert_array_equal(result.cells.variances, expected.cells.variances)
     np.testing.assert_array_equal(result.filters, expected.filters)
     assert result.clipped_modes == expected.clipped_modes
@@ -216,7 +224,7 @@ def test_what_reading_and_writing_raise_arrives(rng, kernel):
             Damaged(difference), science, template, kernel, lambda *rows: None
         )
 
-    def full(y0, image, variance):
+    def full(y0, image, variance, filter_edge):
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):

@@ -135,12 +135,15 @@ _IGNORED, _NO_VALUE = 1, 2
 def _narrow_mask(mask: npt.NDArray[Any], ignore_mask: int, no_value_mask: int) -> MaskImage:
     """Give an integer or boolean mask with the bits _IGNORED and _NO_VALUE."""
     ignored = mask if mask.dtype == np.bool_ else _has_bits(mask, ignore_mask)
-    return _IGNORED * ignored.astype(np.int32) + _NO_VALUE * _has_bits(mask, no_value_mask)
+    bits = _IGNORED * ignored.astype(np.int32)
+    if no_value_mask:
+        bits[_has_bits(mask, no_value_mask)] |= _NO_VALUE
+    return bits
 
 
 def _has_bits(mask: npt.NDArray[Any], bits: int) -> npt.NDArray[np.bool_]:
-    low = np.array(bits & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64)
-    found: npt.NDArray[np.bool_] = (mask.astype(np.uint64) & low) != 0
+    low = np.array(bits & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64).astype(mask.dtype)
+    found: npt.NDArray[np.bool_] = (mask & low) != 0
     return found
 
 

@@ -192,5 +192,7 @@ def _tell(whitened: WhitenedFile) -> None:
     ):
         number = "" if variance is None else f" {variance:.6g}"
         click.echo(f"{name} variance{number}: {whitened.noise[name]}")
+    for notice in facts.notices:
+        click.echo(notice)
     border = "" if facts.border is None else f" with a border of {facts.border} pixels"
     click.echo(f"{whitened.job.output}: whitened in {facts.cells} cells{border}")

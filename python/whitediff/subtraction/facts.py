@@ -62,6 +62,12 @@ class Facts:
         Fourier modes at the power floor, over all filters.
     threads : int
         Threads used.
+    marked, not_finite, too_large : int
+        Pixels of the difference without a value, by what tells so.
+    unknown_science, unknown_template : int
+        Pixels whose variance is not known.
+    masked_means : bool
+        Whether an image had no known variance but under its mask.
     """
 
     filters: int | None = _fact(
@@ -94,6 +100,20 @@ class Facts:
     )
     clipped_modes: int | None = _fact("clippedModes", "WDCLIP", "Fourier modes at the power floor")
     threads: int | None = _fact("nThreads", "WDTHREAD", "threads")
+    marked: int | None = _fact("gapsMarked", "WDMARKED", "pixels without a value: the mask says so")
+    not_finite: int | None = _fact("gapsNotFinite", "WDNOTFIN", "others: not finite")
+    too_large: int | None = _fact(
+        "gapsTooLarge", "WDTOOLRG", "others: larger than any pixel can be"
+    )
+    unknown_science: int | None = _fact(
+        "unknownScienceVariances", "WDSUNKN", "science variances not known: the mean stands in"
+    )
+    unknown_template: int | None = _fact(
+        "unknownTemplateVariances", "WDTUNKN", "template variances not known: the mean stands in"
+    )
+    masked_means: bool | None = _fact(
+        "maskedMeans", "WDMMEAN", "mean variances of masked pixels, for want of others"
+    )
 
     @classmethod
     def of(cls, whitening: Whitening) -> Facts:
@@ -107,6 +127,10 @@ class Facts:
             border=whitening.border,
             clipped_modes=whitening.clipped_modes,
             threads=whitening.n_threads,
+            **whitening.gaps,
+            unknown_science=whitening.unknown_variances[0],
+            unknown_template=whitening.unknown_variances[1],
+            masked_means=whitening.masked_means,
         )
 
     @classmethod
@@ -117,7 +141,30 @@ class Facts:
     @classmethod
     def to_come(cls) -> Facts:
         """Numbers that take as much room in a header as those that are not known yet."""
-        return cls(**{fact.name: 0 for fact in fields(cls)})
+        numbers: dict[str, Any] = {fact.name: 0 for fact in fields(cls)}
+        return cls(**numbers | {"masked_means": False})
+
+    @property
+    def notices(self) -> list[str]:
+        """What was taken for no pixel, or no variance, in words; nothing if there was none."""
+        notices = []
+        gaps = {
+            "marked by the mask": self.marked,
+            "not finite": self.not_finite,
+            "larger than any pixel can be": self.too_large,
+        }
+        if any(gaps.values()):
+            parts = ", ".join(f"{number} {why}" for why, number in gaps.items() if number)
+            notices.append(f"pixels without a value: {parts}")
+        for name, number in (
+            ("science", self.unknown_science),
+            ("template", self.unknown_template),
+        ):
+            if number:
+                notices.append(f"{name} variances that are not known: {number}, the mean stands in")
+        if self.masked_means:
+            notices.append("no variance is known but under the mask: its mean may be wrong")
+        return notices
 
     @property
     def cards(self) -> dict[str, tuple[Any, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.rows import Rows
 from ..kernel import Kernel
 from .job import Job, JobError, Side
+from .masks import plane_bits
 
 __all__ = ["Subtraction", "blank_where_missing", "open_subtraction"]
 
@@ -90,7 +91,7 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
         yield Subtraction(
             science=exposures[job.science],
             template=exposures[job.template],
-            difference=blank_where_missing(whole),
+            difference=blank_where_missing(whole, job.no_value_planes),
             kernel=_placed(matching, whole.xy0),
             convolved=known or "template",
             convolved_is_known=known is not None,
@@ -123,16 +124,16 @@ def _agreed(field: str, given: Value | None, stated: Value | None, path: Path) -
     return stated if given is None else given
 
 
-def blank_where_missing(exposure: ExposureRows) -> ExposureRows:
-    """Give an exposure whose pixels are NaN where the mask says NO_DATA."""
+def blank_where_missing(exposure: ExposureRows, planes: Sequence[str]) -> ExposureRows:
+    """Give an exposure whose pixels are NaN where the mask has one of some planes."""
     image, mask = exposure.image, exposure.mask
-    bit = exposure.mask_planes.get("NO_DATA")
-    if mask is None or bit is None:
+    bits = plane_bits(exposure.mask_planes, planes)
+    if mask is None or bits == 0:
         return exposure
 
     def read(rows: slice) -> NDArray[Any]:
         pixels = image[rows]
-        pixels[(mask[rows] & (1 << bit)) != 0] = np.nan
+        pixels[(mask[rows] & bits) != 0] = np.nan
         return pixels
 
     return replace(exposure, image=Rows(image.shape, image.dtype, read))

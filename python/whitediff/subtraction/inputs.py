@@ -30,7 +30,7 @@ class Inputs:
     planes : sequence of str
         Mask planes that the statistics leave out.
     ignored : mapping of str to Rows or None
-        Pixels [y, x] of "science", "template" and "difference" that they leave out, True.
+        Pixels [y, x] of "science" and "template" that they leave out, True.
     noise : mapping of str to InputNoise
         Of "science" and "template".
     psf : object or None
@@ -65,9 +65,10 @@ def open_inputs(job: Job, planes: Sequence[str] | None = None) -> Iterator[Input
         exposures = {
             name: getattr(subtraction, name) for name in ("science", "template", "difference")
         }
-        of_job = check_planes(job.ignore_planes, [e.mask_planes for e in exposures.values()])
+        known = [exposure.mask_planes for exposure in exposures.values()]
+        of_job = check_planes(job.ignore_planes, known)
         planes = of_job if planes is None else planes
-        ignored = {name: left_out_rows(rows, planes) for name, rows in exposures.items()}
+        ignored = {name: left_out_rows(exposures[name], planes) for name in ("science", "template")}
 
         def open_file(path: Path) -> ExposureRows:
             return files.enter_context(open_exposure(path))

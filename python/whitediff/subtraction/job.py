@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..options import WhitenOptions
+from .masks import NO_VALUE_PLANES
 
 __all__ = ["Job", "JobError", "Side"]
 
@@ -52,8 +53,11 @@ class Job:
         File of the PSF of the difference (mode "score": of the science image).
     ignore_planes : sequence of str
         Mask planes that statistics leave out; without any, the usual ones.
+    no_value_planes : sequence of str
+        Mask planes of the difference whose pixels have no value: they become NaN.
     options : WhitenOptions
-        How to whiten; cells are found, and masks are told by `ignore_planes`.
+        How to whiten; cells are found, and masks are told by `ignore_planes` and
+        `no_value_planes`.
     overwrite : bool
         Whether an existing output may be replaced.
     batch : str, optional
@@ -76,12 +80,13 @@ class Job:
     template_variance: float | Path | None = None
     psf: Path | None = None
     ignore_planes: Sequence[str] = ()
+    no_value_planes: Sequence[str] = NO_VALUE_PLANES
     options: WhitenOptions = WhitenOptions()
     overwrite: bool = False
     batch: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("grid", "ignore_mask"):
+        for name in ("grid", "ignore_mask", "no_value_mask"):
             value = getattr(self.options, name)
             if value:
                 raise ValueError(f"options.{name} must not be given for files, got {value!r}")

@@ -1,17 +1,31 @@
-"""Which pixels the statistics leave out."""
+"""Which pixels the statistics leave out, which have no value, and which the result marks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exposure import IGNORED_MASK_PLANES, Exposure
+from ..exposure import IGNORED_MASK_PLANES, Exposure, Mask
 from ..io.exposure_rows import ExposureRows
 from ..io.rows import Rows
 
-__all__ = ["check_planes", "left_out", "left_out_rows"]
+__all__ = [
+    "FILTER_EDGE",
+    "NO_VALUE_PLANES",
+    "check_planes",
+    "left_out",
+    "left_out_rows",
+    "plane_bits",
+    "with_filter_edge",
+]
+
+NO_VALUE_PLANES = ("NO_DATA",)
+"""Mask planes whose pixels have no value, where the user names no others."""
+
+FILTER_EDGE = "FILTER_EDGE"
+"""Mask plane of results: filters that fell on gaps or beyond the frame."""
 
 
 def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequence[str]:
@@ -33,7 +47,7 @@ def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequen
     for name in names:
         if name not in expected:
             raise ValueError(f"unknown mask plane {name!r}, expected one of {', '.join(expected)}")
-    return names or IGNORED_MASK_PLANES
+    return names or (*IGNORED_MASK_PLANES, FILTER_EDGE)
 
 
 def left_out(exposure: Exposure, planes: Iterable[str]) -> NDArray[np.bool_]:
@@ -48,6 +62,21 @@ def left_out_rows(exposure: ExposureRows, planes: Iterable[str]) -> Rows | None:
     """Tell the same of an exposure on the disk; None if it has no mask."""
     if exposure.mask is None:
         return None
-    own = exposure.mask_planes
-    bits = sum(1 << own[name] for name in planes if name in own)
+    bits = plane_bits(exposure.mask_planes, planes)
     return exposure.mask.map(np.bool_, lambda mask: (mask & bits) != 0)
+
+
+def plane_bits(own: Mapping[str, int], planes: Iterable[str]) -> int:
+    """Give the bits of those planes that a mask has."""
+    return sum(1 << own[name] for name in planes if name in own)
+
+
+def with_filter_edge(own: Mapping[str, int]) -> dict[str, int]:
+    """Give the planes of a mask with FILTER_EDGE among them, if there is a bit left for it."""
+    planes = dict(own)
+    try:
+        mask = Mask(np.zeros((1, 1), np.int32), planes=planes)
+        planes[FILTER_EDGE] = mask.addMaskPlane(FILTER_EDGE)
+    except ValueError:
+        return planes
+    return planes

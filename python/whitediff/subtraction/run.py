@@ -21,6 +21,7 @@ from .files import blank_where_missing
 from .header import whitened_header
 from .inputs import Inputs, open_inputs
 from .job import Job
+from .masks import FILTER_EDGE, plane_bits, with_filter_edge
 from .psf import whitened_psf
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class WhitenedFile:
     def open(self) -> Iterator[tuple[ExposureRows, ExposureRows]]:
         """Open the difference, its pixels without a value being NaN, and the whitened image."""
         with open_exposure(self.job.difference) as before, open_exposure(self.job.output) as after:
-            yield blank_where_missing(before), after
+            yield blank_where_missing(before, self.job.no_value_planes), after
 
 
 def whiten_files(
@@ -123,7 +124,8 @@ def whiten_files(
 def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
     subtraction, options = inputs.subtraction, job.options
     difference = subtraction.difference
-    blank = _without_pixels(difference)
+    planes = with_filter_edge(difference.mask_planes)
+    blank = _without_pixels(difference, planes)
     blank.setMetadata(whitened_header(job, subtraction, inputs.noise, Facts.to_come()))
     with ExitStack() as output:
         with writing(job.output):
@@ -131,10 +133,13 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
                 new_exposure_file(blank, job.output, overwrite=job.overwrite)
             )
 
-        def write(y0: int, image: NDArray[Any], variance: NDArray[Any]) -> None:
+        def write(
+            y0: int, image: NDArray[Any], variance: NDArray[Any], filter_edge: NDArray[np.bool_]
+        ) -> None:
             bits = np.zeros(image.shape, np.int32)
             if difference.mask is not None:
                 bits = Mask(difference.mask[y0 : y0 + len(image)]).array
+            bits[filter_edge] |= plane_bits(planes, [FILTER_EDGE])
             with writing(job.output):
                 file.write_rows(y0, image, bits, variance)
 
@@ -149,7 +154,9 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
             spatially_varying=options.spatially_varying,
             variance=options.variance,
             scale=subtraction.scale,
-            mask=inputs.ignored["difference"],
+            mask=difference.mask,
+            ignore_mask=plane_bits(difference.mask_planes, inputs.planes),
+            no_value_mask=plane_bits(difference.mask_planes, job.no_value_planes),
             science_mask=inputs.ignored["science"],
             template_mask=inputs.ignored["template"],
             psf=inputs.psf,
@@ -166,14 +173,14 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
     return whitening
 
 
-def _without_pixels(exposure: ExposureRows) -> Exposure:
+def _without_pixels(exposure: ExposureRows, planes: Mapping[str, int]) -> Exposure:
     """Give an exposure of the right shape and types whose planes take no memory."""
     dtype = np.float32 if exposure.image.dtype == np.float32 else np.float64
     plane = np.broadcast_to(dtype(0), exposure.shape)
     bits = np.broadcast_to(np.int32(0), exposure.shape)
     return Exposure(
         image=plane,
-        mask=Mask(bits, planes=exposure.mask_planes),
+        mask=Mask(bits, planes=planes),
         variance=plane,
         wcs=exposure.wcs,
         xy0=exposure.xy0,
