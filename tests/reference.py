@@ -72,16 +72,70 @@ def padded_shape(shape, padding):
     return tuple(size + padding + (size + padding) % 2 for size in shape)
 
 
-def filtered(image, filter_spectrum, shape):
-    """The image through a filter on a frame of this shape, which has zeros beyond the image.
+def filtered(image, filter_spectrum, shape, level=0.0):
+    """The image through a filter on a frame of this shape, which has a level beyond the image.
 
-    Non-finite pixels are replaced by the mean of the finite ones, and come back at the end.
+    Non-finite pixels are replaced by the level, and come back at the end.
     """
     finite = np.isfinite(image)
     frame = np.zeros(shape)
-    frame[: image.shape[0], : image.shape[1]] = np.where(finite, image, image[finite].mean())
+    frame[: image.shape[0], : image.shape[1]] = np.where(finite, image - level, 0)
     result = np.fft.irfft2(np.fft.rfft2(frame) * filter_spectrum, s=shape)
+    result += level * filter_spectrum[0, 0].real
     return np.where(finite, result[: image.shape[0], : image.shape[1]], image)
+
+
+def level_of(image, box, ignored=None):
+    """The median of some 2 048 finite pixels of a box, in runs of neighbours spread over it.
+
+    Of those that are not to be ignored, if there are any; of all where so few are usable.
+    """
+    x0, y0, x1, y1 = box
+    share = (x1 - x0) * (y1 - y0) / 2048
+    step = max(1, int(share if share <= 16 else np.sqrt(16 * share)))
+    usable = np.isfinite(image)
+    wanted = usable if ignored is None else usable & ~ignored
+    for every in (step, 1):
+        chosen = np.zeros(image.shape, bool)
+        columns = np.arange(x0 + every // 2, x1, every)[:, np.newaxis] + np.arange(min(16, every))
+        chosen[y0 + every // 2 : y1 : every, columns[columns < x1]] = True
+        if (chosen & wanted).sum() >= 32:
+            break
+    pixels = np.sort(image[chosen & (wanted if (chosen & wanted).any() else usable)])
+    return pixels[pixels.size // 2] if pixels.size else 0.0
+
+
+def assert_filtered(result, image, filter_spectrum, shape, tolerance=1e-5, ignored=None):
+    """The image is that of the filter, each cell having its own level beyond the frame.
+
+    Where cells overlap it lies between theirs. The tolerance is in units of the largest value:
+    that of the cut-off of whitening filters by default.
+    """
+    low, high = np.full(image.shape, np.inf), np.full(image.shape, -np.inf)
+    for (x0, y0, x1, y1), expanded in zip(result.cells.boxes, result.cells.expanded, strict=True):
+        level = level_of(image, expanded, ignored)
+        part = filtered(image, filter_spectrum, shape, level)[y0:y1, x0:x1]
+        low[y0:y1, x0:x1] = np.minimum(low[y0:y1, x0:x1], part)
+        high[y0:y1, x0:x1] = np.maximum(high[y0:y1, x0:x1], part)
+    covered = low < np.inf
+    finite = np.isfinite(image) & covered
+    np.testing.assert_array_equal(result.image[covered & ~finite], image[covered & ~finite])
+    found = result.image[finite]
+    deviation = np.maximum(low[finite] - found, found - high[finite])
+    assert deviation.max() < tolerance * abs(high[finite]).max()
+
+
+def away_from_edges(image, distance):
+    """Pixels farther than this from non-finite ones and from the edge of the frame."""
+    near = np.pad(~np.isfinite(image), 1, constant_values=True)
+    for axis in (0, 1):
+        reached = near.swapaxes(0, axis)
+        spread = reached.copy()
+        for shift in range(1, distance + 1):
+            spread[shift:] |= reached[:-shift]
+            spread[:-shift] |= reached[shift:]
+        near = spread.swapaxes(0, axis)
+    return ~near[1:-1, 1:-1]
 
 
 def gains(sources, filter_spectrum, shape):

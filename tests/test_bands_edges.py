@@ -33,6 +33,7 @@ def test_the_first_pixel_is_by_default_where_it_is_in_memory(kernel):
         result = bands(*arguments, lambda y0, *planes, rows=rows: rows.append(planes))
         np.testing.assert_array_equal(result.cells.centers, expected.cells.centers)
         np.testing.assert_array_equal(result.filters, expected.filters)
-        white, variance = (np.concatenate(planes) for planes in zip(*rows, strict=True))
+        white, variance, edge = (np.concatenate(planes) for planes in zip(*rows, strict=True))
         np.testing.assert_array_equal(white, expected.image)
         np.testing.assert_array_equal(variance, expected.variance)
+        np.testing.assert_array_equal(edge, expected.filter_edge)

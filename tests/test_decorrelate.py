@@ -33,10 +33,6 @@ def image(rng):
     return rng.normal(size=SHAPE)
 
 
-def whitened_by_reference(image, sources):
-    return reference.filtered(image, reference.whitening_filter(sources, PADDED), PADDED)
-
-
 def assert_close(image, expected, tolerance=1e-5):
     """Within a tolerance, in units of the largest value: that of the cut-off by default."""
     assert abs(image - expected).max() < tolerance * abs(expected).max()
@@ -50,7 +46,7 @@ def test_image_psf_and_variance(image, convolved, spatially_varying):
     result = whitediff.decorrelate(
         image, *VARIANCES, KERNEL, convolved=convolved, psf=PSF, spatially_varying=spatially_varying
     )
-    assert_close(result.image, reference.filtered(image, spectrum, PADDED))
+    reference.assert_filtered(result, image, spectrum, PADDED)
     gains = reference.gains(sources, spectrum, PADDED)
     # Gains are means over the modes of a grid: exact but for what wraps around it.
     np.testing.assert_allclose(result.variance, np.dot(gains, VARIANCES), rtol=1e-6)
@@ -87,7 +83,7 @@ def test_score(rng):
     )[: SHAPE[0], : SHAPE[1]]
     result = whitediff.decorrelate(likelihood, *VARIANCES, kernel, mode="score", psf=7 * PSF)
     # Four times the 5e-5 of the noise at which score filters are cut off.
-    assert_close(result.image, reference.filtered(likelihood, spectrum, PADDED), 2e-4)
+    reference.assert_filtered(result, likelihood, spectrum, PADDED, 2e-4)
     gains = reference.gains(sources, spectrum, PADDED)
     # Squares of the same errors, and what wraps around the grid.
     np.testing.assert_allclose(result.variance, np.dot(gains, VARIANCES), rtol=1e-5)
@@ -105,7 +101,7 @@ def test_score_without_matching_is_a_correlation_with_the_psf(image):
     )
     response = reference.transfer(PSF, PADDED) * reference.transfer(pre_kernel, PADDED).conj()
     # Cut off at 5e-5 of the noise, and the largest pixel is at 4 sigma.
-    assert_close(result.image, reference.filtered(image, response.conj(), PADDED), 5e-5)
+    reference.assert_filtered(result, image, response.conj(), PADDED, 5e-5)
 
 
 @pytest.mark.parametrize("convolved", ["template", "science"])
@@ -160,14 +156,15 @@ def test_kernel_is_that_at_the_centre_of_each_cell(image):
     np.testing.assert_array_equal(
         result.cells.centers, [[1029.5, -230.0], [1089.5, -230.0], [1146.0, -230.0]]
     )
-    for (x0, _, x1, _), (x, y), own in zip(
-        boxes, result.cells.centers, result.filters, strict=True
+    for (x0, _, x1, _), expanded, (x, y), own in zip(
+        boxes, result.cells.expanded, result.cells.centers, result.filters, strict=True
     ):
         here = kernel.evaluate([x], [y])[0]
         sources = reference.difference_sources(*VARIANCES, here)
-        expected = whitened_by_reference(image, sources)
-        assert_close(result.image[:, x0:x1], expected[:, x0:x1])
         spectrum = reference.whitening_filter(sources, PADDED)
+        level = reference.level_of(image, expanded)
+        expected = reference.filtered(image, spectrum, PADDED, level)
+        assert_close(result.image[:, x0:x1], expected[:, x0:x1])
         radius = own.shape[0] // 2
         exact = np.roll(np.fft.irfft2(spectrum, s=PADDED), (radius, radius), (0, 1))
         # Both are the same function on grids of different sizes.
@@ -181,8 +178,8 @@ def test_constant_filter_is_that_of_the_centre_of_the_frame(image):
     np.testing.assert_array_equal(result.cells.centers, [[86.0, 70.0]])
     assert result.filters.shape[0] == len(result.cells.variances) == 1
     here = linear_kernel(SHAPE).evaluate([86.0], [70.0])[0]
-    expected = whitened_by_reference(image, reference.difference_sources(*VARIANCES, here))
-    assert_close(result.image, expected)
+    sources = reference.difference_sources(*VARIANCES, here)
+    reference.assert_filtered(result, image, reference.whitening_filter(sources, PADDED), PADDED)
 
 
 def test_mean_variance_is_that_of_each_cell(rng):
@@ -227,25 +224,35 @@ class TestNonFinitePixels:
         sources = reference.difference_sources(*VARIANCES, KERNEL)
         result = whitediff.decorrelate(image, *VARIANCES, KERNEL, spatially_varying=False,
                                        grid=whitediff.Grid([[0, 0, 173, 141]]))  # fmt: skip
-        bad = ~np.isfinite(image)
-        np.testing.assert_array_equal(result.image[bad], image[bad])
-        expected = whitened_by_reference(image, sources)
-        assert_close(result.image[~bad], expected[~bad])
+        spectrum = reference.whitening_filter(sources, PADDED)
+        reference.assert_filtered(result, image, spectrum, PADDED)
+        assert result.gaps == {"marked": 0, "not_finite": 6, "too_large": 0}
         assert np.isfinite(result.variance).all()
 
-    def test_are_filled_with_the_mean_of_unmasked_pixels(self, image):
+    def test_are_filled_with_the_level_of_unmasked_pixels(self, image):
         image[40, 100] = np.nan
-        image[:, :50] += 1e6
+        image[:, :100] += 1e4
         mask = np.zeros(SHAPE, np.int32)
-        mask[:, :50] = 0b100
-        filled = np.where(np.isnan(image), image[:, 50:][np.isfinite(image[:, 50:])].mean(), image)
-        grid = whitediff.Grid([[0, 0, 173, 141]])
-        arguments = (*VARIANCES, KERNEL)
-        result = whitediff.decorrelate(image, *arguments, mask=mask, ignore_mask=0b110, grid=grid)
-        expected = whitediff.decorrelate(filled, *arguments, grid=grid)
-        finite = np.isfinite(image)
-        # Sums of pixels in other orders.
-        np.testing.assert_allclose(result.image[finite], expected.image[finite], atol=1e-8)
+        mask[:, :100] = 0b100
+        result = whitediff.decorrelate(
+            image, *VARIANCES, KERNEL, mask=mask, ignore_mask=0b110,
+            grid=whitediff.Grid([[0, 0, 173, 141]]),
+        )  # fmt: skip
+        sources = reference.difference_sources(*VARIANCES, KERNEL)
+        spectrum = reference.whitening_filter(sources, PADDED)
+        reference.assert_filtered(result, image, spectrum, PADDED, ignored=mask != 0)
+
+    @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.int64])
+    def test_may_be_marked_by_the_mask(self, image, rng, dtype):
+        marked = rng.random(SHAPE) < 0.01
+        image[marked] = -9999
+        result = whitediff.decorrelate(
+            image, *VARIANCES, KERNEL, mask=marked.astype(dtype) * dtype(1), no_value_mask=1
+        )
+        expected = whitediff.decorrelate(np.where(marked, np.nan, image), *VARIANCES, KERNEL)
+        np.testing.assert_array_equal(result.image, np.where(marked, -9999, expected.image))
+        np.testing.assert_array_equal(result.filter_edge, expected.filter_edge)
+        assert result.gaps == {"marked": marked.sum(), "not_finite": 0, "too_large": 0}
 
     def test_of_variance_count_as_the_mean_and_come_back(self, image):
         science = np.full(SHAPE, 1.3)
@@ -409,9 +416,8 @@ class TestInputs:
         kernel = np.full((1, min(3, shape[1])), 0.3)
         sources = reference.difference_sources(*VARIANCES, kernel)
         result = whitediff.decorrelate(image, *VARIANCES, kernel)
-        assert_close(result.image, reference.filtered(
-            image, reference.whitening_filter(sources, PADDED), PADDED
-        ))  # fmt: skip
+        spectrum = reference.whitening_filter(sources, PADDED)
+        reference.assert_filtered(result, image, spectrum, PADDED)
 
 
 def test_centre_of_the_kernel_does_not_change_the_filter(image):

@@ -75,8 +75,7 @@ def test_metadata_of_a_task():
 
 def test_notices():
     assert FACTS.notices == [
-        "pixels without a value: 5 marked by the mask, "
-        "1 larger than any pixel can be",
+        "pixels without a value: 5 marked by the mask, 1 larger than any pixel can be",
         "science variances that are not known: 11, the mean stands in",
     ]
     assert Facts(masked_means=True, not_finite=2).notices == [

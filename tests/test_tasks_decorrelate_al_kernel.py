@@ -89,7 +89,9 @@ def test_run_gives_the_answers_of_rubin(case: Any) -> None:
     # frame, padded by 24 pixels, by 1.3e-3 of the largest value.
     scale = abs(expected[finite]).max()
     tolerance = (3e-3 if case["score"] else 1e-5) * scale
-    np.testing.assert_allclose(result.image.array[finite], expected[finite], rtol=0, atol=tolerance)
+    # Beyond the frame and in gaps Rubin has zeros and the plain mean.
+    inside = finite & reference.away_from_edges(case["difference"], task.metadata["border"])
+    np.testing.assert_allclose(result.image.array[inside], expected[inside], rtol=0, atol=tolerance)
     # Rubin's variance planes are float32, and its kernels are cut to their box.
     expected = case["corrected_variance"]
     finite = np.isfinite(expected)
@@ -216,11 +218,13 @@ def test_a_nan_difference_stays_one(caplog: pytest.LogCaptureFixture) -> None:
     assert not caplog.records
 
 
-def test_no_usable_variance() -> None:
+def test_means_of_masked_pixels_where_there_are_no_others() -> None:
     exposures = make_exposures()
+    expected = make_task().run(*make_exposures(), KERNEL).correctedExposure
     exposures[0].mask.array[...] = 1
-    with pytest.raises(ValueError, match="finite, unmasked pixels"):
-        make_task().run(*exposures, KERNEL)
+    result = make_task().run(*exposures, KERNEL).correctedExposure
+    assert result.variance is not None and expected.variance is not None
+    np.testing.assert_allclose(result.variance.array, expected.variance.array, rtol=0.02)
 
 
 @pytest.mark.parametrize("matched", [False, True])

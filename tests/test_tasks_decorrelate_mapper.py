@@ -214,8 +214,9 @@ def test_no_usable_pixel_at_all(mapper: type[Any]) -> None:
     config = DecorrelateALKernelMapReduceConfig()
     config.mapper.retarget(mapper)
     configure(config)
-    with pytest.raises(ValueError, match="finite, unmasked pixels"):
-        ImageMapReduceTask(config=config).run(exposures[2], **arguments(exposures))
+    result = ImageMapReduceTask(config=config).run(exposures[2], **arguments(exposures)).exposure
+    # Means of masked pixels serve for want of others.
+    assert np.isfinite(result.image.array).all() and (result.variance.array > 0).all()
 
 
 def test_cell_by_cell_the_difference_needs_a_variance() -> None:
