@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ..subtraction.masks import FILTER_EDGE
 from ..tasks import DecorrelateALKernelSpatialConfig, DecorrelateALKernelSpatialTask
 
 __all__ = ["configured_task"]
@@ -49,6 +50,7 @@ def configured_task(
     """
     config = DecorrelateALKernelSpatialConfig()
     part = _ONE_FILTER if constant else f"{_MANY_FILTERS}.mapper"
+    _member(config, part).filterEdgePlane = FILTER_EDGE
     for field, (_, value) in settings.items():
         setattr(_member(config, part), field, value)
     if file is not None:

@@ -25,6 +25,9 @@ __all__ = ["DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
 # bounds the filter: it undoes the convolution.
 _DIVERGING_RATIO = 1e8
 
+# Names in the metadata.
+_GAPS = {"marked": "gapsMarked", "not_finite": "gapsNotFinite", "too_large": "gapsTooLarge"}
+
 Spectrum = NDArray[Any]
 Plane = NDArray[np.floating[Any]]
 
@@ -35,6 +38,16 @@ class DecorrelateALKernelConfig(Config):
     ignoreMaskPlanes = ListField[str](
         doc="Mask planes whose pixels are left out of clipped statistics.",
         default=list(IGNORED_MASK_PLANES),
+    )
+    noValueMaskPlanes = ListField[str](
+        doc="Mask planes of the difference whose pixels have no value: the filter does not see "
+        "them, and they come out as they went in, as those that are not finite do.",
+        default=[],
+    )
+    filterEdgePlane = Field[str](
+        doc="Mask plane of the result that marks pixels more than a thousandth of whose filter, of "
+        "its sum of squares, fell on gaps or beyond the frame; none if empty.",
+        default="",
     )
     completeVarPlanePropagation = Field[bool](
         doc="Convolve the variance planes of the inputs with the square of what the inputs went "
@@ -245,10 +258,11 @@ class DecorrelateALKernelTask(Task):
                     spatially_varying=spatiallyVarying, grid=grid, progress=progress
                 ),
                 ignored_planes=self.config.ignoreMaskPlanes,
+                no_value_planes=self.config.noValueMaskPlanes,
                 mean_variances=variances,
             )
         with self.timer("makeExposure"):
-            exposure = inputs.exposure_of(whitened)
+            exposure = inputs.exposure_of(whitened, edge_plane=self.config.filterEdgePlane)
         if inputs.have_psf() and exposure.getPsf() is None:
             self.log.warning("A %s cannot hold the PSF, so it has none.", type(exposure).__name__)
         with self.timer("statistics"):
@@ -279,12 +293,23 @@ class DecorrelateALKernelTask(Task):
         self.metadata["truncation"] = whitened.truncation
         self.metadata["nThreads"] = whitened.n_threads
         self.metadata["clippedModes"] = whitened.clipped_modes
+        for why, pixels in whitened.gaps.items():
+            self.metadata[_GAPS[why]] = pixels
+        (
+            self.metadata["unknownScienceVariances"],
+            self.metadata["unknownTemplateVariances"],
+        ) = whitened.unknown_variances
+        self.metadata["maskedMeans"] = whitened.masked_means
         for stage, seconds in whitened.seconds.items():
             self.metadata[f"{stage}Seconds"] = seconds
         self.log.info("Variance (science, template): (%f, %f)", science, template)
         self.log.info("Variance (uncorrected diffim): %f", before)
         self.log.info("Variance (corrected diffim): %f", after)
         self.log.debug("%r", whitened)
+        if whitened.masked_means:
+            self.log.warning(
+                "No variance is known but under the mask: the means are those of masked pixels."
+            )
         ratio = _ratio(variances, inputs.template_matched)
         if not ratio < _DIVERGING_RATIO:
             self.log.warning(

@@ -103,12 +103,13 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
         whitened = inputs.at(x, y).whiten(
             self.config.whitenOptions(spatially_varying=False),
             ignored_planes=self.config.ignoreMaskPlanes,
+            no_value_planes=self.config.noValueMaskPlanes,
             mean_variances=(
                 self._variance_near(science, expandedSubExposure, box),
                 self._variance_near(template, expandedSubExposure, box),
             ),
         )
-        exposure = inputs.exposure_of(whitened)
+        exposure = inputs.exposure_of(whitened, edge_plane=self.config.filterEdgePlane)
         return Struct(subExposure=exposure.Factory(exposure, box))
 
     def _variance_near(self, exposure: Any, expanded: Any, box: Any) -> float | None:

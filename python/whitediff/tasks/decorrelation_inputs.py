@@ -186,6 +186,7 @@ class DecorrelationInputs:
         options: WhitenOptions,
         *,
         ignored_planes: Iterable[str],
+        no_value_planes: Iterable[str],
         mean_variances: tuple[float | None, float | None] = (None, None),
     ) -> Whitened:
         """Whiten the difference: `whitediff.decorrelate` with exposures.
@@ -196,6 +197,8 @@ class DecorrelationInputs:
             How; the mode is that of the inputs, and the bits of masks are those of the planes.
         ignored_planes : iterable of str
             Mask planes whose pixels statistics leave out.
+        no_value_planes : iterable of str
+            Mask planes of the difference whose pixels have no value.
         mean_variances : tuple of float, optional
             As for `whitediff.decorrelate`.
 
@@ -218,7 +221,14 @@ class DecorrelationInputs:
             psf=self.psf,
             pre_kernel=self.pre_kernel,
             xy0=self.xy0,
-            **vars(replace(options, mode=mode, ignore_mask=ignore_mask)),
+            **vars(
+                replace(
+                    options,
+                    mode=mode,
+                    ignore_mask=ignore_mask,
+                    no_value_mask=bit_mask(self.difference.mask, list(no_value_planes)),
+                )
+            ),
         )
 
     def _masks(self, planes: list[str]) -> tuple[dict[str, Any], int]:
@@ -229,17 +239,22 @@ class DecorrelationInputs:
             "template_mask": self.template.mask,
         }
         bits = {name: bit_mask(mask, planes) for name, mask in masks.items()}
-        if len(set(bits.values())) == 1:
-            return {name: mask.array for name, mask in masks.items()}, bits["mask"]
-        return {name: (mask.array & bits[name]) != 0 for name, mask in masks.items()}, 0
+        own = bits["mask"]
+        # A boolean mask needs no bits.
+        return {
+            name: mask.array if bits[name] == own else (mask.array & bits[name]) != 0
+            for name, mask in masks.items()
+        }, own
 
-    def exposure_of(self, whitened: Whitened) -> Any:
+    def exposure_of(self, whitened: Whitened, edge_plane: str = "") -> Any:
         """Make an exposure of a whitened image, with the mask and the rest of the difference.
 
         Parameters
         ----------
         whitened : Whitened
             The result of `whiten`.
+        edge_plane : str, optional
+            Mask plane to mark the edge of filters with, if any.
 
         Returns
         -------
@@ -247,6 +262,13 @@ class DecorrelationInputs:
             A new exposure, of the type of the difference, with the PSF of the whitened image; with
             none where it cannot hold that.
         """
+        exposure = self._exposure_of(whitened)
+        if edge_plane:
+            bit = exposure.mask.addMaskPlane(edge_plane)
+            exposure.mask.array[whitened.filter_edge] |= 1 << bit
+        return exposure
+
+    def _exposure_of(self, whitened: Whitened) -> Any:
         psf = WhitenedPsf(whitened, self.xy0) if self.have_psf() else None
         if isinstance(self.difference, Exposure):
             return Exposure(
