@@ -296,3 +296,18 @@ def test_fixed_kernel_and_kernel_file_agree(plain, output, tmp_path, capsys):
     other = tmp_path / "other.fits"
     succeed(capsys, "decorrelate", *options(plain, kernel=tmp_path / "own.fits"), "-o", other)
     np.testing.assert_array_equal(fits.getdata(output, 1), fits.getdata(other, 1))
+
+
+def test_planes_of_no_value_are_named(inputs, output, capsys):
+    arguments = [*options(inputs), "-o", output]
+    printed = succeed(capsys, "decorrelate", *arguments, "--no-value-plane", "SAT")
+    difference, result = read_exposure(inputs / "difference.fits"), read_exposure(output)
+    marked = (difference.mask.array & difference.mask.getPlaneBitMask("SAT")) != 0
+    assert marked.any()
+    np.testing.assert_array_equal(np.isnan(result.image.array)[marked], True)
+    header = header_of(output)
+    others = np.count_nonzero(~np.isfinite(difference.image.array) & ~marked)
+    assert (header["WDMARKED"], header["WDNOTFIN"]) == (marked.sum(), others)
+    assert f"pixels without a value: {marked.sum()} marked by the mask" in printed
+    message = fail(capsys, "decorrelate", *arguments, "--overwrite", "--no-value-plane", "HOLE")
+    assert "unknown mask plane 'HOLE'" in message

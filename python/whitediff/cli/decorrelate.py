@@ -9,7 +9,13 @@ import click
 
 from .figure import check_figure, write_figure
 from .files import INPUT, OUTPUT, check_outputs, variance_value
-from .options import constant_option, ignore_plane_option, mode_option, variance_option
+from .options import (
+    constant_option,
+    ignore_plane_option,
+    mode_option,
+    no_value_plane_option,
+    variance_option,
+)
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -62,6 +68,7 @@ if TYPE_CHECKING:
     "kernel.  [default: the PSF that an image file holds, if any]",
 )
 @ignore_plane_option
+@no_value_plane_option
 @click.option(
     "--threads",
     type=click.IntRange(min=0),
@@ -108,6 +115,7 @@ def decorrelate(
     template_variance: float | Path | None,
     psf: Path | None,
     ignore_planes: tuple[str, ...],
+    no_value_planes: tuple[str, ...],
     threads: int | None,
     config: Path | None,
     overrides: tuple[str, ...],
@@ -136,6 +144,7 @@ def decorrelate(
         template_variance=template_variance,
         psf=psf,
         ignore_planes=ignore_planes,
+        no_value_planes=no_value_planes,
         options=WhitenOptions(
             mode=mode,
             spatially_varying=not constant,

@@ -6,7 +6,13 @@ import click
 
 from ..exposure import IGNORED_MASK_PLANES
 
-__all__ = ["constant_option", "ignore_plane_option", "mode_option", "variance_option"]
+__all__ = [
+    "constant_option",
+    "ignore_plane_option",
+    "mode_option",
+    "no_value_plane_option",
+    "variance_option",
+]
 
 mode_option = click.option(
     "--mode",
@@ -33,4 +39,13 @@ ignore_plane_option = click.option(
     metavar="NAME",
     help="Mask plane whose pixels all statistics leave out; may be given several times.  "
     f"[default: {', '.join(IGNORED_MASK_PLANES)}, where they exist]",
+)
+
+no_value_plane_option = click.option(
+    "--no-value-plane",
+    "no_value_planes",
+    multiple=True,
+    metavar="NAME",
+    help="Mask plane of the difference whose pixels have no value: the filter does not see them, "
+    "and they become NaN; may be given several times.  [default: NO_DATA, where it exists]",
 )

@@ -16,7 +16,7 @@ from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.rows import Rows
 from ..kernel import Kernel
 from .job import Job, JobError, Side
-from .masks import plane_bits
+from .masks import check_planes, plane_bits
 
 __all__ = ["Subtraction", "blank_where_missing", "open_subtraction"]
 
@@ -34,6 +34,8 @@ class Subtraction:
     ----------
     science, template, difference : ExposureRows
         On one pixel grid. Pixels of the difference that have no value are NaN.
+    no_value_planes : sequence of str
+        Mask planes of the difference that say so.
     kernel : Kernel
         The matching kernel; positions are in the pixel coordinates of the difference, origin
         included.
@@ -48,6 +50,7 @@ class Subtraction:
     science: ExposureRows
     template: ExposureRows
     difference: ExposureRows
+    no_value_planes: Sequence[str]
     kernel: Kernel
     convolved: Side
     convolved_is_known: bool
@@ -85,13 +88,15 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
             raise ValueError(
                 f"{job.difference} has been whitened already (it has the keyword WDVERSN)"
             )
+        no_value_planes = check_planes(job.no_value_planes, [whole.mask_planes], ["NO_DATA"])
         matching = read_kernel(job.kernel)
         stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
         known: Side | None = _agreed("convolved", job.convolved, stated, job.kernel)
         yield Subtraction(
             science=exposures[job.science],
             template=exposures[job.template],
-            difference=blank_where_missing(whole, job.no_value_planes),
+            difference=blank_where_missing(whole, no_value_planes),
+            no_value_planes=no_value_planes,
             kernel=_placed(matching, whole.xy0),
             convolved=known or "template",
             convolved_is_known=known is not None,

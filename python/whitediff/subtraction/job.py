@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from ..options import WhitenOptions
-from .masks import NO_VALUE_PLANES
 
 __all__ = ["Job", "JobError", "Side"]
 
@@ -54,7 +53,8 @@ class Job:
     ignore_planes : sequence of str
         Mask planes that statistics leave out; without any, the usual ones.
     no_value_planes : sequence of str
-        Mask planes of the difference whose pixels have no value: they become NaN.
+        Mask planes of the difference whose pixels have no value: they become NaN; without any,
+        NO_DATA.
     options : WhitenOptions
         How to whiten; cells are found, and masks are told by `ignore_planes` and
         `no_value_planes`.
@@ -80,7 +80,7 @@ class Job:
     template_variance: float | Path | None = None
     psf: Path | None = None
     ignore_planes: Sequence[str] = ()
-    no_value_planes: Sequence[str] = NO_VALUE_PLANES
+    no_value_planes: Sequence[str] = ()
     options: WhitenOptions = WhitenOptions()
     overwrite: bool = False
     batch: str | None = None

@@ -13,7 +13,6 @@ from ..io.rows import Rows
 
 __all__ = [
     "FILTER_EDGE",
-    "NO_VALUE_PLANES",
     "check_planes",
     "left_out",
     "left_out_rows",
@@ -21,15 +20,16 @@ __all__ = [
     "with_filter_edge",
 ]
 
-NO_VALUE_PLANES = ("NO_DATA",)
-"""Mask planes whose pixels have no value, where the user names no others."""
-
 FILTER_EDGE = "FILTER_EDGE"
 """Mask plane of results: filters that fell on gaps or beyond the frame."""
 
 
-def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequence[str]:
-    """Mask planes to leave out: those that were named, or the default ones.
+def check_planes(
+    names: Sequence[str],
+    known: Iterable[Iterable[str]],
+    default: Sequence[str] = (*IGNORED_MASK_PLANES, FILTER_EDGE),
+) -> Sequence[str]:
+    """Mask planes: those that were named, or the default ones.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequen
         The planes that were named.
     known : iterable of iterable of str
         The planes of each exposure.
+    default : sequence of str, optional
+        Those to leave out of statistics, if not given.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def check_planes(names: Sequence[str], known: Iterable[Iterable[str]]) -> Sequen
     for name in names:
         if name not in expected:
             raise ValueError(f"unknown mask plane {name!r}, expected one of {', '.join(expected)}")
-    return names or (*IGNORED_MASK_PLANES, FILTER_EDGE)
+    return names or default
 
 
 def left_out(exposure: Exposure, planes: Iterable[str]) -> NDArray[np.bool_]:

@@ -38,8 +38,8 @@ class WhitenedFile:
     ----------
     job : Job
         What was asked for.
-    planes : sequence of str
-        Mask planes that the statistics left out.
+    planes, no_value_planes : sequence of str
+        Mask planes that the statistics left out, and those of pixels without a value.
     noise : mapping of str to str
         Where the variances of "science" and "template" come from, in words.
     facts : Facts
@@ -50,6 +50,7 @@ class WhitenedFile:
 
     job: Job
     planes: Sequence[str]
+    no_value_planes: Sequence[str]
     noise: Mapping[str, str]
     facts: Facts
     whitening: Whitening | None
@@ -58,7 +59,7 @@ class WhitenedFile:
     def open(self) -> Iterator[tuple[ExposureRows, ExposureRows]]:
         """Open the difference, its pixels without a value being NaN, and the whitened image."""
         with open_exposure(self.job.difference) as before, open_exposure(self.job.output) as after:
-            yield blank_where_missing(before, self.job.no_value_planes), after
+            yield blank_where_missing(before, self.no_value_planes), after
 
 
 def whiten_files(
@@ -118,7 +119,8 @@ def whiten_files(
             whitening = _whiten_in_bands(job, inputs)
             facts = Facts.of(whitening)
     noise = {name: source.description for name, source in inputs.noise.items()}
-    return WhitenedFile(job, inputs.planes, noise, facts, whitening)
+    no_value_planes = inputs.subtraction.no_value_planes
+    return WhitenedFile(job, inputs.planes, no_value_planes, noise, facts, whitening)
 
 
 def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
@@ -156,7 +158,7 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
             scale=subtraction.scale,
             mask=difference.mask,
             ignore_mask=plane_bits(difference.mask_planes, inputs.planes),
-            no_value_mask=plane_bits(difference.mask_planes, job.no_value_planes),
+            no_value_mask=plane_bits(difference.mask_planes, subtraction.no_value_planes),
             science_mask=inputs.ignored["science"],
             template_mask=inputs.ignored["template"],
             psf=inputs.psf,

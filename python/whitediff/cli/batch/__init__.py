@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from ..files import INPUT, OUTPUT
-from ..options import constant_option, ignore_plane_option, mode_option, variance_option
+from ..options import (
+    constant_option,
+    ignore_plane_option,
+    mode_option,
+    no_value_plane_option,
+    variance_option,
+)
 
 __all__ = ["batch"]
 
@@ -19,6 +25,7 @@ __all__ = ["batch"]
 @constant_option
 @variance_option
 @ignore_plane_option
+@no_value_plane_option
 @click.option(
     "--carry",
     "carried",
@@ -60,6 +67,7 @@ def batch(
     constant: bool,
     variance: str | None,
     ignore_planes: tuple[str, ...],
+    no_value_planes: tuple[str, ...],
     carried: tuple[str, ...],
     results_path: Path | None,
     overwrite: bool,
@@ -80,8 +88,9 @@ def batch(
 
     The same command goes on where it stopped, was interrupted or killed: rows are done again that
     failed, whose cells or input files have changed, or whose output is gone. With another --mode,
-    --constant, --variance or --ignore-plane than that of the table it refuses, and with --overwrite
-    does all of it again. Outputs that the batch did not make are kept unless --overwrite is given.
+    --constant, --variance, --ignore-plane or --no-value-plane than that of the table it refuses,
+    and with --overwrite does all of it again. Outputs that the batch did not make are kept unless
+    --overwrite is given.
 
     Exit status: 0 if all rows are done, 1 if any failed.
     """
@@ -100,6 +109,7 @@ def batch(
         "constant": constant,
         "variance": variance or "estimate",
         "ignore_planes": sorted(set(ignore_planes)),
+        "no_value_planes": sorted(set(no_value_planes)),
     }
     table = read_manifest(manifest, carried, RESULT_COLUMNS, results_path)
     results = Results(results_path, table, settings, overwrite=overwrite)
