@@ -44,6 +44,7 @@ STAGES = (
     ("fresh memory", r"^(asm_exc_page_fault|__x64_sys_(munmap|mmap|mremap|madvise))\b"),
     ("planning", r"\b(survey|border_of|filter_support|plan_cells|change_to|FilterChange)\b"),
     ("statistics", r"\b(mean_variances?|clipped_mean|Statistics|UsablePixels)\b"),
+    ("levels", r"\b(level_of|level)\b"),
     ("kernel images", r"\b(NoiseModel::batch|SpatialKernel|TabulatedKernel|Kernel::evaluate)\b"),
     ("filters", r"\b(CellFilter<\w+>::(set|CellFilter)|(Noise|Power)Spectrum|FilterDesign)\b"),
     ("transforms", r"libfftw3f"),

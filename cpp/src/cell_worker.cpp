@@ -251,9 +251,17 @@ void CellWorker<T>::mark_edge(bool complete) const {
     gaps.back() = complete ? std::vector<Gap>() : gaps_of(y);
     const int marked = y - reach;
     if (marked < box_.y0) continue;
-    edge.mark(marked - expanded_.y0, gaps, marks.data());
+    const bool ends_only = edge.mark(marked - expanded_.y0, gaps, marks.data());
     std::uint8_t* out = task_.output.filter_edge.row(output_row(marked));
-    for (int x = box_.x0; x < box_.x1; ++x) out[x] |= marks[x - expanded_.x0];
+    const auto add = [&](int begin, int end) {
+      for (int x = std::max(begin, box_.x0); x < std::min(end, box_.x1); ++x) {
+        // Memory that is never written to is never paid for.
+        if (marks[x - expanded_.x0]) out[x] = 1;
+      }
+    };
+    const int middle = (expanded_.x0 + expanded_.x1) / 2;
+    add(expanded_.x0, ends_only ? std::min(expanded_.x0 + reach, middle) : middle);
+    add(ends_only ? std::max(expanded_.x1 - reach, middle) : middle, expanded_.x1);
   }
 }
 

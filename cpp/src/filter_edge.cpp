@@ -20,13 +20,13 @@ FilterEdge::FilterEdge(const FilterSupport& support, Shape frame)
   }
 }
 
-void FilterEdge::mark(int y, std::span<const std::vector<Gap>> gaps, std::uint8_t* marks) {
+bool FilterEdge::mark(int y, std::span<const std::vector<Gap>> gaps, std::uint8_t* marks) {
   const bool inside = y >= reach_ && y + reach_ < frame_.height;
   const bool plain = inside && std::all_of(gaps.begin(), gaps.end(),
                                            [](const auto& row) { return row.empty(); });
   if (plain && !plain_.empty()) {
     std::copy(plain_.begin(), plain_.end(), marks);
-    return;
+    return true;
   }
   std::fill(shares_.begin(), shares_.end(), 0.0);
   for (int dy = -reach_; dy <= reach_; ++dy) {
@@ -42,6 +42,7 @@ void FilterEdge::mark(int y, std::span<const std::vector<Gap>> gaps, std::uint8_
   std::transform(shares_.begin(), shares_.end(), marks,
                  [](double share) { return static_cast<std::uint8_t>(share > edge_share); });
   if (plain) plain_.assign(marks, marks + frame_.width);
+  return plain;
 }
 
 void FilterEdge::add(int dy, const Gap& gap) {

@@ -23,9 +23,10 @@ class FilterEdge {
   /// How far gaps reach, in pixels.
   int reach() const { return reach_; }
 
-  /// Marks a row of the frame: 1 where the share is too large, 0 elsewhere.
+  /// Marks a row of the frame: 1 where the share is too large, 0 elsewhere. Says whether only the
+  /// reach() pixels at either end can be marked.
   /// @param gaps  of row y - reach() to y + reach(); those of rows beyond the frame do not count.
-  void mark(int y, std::span<const std::vector<Gap>> gaps, std::uint8_t* marks);
+  bool mark(int y, std::span<const std::vector<Gap>> gaps, std::uint8_t* marks);
 
  private:
   /// Adds the shares that fall on a gap of the row `dy` above.
