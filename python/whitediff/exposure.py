@@ -57,6 +57,7 @@ IGNORED_MASK_PLANES: tuple[str, ...] = (
     "DETECTED",
     "DETECTED_NEGATIVE",
     "NO_DATA",
+    "FILTER_EDGE",
 )
 """Planes whose pixels statistics leave out by default."""
 
