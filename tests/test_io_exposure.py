@@ -202,7 +202,7 @@ def test_files_of_ccddata_are_read(path, uncertainty):
     ccd.write(path)
     read = read_exposure(path)
     np.testing.assert_array_equal(read.image.array, ccd.data)
-    np.testing.assert_array_equal(read.mask.array, mask * (1 << DEFAULT_MASK_PLANES["BAD"]))
+    np.testing.assert_array_equal(read.mask.array, mask * (1 << DEFAULT_MASK_PLANES["NO_DATA"]))
     expected = values if uncertainty is VarianceUncertainty else values**2
     np.testing.assert_array_equal(read.variance.array, expected)
     assert read.metadata["BUNIT"] == "adu"

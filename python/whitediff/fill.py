@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import gcd
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["fill_values"]
+__all__ = ["FillValue", "fill_values", "grown"]
 
 # So many pixels show a value that fills a thousandth of them more than a hundred times.
 _SAMPLE = 1 << 17
@@ -22,7 +23,28 @@ _NEIGHBOURS = 8
 _EXCESS = 3.0
 
 
-def fill_values(image: npt.NDArray[Any], usable: npt.NDArray[np.bool_]) -> list[float]:
+@dataclass(frozen=True)
+class FillValue:
+    """A value that pixels have because they have no data.
+
+    Attributes
+    ----------
+    value : float
+        The value.
+    is_data_too : bool
+        Whether many pixels with data have it as well, as in images of integers.
+    """
+
+    value: float
+    is_data_too: bool
+
+    def pixels(self, image: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Tell which pixels [y, x] it fills: if data have it too, areas of 3 by 3 or more."""
+        equal = image == self.value
+        return grown(~grown(~equal, 1), 1) if self.is_data_too else equal
+
+
+def fill_values(image: npt.NDArray[Any], usable: npt.NDArray[np.bool_]) -> list[FillValue]:
     """Find the values that pixels have because they have no data.
 
     Such a value recurs more than three times as often as the distribution of all others lets
@@ -38,8 +60,8 @@ def fill_values(image: npt.NDArray[Any], usable: npt.NDArray[np.bool_]) -> list[
 
     Returns
     -------
-    list of float
-        In increasing order.
+    list of FillValue
+        By increasing value.
     """
     sample = _sampled(image)[_sampled(usable)]
     values, counts = np.unique(sample, return_counts=True)
@@ -48,13 +70,28 @@ def fill_values(image: npt.NDArray[Any], usable: npt.NDArray[np.bool_]) -> list[
     recurring = counts > 1
     values, counts = values[recurring], counts[recurring]
     least = max(_LEAST_COUNT, _LEAST_FRACTION * sample.size)
-    found: list[float] = []
+    found: list[FillValue] = []
     # One fill value may hide another: what is found is taken out before the next look.
-    while outstanding := list(_outstanding(counts, least)):
-        # Adding zero makes 0 of -0.
-        found += (values[outstanding] + 0.0).tolist()
-        values, counts = np.delete(values, outstanding), np.delete(counts, outstanding)
-    return sorted(found)
+    while outstanding := dict(_outstanding(counts, least)):
+        found += [
+            # Adding zero makes 0 of -0.
+            FillValue(float(values[index]) + 0.0, expected > _LEAST_COUNT)
+            for index, expected in outstanding.items()
+        ]
+        values, counts = (np.delete(array, list(outstanding)) for array in (values, counts))
+    return sorted(found, key=lambda fill: fill.value)
+
+
+def grown(found: npt.NDArray[np.bool_], radius: int) -> npt.NDArray[np.bool_]:
+    """Pixels with one that was found no more than `radius` pixels away in x and in y."""
+    for axis in (0, 1):
+        view = found.swapaxes(0, axis)
+        total = view.copy()
+        for shift in range(1, min(radius + 1, len(view))):
+            total[shift:] |= view[:-shift]
+            total[:-shift] |= view[shift:]
+        found = total.swapaxes(0, axis)
+    return found
 
 
 def _sampled(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -65,8 +102,8 @@ def _sampled(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return plane.reshape(-1)[::step]
 
 
-def _outstanding(counts: npt.NDArray[np.int64], least: float) -> Iterator[int]:
-    """Indices of counts that are far above what their neighbours let expect."""
+def _outstanding(counts: npt.NDArray[np.int64], least: float) -> Iterator[tuple[int, float]]:
+    """Indices of counts that are far above what their neighbours let expect, and that number."""
     for index in np.flatnonzero(counts >= least).tolist():
         below = counts[max(0, index - _NEIGHBOURS) : index][::-1]
         above = counts[index + 1 : index + 1 + _NEIGHBOURS]
@@ -79,4 +116,4 @@ def _outstanding(counts: npt.NDArray[np.int64], least: float) -> Iterator[int]:
             if len(side) > 1:
                 expected = max(expected, float(side[0]) ** 2 / float(side[1]))
         if counts[index] > _EXCESS * expected:
-            yield index
+            yield index, expected

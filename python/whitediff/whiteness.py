@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatImage, as_image, as_masks, as_variance_plane
-from .fill import fill_values
+from .fill import fill_values, grown
 
 __all__ = ["Whiteness", "whiteness"]
 
@@ -161,7 +161,8 @@ def whiteness(
     sigma are used, and the variance is corrected for what a normal distribution loses there.
 
     A value that recurs improbably often, such as the 0 in corners without data, is left out: it
-    fills pixels. ``filled`` of the result tells which, and how many.
+    fills pixels. ``filled`` of the result tells which, and how many. In images of integers, where
+    data may have the same value, it is left out in areas of 3 by 3 pixels or more.
 
     Parameters
     ----------
@@ -201,9 +202,10 @@ def whiteness(
     if bits is not None:
         usable &= (bits & ignore) == 0
     filled = {}
-    for value in fill_values(pixels, usable):
-        without_data = pixels == value
-        filled[value] = int(np.count_nonzero(usable & without_data))
+    for fill in fill_values(pixels, usable):
+        without_data = fill.pixels(pixels)
+        if number := int(np.count_nonzero(usable & without_data)):
+            filled[fill.value] = number
         # As pixels that are not finite, and not as sources, whose surroundings are left out.
         noise[without_data] = np.nan
         usable &= ~without_data
@@ -257,7 +259,7 @@ def _without_sources(
         smooth_center, smooth_sigma = _center_and_sigma(smooth, kept)
         source = np.abs(flat) > _SOURCE_SIGMAS * sigma
         source |= np.abs(smooth - noise.dtype.type(smooth_center)) > _SOURCE_SIGMAS * smooth_sigma
-        kept = usable & ~_grown(source)
+        kept = usable & ~grown(source, _GROWTH)
     return kept, center, sigma
 
 
@@ -281,17 +283,6 @@ def _sum_of_three(image: FloatImage, axis: int) -> FloatImage:
     total[1:] += view[:-1] / 3
     total[:-1] += view[1:] / 3
     return total.swapaxes(0, axis)
-
-
-def _grown(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    for axis in (0, 1):
-        view = found.swapaxes(0, axis)
-        total = view.copy()
-        for shift in range(1, min(_GROWTH + 1, len(view))):
-            total[shift:] |= view[:-shift]
-            total[:-shift] |= view[shift:]
-        found = total.swapaxes(0, axis)
-    return found
 
 
 def _products(

@@ -105,7 +105,7 @@ def _exposure(hdus: fits.HDUList) -> ExposureRows:
     pixels = pixels_of_hdu(image)
     mask, planes = _mask(hdus)
     if "MASKVAL" in frame.metadata:
-        is_invalid = _equality(frame.metadata["MASKVAL"], image.header)
+        is_invalid = _equality(frame.metadata["MASKVAL"], image.header, pixels.dtype)
         mask, planes = _with_invalid(mask, planes, pixels, is_invalid)
     return ExposureRows(
         image=_floating(pixels),
@@ -155,17 +155,19 @@ def _mask(hdus: fits.HDUList) -> tuple[Rows | None, Mapping[str, int]]:
     return mask, named
 
 
-def _equality(value: Any, header: fits.Header) -> Callable[[NDArray[Any]], NDArray[np.bool_]]:
+def _equality(
+    value: Any, header: fits.Header, dtype: np.dtype[Any]
+) -> Callable[[NDArray[Any]], NDArray[np.bool_]]:
     """What tells pixels that have a value, after it was rounded as they were."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"MASKVAL must be a number, got {value!r}")
     if header["BITPIX"] > 0:
         half_step = abs(header.get("BSCALE", 1)) / 2
         return lambda pixels: np.abs(pixels.astype(np.float64) - value) <= half_step
-    with np.errstate(over="ignore"):
-        single = np.float32(value)
     # Programs that compute in single precision write it in double precision too.
-    return lambda pixels: (pixels == pixels.dtype.type(value)) | (pixels == single)
+    with np.errstate(over="ignore"):
+        rounded = [float(kind(value)) for kind in (np.float32, dtype.type)]
+    return lambda pixels: np.isin(pixels, rounded)
 
 
 def _with_invalid(

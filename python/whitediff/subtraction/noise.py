@@ -163,10 +163,10 @@ def measured_sky(image: Rows, ignored: Rows | None) -> Sky:
         masks = [ignored[mesh] for mesh in meshes]
     usable = [np.isfinite(part) & ~mask for part, mask in zip(pixels, masks, strict=True)]
     filled: Counter[float] = Counter()
-    for value in fill_values(_in_one_row(pixels), _in_one_row(usable)):
+    for fill in fill_values(_in_one_row(pixels), _in_one_row(usable)):
         for part, seen in zip(pixels, usable, strict=True):
-            without_data = part == value
-            filled[value] += int(np.count_nonzero(seen & without_data))
+            without_data = fill.pixels(part)
+            filled[fill.value] += int(np.count_nonzero(seen & without_data))
             part[without_data] = np.nan
     found = []
     for part, mask in zip(pixels, masks, strict=True):
@@ -182,7 +182,7 @@ def measured_sky(image: Rows, ignored: Rows | None) -> Sky:
     total = sum(part.size for part in pixels)
     return Sky(
         float(np.median(variances[n_pixels >= np.median(n_pixels) / 2])),
-        {value: number / total for value, number in filled.items()},
+        {value: number / total for value, number in sorted(filled.items()) if number},
     )
 
 
