@@ -21,6 +21,10 @@ _LEAST_COUNT = 16
 _LEAST_VALUES = 8
 _NEIGHBOURS = 8
 _EXCESS = 3.0
+# Steps of which one is so much longer are no steps from one integer to the next.
+_UNEVEN = 1.5
+# Stray pixels in the gap beside a value, less than this part of those that have it, do not count.
+_GAP_FRACTION = 256
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,10 @@ def fill_values(image: npt.NDArray[Any], usable: npt.NDArray[np.bool_]) -> list[
     values, counts = np.unique(sample, return_counts=True)
     if len(values) < _LEAST_VALUES:
         return []
-    recurring = counts > 1
-    values, counts = values[recurring], counts[recurring]
     least = max(_LEAST_COUNT, _LEAST_FRACTION * sample.size)
     found: list[FillValue] = []
     # One fill value may hide another: what is found is taken out before the next look.
-    while outstanding := dict(_outstanding(counts, least)):
+    while outstanding := dict(_outstanding(values, counts, least)):
         found += [
             # Adding zero makes 0 of -0.
             FillValue(float(values[index]) + 0.0, expected > _LEAST_COUNT)
@@ -102,18 +104,71 @@ def _sampled(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return plane.reshape(-1)[::step]
 
 
-def _outstanding(counts: npt.NDArray[np.int64], least: float) -> Iterator[tuple[int, float]]:
-    """Indices of counts that are far above what their neighbours let expect, and that number."""
-    for index in np.flatnonzero(counts >= least).tolist():
-        below = counts[max(0, index - _NEIGHBOURS) : index][::-1]
-        above = counts[index + 1 : index + 1 + _NEIGHBOURS]
+def _outstanding(
+    values: npt.NDArray[Any], counts: npt.NDArray[np.int64], least: float
+) -> Iterator[tuple[int, float]]:
+    """Indices of values that recur far more often than others let expect, and that number."""
+    recurring = np.flatnonzero(counts > 1)
+    totals = np.concatenate([[0], np.cumsum(counts)])
+    for place in np.flatnonzero(counts[recurring] >= least).tolist():
+        below = recurring[max(0, place - _NEIGHBOURS) : place][::-1]
+        above = recurring[place + 1 : place + 1 + _NEIGHBOURS]
         # Two of the neighbours may be fill values too.
-        around = np.sort(np.concatenate([below, above]))
-        expected = float(around[-3]) if len(around) > 2 else 0.0
-        # Integers whose noise is less than a step fall off by orders from one to the next, and
-        # the logarithm of a normal distribution falls off ever faster.
-        for side in (below, above):
-            if len(side) > 1:
-                expected = max(expected, float(side[0]) ** 2 / float(side[1]))
+        around = np.sort(counts[np.concatenate([below, above])])
+        index = int(recurring[place])
+        expected = max(
+            float(around[-3]) if len(around) > 2 else 0.0,
+            *(_continued(values, counts, index, side) for side in (below, above)),
+            min(_beside(values, counts, totals, index, sign) for sign in (-1, 1)),
+        )
         if counts[index] > _EXCESS * expected:
             yield index, expected
+
+
+def _continued(
+    values: npt.NDArray[Any],
+    counts: npt.NDArray[np.int64],
+    index: int,
+    side: npt.NDArray[np.intp],
+) -> float:
+    """Count that the next two values on one side, in even steps, lead to.
+
+    Integers whose noise is less than a step fall off by orders from one to the next, and the
+    logarithm of a normal distribution falls off ever faster.
+    """
+    if len(side) < 2:
+        return 0.0
+    first, second = side[:2]
+    here, there, beyond = (float(values[n]) for n in (index, first, second))
+    step, next_step = abs(there - here), abs(beyond - there)
+    if _UNEVEN * next_step < step:
+        return 0.0
+    # Where the next step has no value, one pixel fewer would have been seen.
+    last = counts[second] if next_step <= _UNEVEN * step else 1
+    return float(counts[first]) ** 2 / float(last)
+
+
+def _beside(
+    values: npt.NDArray[Any],
+    counts: npt.NDArray[np.int64],
+    totals: npt.NDArray[np.int64],
+    index: int,
+    sign: int,
+) -> float:
+    """Number of pixels in an interval on one side as wide as the gap between it and the value.
+
+    Counts add up to `totals`. Where rows are quantised one by one, each in its own steps, 0 is the one value that all have.
+    """
+    stray = counts[index] // _GAP_FRACTION
+    if sign < 0:
+        edge = int(np.searchsorted(totals, totals[index] - stray)) - 1
+    else:
+        edge = int(np.searchsorted(totals, totals[index + 1] + stray, side="right")) - 1
+    if not 0 <= edge < len(values):
+        return 0.0
+    gap = float(values[edge]) - float(values[index])
+    ends = sorted(float(values[index]) + factor * gap for factor in (0.5, 1.5))
+    first, last = np.searchsorted(values, ends)
+    number = float(totals[last] - totals[first])
+    # In continuous noise, gaps end where there are more pixels than stray ones, by definition.
+    return number if number > 4 * stray else 0.0

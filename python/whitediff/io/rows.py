@@ -65,11 +65,11 @@ def rows_of_hdu(hdu: Any) -> Rows:
 
 def pixels_of_hdu(hdu: Any) -> Rows:
     """Rows of an image HDU whose pixels without a value, those of the keyword BLANK, are NaN."""
-    rows = rows_of_hdu(hdu)
-    # Astropy replaces them itself, but for integers that it takes for unsigned.
-    if "BLANK" not in hdu.header or rows.dtype.kind == "f":
+    rows, header = rows_of_hdu(hdu), hdu.header
+    if "BLANK" not in header or header["BITPIX"] < 0:
         return rows
-    blank = hdu.header["BLANK"] + hdu.header.get("BZERO", 0)
+    # Astropy replaces them itself, but for 0 and for integers that it takes for unsigned.
+    blank = header["BLANK"] * header.get("BSCALE", 1) + header.get("BZERO", 0)
     dtype = np.result_type(rows.dtype, np.float32)
     return rows.map(
         dtype, lambda pixels: np.where(pixels == blank, dtype.type(np.nan), pixels.astype(dtype))
