@@ -123,17 +123,21 @@ class _Archive:
         (row,) = self.rows(identifier)
         center_x, center_y = (int(position) for position in _point(row, "center"))
         width, height = (int(size) for size in _point(row, "dimensions"))
-        check_size(len(row["components"]), height, width, "LinearCombinationKernel")
-        basis = np.array([self.fixed_kernel(int(part))[0] for part in row["components"]])
+        check_size(np.size(row["components"]), height, width, "LinearCombinationKernel")
+        # A column of one number gives the number.
+        components = np.atleast_1d(row["components"])
+        basis = np.array([self.fixed_kernel(int(part))[0] for part in components])
         if "spatialfunctions" in row.array.names:
-            functions = [self._function(int(part)) for part in row["spatialfunctions"]]
+            parts = np.atleast_1d(row["spatialfunctions"])
+            functions = [self._function(int(part)) for part in parts]
         else:
-            functions = [Polynomial2D([float(amplitude)]) for amplitude in row["amplitudes"]]
+            amplitudes = np.atleast_1d(row["amplitudes"])
+            functions = [Polynomial2D([float(amplitude)]) for amplitude in amplitudes]
         return basis, (center_y, center_x), functions
 
     def _function(self, identifier: int) -> Polynomial2D | Chebyshev2D:
         (row,) = self.rows(identifier)
-        coefficients = native(row["coefficients"], np.float64)
+        coefficients = np.atleast_1d(native(row["coefficients"], np.float64))
         check_coefficients(len(coefficients), "coefficients")
         name = self.name(identifier)
         if name.startswith("PolynomialFunction2"):

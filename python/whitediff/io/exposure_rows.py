@@ -203,7 +203,8 @@ def _variance(hdus: fits.HDUList) -> Rows | None:
         return None
     rows, kind = pixels_of_hdu(hdu), hdu.header.get("UTYPE", _DEVIATION_TYPE)
     if kind == _DEVIATION_TYPE:
-        return rows.map(rows.dtype, lambda deviations: deviations**2)
+        floating = _floating(rows)
+        return floating.map(floating.dtype, lambda deviations: deviations**2)
     if kind != _VARIANCE_TYPE:
         raise ValueError(f"UTYPE must be {_VARIANCE_TYPE} or {_DEVIATION_TYPE}, got {kind}")
     return rows

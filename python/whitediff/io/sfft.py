@@ -60,10 +60,10 @@ def read_sfft(hdus: fits.HDUList) -> MatchingKernel:
     missing = [name for name in _KEYWORDS if name not in header]
     if missing:
         raise ValueError(f"the SFFT solution needs the keywords {missing}, which are missing")
-    n0, n1, n_terms, n_pixels, n_background = (
-        whole_number(header[name], name, 0, _MAX_NUMBER)
-        for name in ("N0", "N1", "FIJ", "FAB", "FPQ")
+    n0, n1, n_terms, n_pixels = (
+        whole_number(header[name], name, 1, _MAX_NUMBER) for name in ("N0", "N1", "FIJ", "FAB")
     )
+    n_background = whole_number(header["FPQ"], "FPQ", 0, _MAX_NUMBER)
     degree, background_degree = (order_of(header[name], name) for name in ("DK", "DB"))
     l0, l1 = header["L0"], header["L1"]
     check_size(n_terms, l1, l0, "SFFT solution")
@@ -72,7 +72,6 @@ def read_sfft(hdus: fits.HDUList) -> MatchingKernel:
         n_terms != (degree + 1) * (degree + 2) // 2
         or n_pixels != l0 * l1
         or l0 % 2 == l1 % 2 == 0
-        or 0 in (n0, n1)
         or len(solution) != n_terms * n_pixels + n_background
     ):
         raise ValueError(
