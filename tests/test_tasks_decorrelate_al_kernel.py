@@ -36,6 +36,7 @@ def test_default_configuration() -> None:
     config = DecorrelateALKernelConfig()
     assert list(config.ignoreMaskPlanes) == [
         "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
+        "FILTER_EDGE",
     ]  # fmt: skip
     assert config.completeVarPlanePropagation is False
     assert config.nThreads == 0

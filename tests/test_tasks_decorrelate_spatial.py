@@ -46,6 +46,7 @@ from whitediff.tasks import (
 
 IGNORED = [
     "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
+    "FILTER_EDGE",
 ]  # fmt: skip
 
 

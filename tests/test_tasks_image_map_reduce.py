@@ -141,6 +141,7 @@ def test_default_values() -> None:
         "returnSubImages": False,
         "ignoreMaskPlanes": [
             "BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "NO_DATA",
+                "FILTER_EDGE",
         ],
     }  # fmt: skip
     assert config.mapper.target is ImageMapper

@@ -36,9 +36,10 @@ void check_range(const NoiseSource<T>& source, Point position) {
   largest *= source.weight * source.weight;
   for (const KernelPtr& kernel : source.kernels) {
     const double sum = absolute_sum(*kernel, position);
+    // A kernel that is not finite has a message of its own.
+    if (!std::isfinite(sum)) return;
     largest *= sum * sum;
   }
-  // A kernel that is not finite has a message of its own.
   constexpr double limit = std::numeric_limits<T>::max();
   require(!(largest > limit), "kernel", "give a variance of at most " + in_short(limit),
           in_short(largest));

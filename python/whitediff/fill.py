@@ -109,16 +109,18 @@ def _outstanding(
 ) -> Iterator[tuple[int, float]]:
     """Indices of values that recur far more often than others let expect, and that number."""
     recurring = np.flatnonzero(counts > 1)
+    places = np.flatnonzero(counts[recurring] >= least)
+    neighbours = [n for n in range(2 * _NEIGHBOURS + 1) if n != _NEIGHBOURS]
+    around = np.pad(counts[recurring], _NEIGHBOURS)[places[:, np.newaxis] + neighbours]
+    # Two of the neighbours may be fill values too.
+    usual = np.sort(around, axis=1)[:, -3]
     totals = np.concatenate([[0], np.cumsum(counts)])
-    for place in np.flatnonzero(counts[recurring] >= least).tolist():
-        below = recurring[max(0, place - _NEIGHBOURS) : place][::-1]
-        above = recurring[place + 1 : place + 1 + _NEIGHBOURS]
-        # Two of the neighbours may be fill values too.
-        around = np.sort(counts[np.concatenate([below, above])])
-        index = int(recurring[place])
+    for n in np.flatnonzero(counts[recurring[places]] > _EXCESS * usual).tolist():
+        place, index = int(places[n]), int(recurring[places[n]])
+        sides = recurring[max(0, place - 2) : place][::-1], recurring[place + 1 : place + 3]
         expected = max(
-            float(around[-3]) if len(around) > 2 else 0.0,
-            *(_continued(values, counts, index, side) for side in (below, above)),
+            float(usual[n]),
+            *(_continued(values, counts, index, side) for side in sides),
             min(_beside(values, counts, totals, index, sign) for sign in (-1, 1)),
         )
         if counts[index] > _EXCESS * expected:
@@ -157,7 +159,8 @@ def _beside(
 ) -> float:
     """Number of pixels in an interval on one side as wide as the gap between it and the value.
 
-    Counts add up to `totals`. Where rows are quantised one by one, each in its own steps, 0 is the one value that all have.
+    Where rows are quantised one by one, each in its own steps, 0 is the one value that all have.
+    The counts before each value add up to `totals`.
     """
     stray = counts[index] // _GAP_FRACTION
     if sign < 0:
