@@ -176,6 +176,22 @@ def test_several_fill_values_and_a_variance_plane(rng):
     assert result.filled == {-1000.0: 40 * (SHAPE[0] - 20), 0.0: 40 * (SHAPE[1] - 40)}
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [0.0, 0.5, -1000.0, 65535.0, 1e30])
+def test_fill_is_the_same_as_no_value(rng, dtype, value):
+    """Wherever it is, a pixel here and there among them."""
+    noise = rng.normal(size=SHAPE).astype(dtype)
+    filled = rng.random(SHAPE) < 0.05
+    filled[:100, :100] = True
+    noise[filled] = np.nan
+    expected = whiteness(noise)
+    noise[filled] = value
+    result = whiteness(noise)
+    np.testing.assert_array_equal(result.autocorrelation, expected.autocorrelation)
+    assert result.variance == expected.variance
+    assert result.filled == {float(dtype(value)): filled.sum()} and expected.filled == {}
+
+
 def test_images_without_fill_say_so(rng):
     assert whiteness(rng.normal(size=SHAPE)).filled == {}
     assert whiteness(rng.poisson(30, size=SHAPE)).filled == {}

@@ -91,11 +91,11 @@ def read_sfft(hdus: fits.HDUList) -> MatchingKernel:
         [chebyshev_matrix(degree, 0.5 - (a - side // 2) / n, 0.5) for a in range(side)]
         for side, n in ((l0, n0), (l1, n1))
     )
-    basis = np.zeros((degree + 1, degree + 1, l1, l0))
-    for a in range(l0):
-        for b in range(l1):
-            table = _table(images[:, a, b], powers, degree)
-            basis[:, :, b, a] = to_x[a] @ table @ to_y[b].T
+    tables = np.zeros((degree + 1, degree + 1, l0, l1))
+    for term, power in enumerate(powers):
+        tables[power] = images[term]
+    in_x = np.einsum("api,ijab->pjab", to_x, tables)
+    basis = np.einsum("bqj,pjab->pqba", to_y, in_x)
     functions = [
         Chebyshev2D(pack(_table(np.array([1.0]), [term], degree)), bbox) for term in powers
     ]
