@@ -118,8 +118,8 @@ def deviation(frame: Frame) -> tuple[float, float]:
     np.testing.assert_array_equal(result.image[gaps], frame.image[gaps])
     found = result.image[~gaps]
     off = np.maximum(low[~gaps] - found, found - high[~gaps])
-    # A result is rounded to the precision of its pixels, and cutting filters off costs up to 1e-5 of
-    # the largest value, of a star as of noise.
+    # A result is rounded to the precision of its pixels, and cutting filters off costs up to 1e-5
+    # of the largest value, of a star as of noise.
     reach = abs(image[~gaps] - level).max(initial=0.0)
     off -= np.finfo(frame.image.dtype).eps * abs(found) + CUT_OFF * reach
     of_image = off.max(initial=0.0) / sigma
@@ -132,7 +132,9 @@ def deviation(frame: Frame) -> tuple[float, float]:
         variance = reference.full_variance(planes, sources, spectrum, padded)
     else:
         variance = np.tensordot(reference.gains(sources, spectrum, padded), planes, axes=1)
-    plain = np.all([np.isfinite(plane) & (plane <= LARGEST_VALUE) for plane in frame.variances], axis=0)
+    plain = np.all(
+        [np.isfinite(plane) & (plane <= LARGEST_VALUE) for plane in frame.variances], axis=0
+    )
     of_variance = abs(result.variance[plain] / variance[plain] - 1).max(initial=0.0)
     assert (result.variance[plain] >= 0).all()
     return of_image, of_variance

@@ -51,7 +51,9 @@ def test_finite_and_not_negative_where_the_inputs_are_finite(
     except ValueError as error:
         # No plane without a known variance can be whitened with.
         assert "must have known pixels" in str(error)
-        assert any(not (np.isfinite(plane) & (plane > 0) & (plane <= 1e25)).any() for plane in planes)
+        assert any(
+            not (np.isfinite(plane) & (plane > 0) & (plane <= 1e25)).any() for plane in planes
+        )
         return
     finite = np.isfinite(planes).all(axis=0)
     assert np.isfinite(result.variance[finite]).all()
