@@ -235,7 +235,8 @@ std::vector<Image<double>> squared_responses(const LocalNoise& noise, const Filt
   for (const LocalSource& source : noise.sources) {
     design.write_filtered(source.kernels, whole.data());
     for (double& value : whole) value = (source.weight * value) * (source.weight * value);
-    responses.push_back(cut_out(whole, support.grid, radius_of(whole, support.grid, lost_variance)));
+    responses.push_back(
+        cut_out(whole, support.grid, radius_of(whole, support.grid, lost_variance)));
   }
   return responses;
 }

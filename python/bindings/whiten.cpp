@@ -81,9 +81,7 @@ struct Whitened {
 };
 
 /// Marks as Python has them.
-py::array to_marks(Image<std::uint8_t> marks) {
-  return to_numpy(std::move(marks)).view("bool");
-}
+py::array to_marks(Image<std::uint8_t> marks) { return to_numpy(std::move(marks)).view("bool"); }
 
 template <class T>
 Whitened whiten(const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources,
