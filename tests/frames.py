@@ -111,7 +111,7 @@ def deviation(frame: Frame) -> tuple[float, float]:
     low, high = np.full(image.shape, np.inf), np.full(image.shape, -np.inf)
     ignored = frame.mask & IGNORED != 0
     for (x0, y0, x1, y1), expanded in zip(result.cells.boxes, result.cells.expanded, strict=True):
-        level = reference.level_of(image, expanded, ignored)
+        level = reference.level_of(image, expanded, sigma, ignored)
         part = reference.filtered(image, spectrum, padded, level)[y0:y1, x0:x1]
         low[y0:y1, x0:x1] = np.fmin(low[y0:y1, x0:x1], part)
         high[y0:y1, x0:x1] = np.fmax(high[y0:y1, x0:x1], part)
@@ -120,7 +120,7 @@ def deviation(frame: Frame) -> tuple[float, float]:
     off = np.maximum(low[~gaps] - found, found - high[~gaps])
     # A result is rounded to the precision of its pixels, and cutting filters off costs up to 1e-5
     # of the largest value, of a star as of noise.
-    reach = abs(image[~gaps] - level).max(initial=0.0)
+    reach = abs(image - level)[~gaps].max(initial=0.0)
     off -= np.finfo(frame.image.dtype).eps * abs(found) + CUT_OFF * reach
     of_image = off.max(initial=0.0) / sigma
 

@@ -75,20 +75,37 @@ def padded_shape(shape, padding):
 def filtered(image, filter_spectrum, shape, level=0.0):
     """The image through a filter on a frame of this shape, which has a level beyond the image.
 
-    Non-finite pixels are replaced by the level, and come back at the end.
+    Non-finite pixels are replaced by the level, a plane [y, x], and come back at the end.
     """
     finite = np.isfinite(image)
     frame = np.zeros(shape)
     frame[: image.shape[0], : image.shape[1]] = np.where(finite, image - level, 0)
     result = np.fft.irfft2(np.fft.rfft2(frame) * filter_spectrum, s=shape)
-    result += level * filter_spectrum[0, 0].real
-    return np.where(finite, result[: image.shape[0], : image.shape[1]], image)
+    result = result[: image.shape[0], : image.shape[1]] + filtered_plane(
+        np.broadcast_to(level, image.shape), filter_spectrum, shape
+    )
+    return np.where(finite, result, image)
 
 
-def level_of(image, box, ignored=None):
-    """The median of some 2 048 finite pixels of a box, in runs of neighbours spread over it.
+def filtered_plane(plane, filter_spectrum, shape):
+    """What a filter makes of a plane without end: its sum times the plane, less its first moments."""
+    filter_image = np.fft.irfft2(filter_spectrum, s=shape)
+    result = filter_image.sum() * plane
+    for axis, size in enumerate(shape):
+        shift = np.fft.fftfreq(size, 1 / size)
+        moment = (filter_image.sum(1 - axis) * shift).sum()
+        if plane.shape[axis] > 1:
+            result = result - moment * (plane.take(1, axis) - plane.take(0, axis)).flat[0]
+    return result
 
-    Of those that are not to be ignored, if there are any; of all where so few are usable.
+
+def level_of(image, box, sigma, ignored=None):
+    """What lies beyond a box [y, x]: a plane through some 2 048 of its finite pixels.
+
+    Its middle is their median, its slopes go from the median of one half to that of the other, twice,
+    as far as they rise by more than a quarter of the noise from the middle to the edge. Pixels come in
+    runs of neighbours spread over the box; those to be ignored only if there are no others; all where
+    so few are usable.
     """
     x0, y0, x1, y1 = box
     share = (x1 - x0) * (y1 - y0) / 2048
@@ -101,8 +118,36 @@ def level_of(image, box, ignored=None):
         chosen[y0 + every // 2 : y1 : every, columns[columns < x1]] = True
         if (chosen & wanted).sum() >= 32:
             break
-    pixels = np.sort(image[chosen & (wanted if (chosen & wanted).any() else usable)])
-    return pixels[pixels.size // 2] if pixels.size else 0.0
+    y, x = np.nonzero(chosen & (wanted if (chosen & wanted).any() else usable))
+    if not x.size:
+        return np.zeros(image.shape)
+    places = {1: x - (x0 + x1 - 1) / 2, 0: y - (y0 + y1 - 1) / 2}
+    pixels, slopes = image[y, x].astype(float), {1: 0.0, 0: 0.0}
+    for _ in range(2):
+        found = {axis: half_slope(pixels, place) for axis, place in places.items()}
+        for axis, place in places.items():
+            pixels -= found[axis] * place
+            slopes[axis] += found[axis]
+    for axis, side in ((1, x1 - x0), (0, y1 - y0)):
+        if abs(slopes[axis]) * side / 2 <= 0.25 * sigma:
+            pixels += slopes[axis] * places[axis]
+            slopes[axis] = 0.0
+    rows, columns = np.indices(image.shape)
+    ramp = slopes[0] * (rows - (y0 + y1 - 1) / 2) + slopes[1] * (columns - (x0 + x1 - 1) / 2)
+    return upper_median(pixels) + ramp
+
+
+def half_slope(pixels, place):
+    """From the median of what lies before the middle to that of the rest."""
+    before = place < 0
+    if min(before.sum(), (~before).sum()) < 32:
+        return 0.0
+    distance = place[~before].mean() - place[before].mean()
+    return (upper_median(pixels[~before]) - upper_median(pixels[before])) / distance
+
+
+def upper_median(pixels):
+    return np.sort(pixels)[pixels.size // 2]
 
 
 def assert_filtered(result, image, filter_spectrum, shape, tolerance=1e-5, ignored=None):
@@ -112,8 +157,9 @@ def assert_filtered(result, image, filter_spectrum, shape, tolerance=1e-5, ignor
     that of the cut-off of whitening filters by default.
     """
     low, high = np.full(image.shape, np.inf), np.full(image.shape, -np.inf)
+    sigma = np.sqrt(np.nanmedian(result.variance))
     for (x0, y0, x1, y1), expanded in zip(result.cells.boxes, result.cells.expanded, strict=True):
-        level = level_of(image, expanded, ignored)
+        level = level_of(image, expanded, sigma, ignored)
         part = filtered(image, filter_spectrum, shape, level)[y0:y1, x0:x1]
         low[y0:y1, x0:x1] = np.minimum(low[y0:y1, x0:x1], part)
         high[y0:y1, x0:x1] = np.maximum(high[y0:y1, x0:x1], part)

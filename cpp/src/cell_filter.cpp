@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "line_products.hpp"
 #include "multiversion.hpp"
@@ -80,8 +79,17 @@ void CellFilter<T>::set(const LocalNoise& noise, CellTransform<T>& transform) {
     const FilterImage filter = filter_image(noise, options_, support_);
     sample(filter.image, transform, score_);
     gains_ = filter.gains;
-    const double* pixels = filter.image.data();
-    at_zero_ = std::accumulate(pixels, pixels + filter.image.shape().size(), 0.0);
+    const int radius = filter.image.shape().width / 2;
+    at_zero_ = 0.0;
+    moment_ = {};
+    for (int dy = -radius; dy <= radius; ++dy) {
+      for (int dx = -radius; dx <= radius; ++dx) {
+        const double value = filter.image(dy + radius, dx + radius);
+        at_zero_ += value;
+        moment_.x += dx * value;
+        moment_.y += dy * value;
+      }
+    }
     clipped_modes_ = filter.clipped_modes;
   }
   if (variance_ == VariancePropagation::full) {
@@ -144,7 +152,7 @@ void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transfo
       row[index(u - width / 2, shape_.width)] += static_cast<T>(norm * image(v, u));
     }
   }
-  transform.load(shape_.height, T(0), [&](int tile, int y, T*) -> std::span<const T> {
+  transform.load(shape_.height, [&](int tile, int y, T*) -> std::span<const T> {
     if (tile > 0) return {};
     return {wrapped.data() + static_cast<std::size_t>(y) * shape_.width,
             static_cast<std::size_t>(shape_.width)};

@@ -5,6 +5,7 @@
 
 #include "cell_transform.hpp"
 #include "noise_spectrum.hpp"
+#include "values.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
@@ -26,8 +27,12 @@ class CellFilter {
 
   /// mean over k of |c_i|^2 of every source.
   const std::vector<double>& gains() const { return gains_; }
-  /// What the filter makes of a constant image.
-  double at_zero() const { return at_zero_; }
+  /// What the filter makes of a level.
+  Level of_level(const Level& level) const {
+    Level filtered{at_zero_ * level.middle, at_zero_ * level.dx, at_zero_ * level.dy, level.about};
+    filtered.middle -= level.dx * moment_.x + level.dy * moment_.y;
+    return filtered;
+  }
   long clipped_modes() const { return clipped_modes_; }
 
   /// Filters the columns from `first` on.
@@ -55,6 +60,7 @@ class CellFilter {
   std::vector<fft::Buffer<Complex>> squared_responses_;
   std::vector<double> gains_;
   double at_zero_ = 1.0;
+  Point moment_;  // the sum of shifts times the filter there; 0 for whitening filters
   long clipped_modes_ = 0;
 };
 

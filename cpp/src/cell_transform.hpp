@@ -39,11 +39,11 @@ class CellTransform {
   /// Complex numbers of all columns as lines.
   std::size_t lines_size() const { return shape_.width * pitch(); }
 
-  /// Transforms rows 0 .. height - 1, less a level; source(tile, y, room) gives row y of a tile,
-  /// which it may write into `room`. The rest of the transform is zero. Columns are left to do.
-  /// Says whether all numbers of the tiles are in a range.
-  template <class Source>
-  bool load(int height, T level, const Range<T>& range, const Source& source) {
+  /// Transforms rows 0 .. height - 1, less the level(tile, y) of each; source(tile, y, room) gives
+  /// row y of a tile, which it may write into `room`. The rest of the transform is zero. Columns
+  /// are left to do. Says whether all numbers of the tiles, less the level, are in a range.
+  template <class LevelOf, class Source>
+  bool load(int height, const LevelOf& level, const Range<T>& range, const Source& source) {
     const std::size_t pitch = rows_->pitch();
     bool inside = true;
     for (int y = 0; y < height; y += batch) {
@@ -52,7 +52,8 @@ class CellTransform {
         for (int tile = 0; tile < 2 && y + j < height; ++tile) {
           tiles[tile] = source(tile, y + j, tile_rows_[tile].data());
         }
-        inside &= load_row(tiles[0], tiles[1], level, range, scratch_.data() + j * pitch);
+        const Ramps<T> levels{level(0, y + j), level(1, y + j)};
+        inside &= load_row(tiles[0], tiles[1], levels, range, scratch_.data() + j * pitch);
       }
       rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
     }
@@ -62,11 +63,17 @@ class CellTransform {
   }
 
   /// The same of numbers that are known.
-  template <class Source>
-  void load(int height, T level, const Source& source) {
+  template <class LevelOf, class Source>
+  void load(int height, const LevelOf& level, const Source& source) {
     constexpr T infinity = std::numeric_limits<T>::infinity();
     load(height, level, {-infinity, infinity}, source);
   }
+  /// Of numbers as they are.
+  template <class Source>
+  void load(int height, const Source& source) {
+    load(height, none, source);
+  }
+  static Ramp<T> none(int, int) { return {}; }
 
   /// Transforms columns forth, with visit(first, lines) after it.
   template <class Visit>
@@ -96,33 +103,34 @@ class CellTransform {
     });
   }
 
-  /// Transforms rows back, adds a level, and calls visit(tile, y, row) for begin <= y < end and
-  /// both tiles.
-  template <class Visit>
-  void read(int begin, int end, T level, const Visit& visit) {
+  /// Transforms rows back, adds the level(tile, y) of each, and calls visit(tile, y, row) for
+  /// begin <= y < end and both tiles.
+  template <class LevelOf, class Visit>
+  void read(int begin, int end, const LevelOf& level, const Visit& visit) {
     for (int y = begin; y < end; y += batch) {
       rows_->inverse(spectrum_.data() + y * rows_->pitch(), scratch_.data());
       for (int j = 0; j < std::min(batch, end - y); ++j) {
-        separate(scratch_.data() + j * rows_->pitch(), shape_.width, level, tile_rows_[0].data(),
-                 tile_rows_[1].data());
+        separate(scratch_.data() + j * rows_->pitch(), shape_.width,
+                 {level(0, y + j), level(1, y + j)}, tile_rows_[0].data(), tile_rows_[1].data());
         for (int tile = 0; tile < 2; ++tile) visit(tile, y + j, tile_rows_[tile].data());
       }
     }
   }
 
  private:
-  bool load_row(std::span<const T> real, std::span<const T> imaginary, T level,
+  bool load_row(std::span<const T> real, std::span<const T> imaginary, const Ramps<T>& levels,
                 const Range<T>& range, Complex* row) {
     const std::size_t both = std::min(real.size(), imaginary.size());
     bool inside =
-        interleave(real.data(), imaginary.data(), static_cast<int>(both), level, range, row);
-    const auto add = [&](T number) {
-      inside &= number > range.least && number <= range.greatest;
-      return number - level;
+        interleave(real.data(), imaginary.data(), static_cast<int>(both), levels, range, row);
+    const auto residual = [&](T number, const Ramp<T>& level, std::size_t x) {
+      const T found = number - (level.first + level.step * static_cast<T>(x));
+      inside &= found > range.least && found <= range.greatest;
+      return found;
     };
     std::size_t x = both;
-    for (; x < real.size(); ++x) row[x] = add(real[x]);
-    for (; x < imaginary.size(); ++x) row[x] = Complex(0, add(imaginary[x]));
+    for (; x < real.size(); ++x) row[x] = residual(real[x], levels[0], x);
+    for (; x < imaginary.size(); ++x) row[x] = Complex(0, residual(imaginary[x], levels[1], x));
     std::fill(row + x, row + shape_.width, Complex(0));
     return inside;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
 #include <type_traits>
 #include <variant>
@@ -12,8 +13,10 @@
 namespace whitediff {
 namespace {
 
-// A level that fills gaps, or the outside of the frame, is known to 0.03 of the scatter; elsewhere
-// it only spares digits.
+// A level that fills gaps, or the outside of the frame, is known to 0.03 of the scatter, and a
+// slope to 0.06 at the edge of a cell, more where neighbours are correlated: less than `flat_rise`
+// of it may be noise. Elsewhere a level only spares digits.
+constexpr double flat_rise = 0.25;
 constexpr std::size_t pixels_of_filling = std::size_t{1} << 11;
 constexpr std::size_t pixels_of_level = std::size_t{1} << 6;
 
@@ -30,9 +33,10 @@ std::span<const U> as(std::span<const T> pixels, U* room) {
 
 /// The pixels of a row, those that are no values replaced.
 template <class U, class T, class IsValue>
-std::span<const U> filled(std::span<const T> pixels, T value, const IsValue& is_value, U* room) {
+std::span<const U> filled(std::span<const T> pixels, const Ramp<U>& level, const IsValue& is_value,
+                          U* room) {
   for (std::size_t x = 0; x < pixels.size(); ++x) {
-    room[x] = is_value(static_cast<int>(x)) ? pixels[x] : value;
+    room[x] = is_value(static_cast<int>(x)) ? pixels[x] : level.first + level.step * U(x);
   }
   return {room, pixels.size()};
 }
@@ -71,13 +75,13 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
   }
   task_.completion.set_gains(cell, engine_.filter.gains());
   const double sigma = noise_sigma(noise);
-  T level = this->level(reaches_edge() ? pixels_of_filling : pixels_of_level);
+  Level level = reaches_edge() ? filling_level(sigma) : rough_level();
   bool complete = true, wide = false;
   if (!load_image(level, sigma)) {
     const Extremes<T> image = extremes_of_image();
     complete = image.complete;
-    if (!complete && !reaches_edge()) level = this->level(pixels_of_filling);
-    wide = image.reach(level) > largest_float32_ratio * sigma;
+    if (!complete && !reaches_edge()) level = filling_level(sigma);
+    wide = image.reach(level, expanded_) > largest_float32_ratio * sigma;
   }
   bool turn = true;
   with_engine(wide, noise, [&](auto& engine) {
@@ -146,21 +150,27 @@ bool CellWorker<T>::reaches_edge() const {
 }
 
 template <class T>
-T CellWorker<T>::level(std::size_t pixels) const {
+Level CellWorker<T>::filling_level(double sigma) const {
   return level_of(task_.input.image, task_.input.mask, task_.ignore_mask, task_.rule, expanded_,
-                  pixels);
+                  pixels_of_filling, flat_rise * sigma);
 }
 
 template <class T>
-bool CellWorker<T>::load_image(T level, double sigma) {
+Level CellWorker<T>::rough_level() const {
+  return level_of(task_.input.image, task_.input.mask, task_.ignore_mask, task_.rule, expanded_,
+                  pixels_of_level, std::numeric_limits<double>::infinity());
+}
+
+template <class T>
+bool CellWorker<T>::load_image(const Level& level, double sigma) {
   // As far on both sides of the level, and no pixel beyond the limit.
-  T reach = task_.rule.limit - std::abs(level);
+  T reach = task_.rule.limit - static_cast<T>(level.largest(expanded_));
   if constexpr (std::is_same_v<T, float>) {
     reach = std::min(reach, static_cast<T>(largest_float32_ratio * sigma));
   }
   bool marked = false;
   const bool inside = engine_.transform.load(
-      height(), level, {level - reach, level + reach}, [&](int tile, int y, T*) {
+      height(), ramps_of<T>(level), {-reach, reach}, [&](int tile, int y, T*) {
         const std::span<const T> pixels = tile_row(task_.input.image, tile, y);
         const std::int32_t* bits = task_.rule.no_value == 0 ? nullptr : tile_bits(tile, y);
         marked = marked || (bits && any_bit(bits, static_cast<int>(pixels.size()),  //
@@ -195,18 +205,20 @@ double CellWorker<T>::noise_sigma(const LocalNoise& noise) const {
 
 template <class T>
 template <class U>
-void CellWorker<T>::load_values(Engine<U>& engine, T level) const {
-  engine.transform.load(height(), U(level), [&](int tile, int y, U* room) {
+void CellWorker<T>::load_values(Engine<U>& engine, const Level& level) const {
+  const auto ramps = ramps_of<U>(level);
+  engine.transform.load(height(), ramps, [&](int tile, int y, U* room) {
     const std::span<const T> pixels = tile_row(task_.input.image, tile, y);
     const std::int32_t* bits = tile_bits(tile, y);
     return filled(
-        pixels, level, [&](int x) { return task_.rule.is_value(pixels.data(), bits, x); }, room);
+        pixels, ramps(tile, y), [&](int x) { return task_.rule.is_value(pixels.data(), bits, x); },
+        room);
   });
 }
 
 template <class T>
-template <class U, class Visit>
-void CellWorker<T>::read(Engine<U>& engine, U level, const Visit& visit) {
+template <class U, class LevelOf, class Visit>
+void CellWorker<T>::read(Engine<U>& engine, const LevelOf& level, const Visit& visit) {
   const auto first_row = [](const Cell& tile) { return tile.box.y0 - tile.expanded.y0; };
   int begin = first_row(tiles_[0]);
   int end = begin + tiles_[0].box.height();
@@ -223,9 +235,9 @@ void CellWorker<T>::read(Engine<U>& engine, U level, const Visit& visit) {
 
 template <class T>
 template <class U>
-void CellWorker<T>::give_image(Engine<U>& engine, T level, bool complete) {
-  const U filtered_level = static_cast<U>(engine.filter.at_zero() * level);
-  read(engine, filtered_level, [&](int tile, int y, const U* row) {
+void CellWorker<T>::give_image(Engine<U>& engine, const Level& level, bool complete) {
+  const Level filtered = engine.filter.of_level(level);
+  read(engine, ramps_of<U>(filtered), [&](int tile, int y, const U* row) {
     T* out = task_.output.image.row(output_row(y));
     add_row(weigh(tile, y), row, out);
     if (complete) return;
@@ -291,7 +303,7 @@ bool CellWorker<T>::filter_variance(Engine<U>& engine, const LocalNoise& noise) 
     const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     const double mean = noise.sources[i].variance;
     if (!plane) {
-      transform.load(height(), U(0), [&](int tile, int y, U* room) -> std::span<const U> {
+      transform.load(height(), [&](int tile, int y, U* room) -> std::span<const U> {
         const Box& expanded = tiles_[tile].expanded;
         if (y >= expanded.height()) return {};
         std::fill_n(room, expanded.width(), U(mean));
@@ -303,7 +315,7 @@ bool CellWorker<T>::filter_variance(Engine<U>& engine, const LocalNoise& noise) 
         greatest = std::min(greatest, largest_float32_ratio * mean);
       }
       const bool plain = transform.load(
-          height(), U(0), {U(0), U(greatest)},
+          height(), transform.none, {U(0), U(greatest)},
           [&](int tile, int y, U* room) { return as<U>(tile_row(*plane, tile, y), room); });
       if (!plain) wide = load_known(engine, i, mean) || wide;
     }
@@ -326,7 +338,7 @@ bool CellWorker<T>::load_known(Engine<U>& engine, std::size_t source, double mea
   const SourceRows<T>& rows = task_.input.sources[source];
   const auto& plane = std::get<ImageView<const T>>(rows.variance);
   T greatest = 0;
-  engine.transform.load(height(), U(0), [&](int tile, int y, U* room) {
+  engine.transform.load(height(), [&](int tile, int y, U* room) {
     const std::span<const T> pixels = tile_row(plane, tile, y);
     bool complete = true;
     for (const T pixel : pixels) {
@@ -336,7 +348,8 @@ bool CellWorker<T>::load_known(Engine<U>& engine, std::size_t source, double mea
     }
     if (!complete) task_.completion.report_unknown(frame_row(tiles_[tile].expanded.y0 + y));
     return filled(
-        pixels, static_cast<T>(mean), [&](int x) { return rows.is_known(pixels[x]); }, room);
+        pixels, Ramp<U>{static_cast<U>(mean)}, [&](int x) { return rows.is_known(pixels[x]); },
+        room);
   });
   return greatest > largest_float32_ratio * mean;
 }
@@ -344,7 +357,7 @@ bool CellWorker<T>::load_known(Engine<U>& engine, std::size_t source, double mea
 template <class T>
 template <class U>
 void CellWorker<T>::give_variance(Engine<U>& engine) {
-  read(engine, U(0), [&](int tile, int y, U* row) {
+  read(engine, engine.transform.none, [&](int tile, int y, U* row) {
     // What a filter leaves of variances is never negative, but for rounding.
     for (int x = 0; x < box_.width(); ++x) row[x] = std::max(row[x], U(0));
     add_row(weigh(tile, y), row, task_.output.variance.row(output_row(y)));

@@ -85,24 +85,34 @@ class CellWorker {
   const std::int32_t* tile_bits(int tile, int y) const;
   /// Whether the cell sees what lies beyond the frame.
   bool reaches_edge() const;
-  /// That of some pixels of the expanded box.
-  T level(std::size_t pixels) const;
+  /// That of the expanded box, for filling it.
+  Level filling_level(double sigma) const;
+  /// The same to spare digits alone.
+  Level rough_level() const;
+  /// Along rows of the tiles.
+  template <class U>
+  auto ramps_of(const Level& level) const {
+    return [this, &level](int tile, int y) {
+      const Box& expanded = tiles_[tile].expanded;
+      return level.row<U>(expanded.x0, expanded.y0 + y);
+    };
+  }
   /// The standard deviation of the noise of the filtered image.
   double noise_sigma(const LocalNoise& noise) const;
 
   /// Loads the image as it is; says whether that will do: all pixels are values near the level.
-  bool load_image(T level, double sigma);
+  bool load_image(const Level& level, double sigma);
   /// Finds the extremes of the image, and reports rows with gaps.
   Extremes<T> extremes_of_image() const;
   /// Loads the image with its gaps filled.
   template <class U>
-  void load_values(Engine<U>& engine, T level) const;
+  void load_values(Engine<U>& engine, const Level& level) const;
   /// Calls visit(tile, y, row) for every row y of the box, `row` beginning at box.x0; it may change
   /// the row.
-  template <class U, class Visit>
-  void read(Engine<U>& engine, U level, const Visit& visit);
+  template <class U, class LevelOf, class Visit>
+  void read(Engine<U>& engine, const LevelOf& level, const Visit& visit);
   template <class U>
-  void give_image(Engine<U>& engine, T level, bool complete);
+  void give_image(Engine<U>& engine, const Level& level, bool complete);
   /// Propagates the variances in full, and transforms the columns back; says whether that takes
   /// double precision.
   template <class U>

@@ -8,25 +8,58 @@ namespace {
 // Four complex<float>, which are moved as a whole, each as the bits of a double.
 typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
-template <class T>
-WHITEDIFF_ALWAYS_INLINE bool interleave_parts(const T* real, const T* imaginary, int size, T level,
-                                              const Range<T>& range, T* out) {
+/// A level along a row: in most rows it is one number.
+template <bool sloped, class T>
+WHITEDIFF_ALWAYS_INLINE T at(const Ramp<T>& level, int x) {
+  return sloped ? level.first + level.step * static_cast<T>(x) : level.first;
+}
+
+template <bool sloped, class T>
+WHITEDIFF_ALWAYS_INLINE bool interleave_with(const T* real, const T* imaginary, int size,
+                                             const Ramps<T>& levels, const Range<T>& range,
+                                             T* out) {
   const auto [least, greatest] = range;
+  const auto [level, other] = levels;
   int outside = 0;
   for (int x = 0; x < size; ++x) {
-    out[2 * x] = real[x] - level;
-    out[2 * x + 1] = imaginary[x] - level;
-    outside |= !(real[x] > least) | !(real[x] <= greatest) | !(imaginary[x] > least) |
-               !(imaginary[x] <= greatest);
+    const T a = real[x] - at<sloped>(level, x), b = imaginary[x] - at<sloped>(other, x);
+    out[2 * x] = a;
+    out[2 * x + 1] = b;
+    outside |= !(a > least) | !(a <= greatest) | !(b > least) | !(b <= greatest);
   }
   return outside == 0;
 }
 
 template <class T>
-WHITEDIFF_ALWAYS_INLINE void separate_parts(const T* in, int size, T level, T* real, T* imaginary) {
+bool is_sloped(const Ramps<T>& levels) {
+  return levels[0].step != 0 || levels[1].step != 0;
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE bool interleave_parts(const T* real, const T* imaginary, int size,
+                                              const Ramps<T>& levels, const Range<T>& range,
+                                              T* out) {
+  return is_sloped(levels) ? interleave_with<true>(real, imaginary, size, levels, range, out)
+                           : interleave_with<false>(real, imaginary, size, levels, range, out);
+}
+
+template <bool sloped, class T>
+WHITEDIFF_ALWAYS_INLINE void separate_with(const T* in, int size, const Ramps<T>& levels, T* real,
+                                           T* imaginary) {
+  const auto [level, other] = levels;
   for (int x = 0; x < size; ++x) {
-    real[x] = in[2 * x] + level;
-    imaginary[x] = in[2 * x + 1] + level;
+    real[x] = in[2 * x] + at<sloped>(level, x);
+    imaginary[x] = in[2 * x + 1] + at<sloped>(other, x);
+  }
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void separate_parts(const T* in, int size, const Ramps<T>& levels, T* real,
+                                            T* imaginary) {
+  if (is_sloped(levels)) {
+    separate_with<true>(in, size, levels, real, imaginary);
+  } else {
+    separate_with<false>(in, size, levels, real, imaginary);
   }
 }
 
@@ -70,22 +103,23 @@ void transpose(const std::complex<double>* in, std::size_t in_pitch, int rows, i
 
 // std::complex is laid out as two numbers, by the standard.
 WHITEDIFF_MULTIVERSION
-bool interleave(const float* real, const float* imaginary, int size, float level,
+bool interleave(const float* real, const float* imaginary, int size, const Ramps<float>& level,
                 const Range<float>& range, std::complex<float>* out) {
   return interleave_parts(real, imaginary, size, level, range, reinterpret_cast<float*>(out));
 }
 WHITEDIFF_MULTIVERSION
-bool interleave(const double* real, const double* imaginary, int size, double level,
+bool interleave(const double* real, const double* imaginary, int size, const Ramps<double>& level,
                 const Range<double>& range, std::complex<double>* out) {
   return interleave_parts(real, imaginary, size, level, range, reinterpret_cast<double*>(out));
 }
 
 WHITEDIFF_MULTIVERSION
-void separate(const std::complex<float>* in, int size, float level, float* real, float* imaginary) {
+void separate(const std::complex<float>* in, int size, const Ramps<float>& level, float* real,
+              float* imaginary) {
   separate_parts(reinterpret_cast<const float*>(in), size, level, real, imaginary);
 }
 WHITEDIFF_MULTIVERSION
-void separate(const std::complex<double>* in, int size, double level, double* real,
+void separate(const std::complex<double>* in, int size, const Ramps<double>& level, double* real,
               double* imaginary) {
   separate_parts(reinterpret_cast<const double*>(in), size, level, real, imaginary);
 }

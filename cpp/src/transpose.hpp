@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
 #include <complex>
 #include <cstddef>
+
+#include "values.hpp"
 
 namespace whitediff {
 
@@ -17,15 +20,21 @@ struct Range {
   T least, greatest;
 };
 
-/// out[x] = real[x] - level + i (imaginary[x] - level); says whether all numbers are in a range.
-bool interleave(const float* real, const float* imaginary, int size, float level,
+/// The levels of the rows that are the real and the imaginary part.
+template <class T>
+using Ramps = std::array<Ramp<T>, 2>;
+
+/// out[x] = real[x] - level(x) + i (imaginary[x] - level(x)); says whether all of these are in a
+/// range.
+bool interleave(const float* real, const float* imaginary, int size, const Ramps<float>& levels,
                 const Range<float>& range, std::complex<float>* out);
-bool interleave(const double* real, const double* imaginary, int size, double level,
+bool interleave(const double* real, const double* imaginary, int size, const Ramps<double>& levels,
                 const Range<double>& range, std::complex<double>* out);
 
 /// The way back.
-void separate(const std::complex<float>* in, int size, float level, float* real, float* imaginary);
-void separate(const std::complex<double>* in, int size, double level, double* real,
+void separate(const std::complex<float>* in, int size, const Ramps<float>& levels, float* real,
+              float* imaginary);
+void separate(const std::complex<double>* in, int size, const Ramps<double>& levels, double* real,
               double* imaginary);
 
 }  // namespace whitediff

@@ -1,6 +1,7 @@
 #include "values.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "multiversion.hpp"
@@ -41,19 +42,34 @@ WHITEDIFF_ALWAYS_INLINE bool none_outside(const T* row, int size, T least, T gre
   return outside == 0;
 }
 
-/// What the mask asks to ignore comes second.
-template <class T>
-struct Sample {
-  std::vector<T> usable, ignored;
+// Where so few of the pixels are values, all of them are looked at.
+constexpr std::size_t least_sample = 32;
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
-  T median() {
-    std::vector<T>& values = usable.empty() ? ignored : usable;
-    if (values.empty()) return T(0);
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-  }
+double median(std::vector<double>& values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+struct Pixel {
+  double value, x, y;  ///< Place counted from the middle of the box.
 };
+
+/// How fast the values rise along an axis.
+double slope(const std::vector<Pixel>& pixels, double Pixel::*axis) {
+  std::vector<double> values[2];
+  double sums[2] = {0.0, 0.0};
+  for (const Pixel& pixel : pixels) {
+    const int half = pixel.*axis < 0.0 ? 0 : 1;
+    values[half].push_back(pixel.value);
+    sums[half] += pixel.*axis;
+  }
+  if (std::min(values[0].size(), values[1].size()) < least_sample) return 0.0;
+  const double distance = sums[1] / static_cast<double>(values[1].size()) -
+                          sums[0] / static_cast<double>(values[0].size());
+  return (median(values[1]) - median(values[0])) / distance;
+}
 
 }  // namespace
 
@@ -79,8 +95,11 @@ void Extremes<T>::add(const Extremes& other) {
 }
 
 template <class T>
-T Extremes<T>::reach(T level) const {
-  return least > greatest ? T(0) : std::max(greatest - level, level - least);
+double Extremes<T>::reach(const Level& level, const Box& box) const {
+  if (least > greatest) return 0.0;
+  const auto [middle, dx, dy, about] = level;
+  const double half = 0.5 * (std::abs(dx) * box.width() + std::abs(dy) * box.height());
+  return half + std::max(greatest - middle, middle - least);
 }
 
 template <class T>
@@ -100,15 +119,16 @@ Extremes<T> extremes(const T* row, const std::int32_t* bits, int size, const Val
 }
 
 template <class T>
-T level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
-           const ValueRule<T>& rule, const Box& box, std::size_t count) {
-  // Where so few of the pixels are values, all of them are looked at.
-  constexpr std::size_t least_sample = 32;
+Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
+               const ValueRule<T>& rule, const Box& box, std::size_t count, double flat) {
   // Neighbours come with one cache line.
   constexpr int run = 16;
   const auto share = static_cast<double>(box.shape().size()) / static_cast<double>(count);
   int step = std::max(1, static_cast<int>(share <= run ? share : std::sqrt(share * run)));
-  Sample<T> sample;
+  Level level;
+  level.about = box.center();
+  // What the mask asks to ignore comes second.
+  std::vector<Pixel> usable, ignored;
   for (;;) {
     for (int y = box.y0 + step / 2; y < box.y1; y += step) {
       const T* row = image.row(y);
@@ -117,15 +137,36 @@ T level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::in
         const int end = std::min(x0 + std::min(run, step), box.x1);
         for (int x = x0; x < end; ++x) {
           if (!rule.is_value(row, bits, x)) continue;
-          const bool ignored = bits && (bits[x] & ignore);
-          (ignored ? sample.ignored : sample.usable).push_back(row[x]);
+          (bits && (bits[x] & ignore) ? ignored : usable)
+              .push_back({double(row[x]), x - level.about.x, y - level.about.y});
         }
       }
     }
-    if (step == 1 || sample.usable.size() >= least_sample) return sample.median();
+    if (step == 1 || usable.size() >= least_sample) break;
     step = 1;
-    sample = {};
+    usable.clear();
+    ignored.clear();
   }
+  std::vector<Pixel>& pixels = usable.empty() ? ignored : usable;
+  if (pixels.empty()) return level;
+  // The first slope is as uncertain as the values are spread out by it.
+  for (int round = 0; flat < infinity && round < 2; ++round) {
+    const double dx = slope(pixels, &Pixel::x), dy = slope(pixels, &Pixel::y);
+    for (Pixel& pixel : pixels) pixel.value -= dx * pixel.x + dy * pixel.y;
+    level.dx += dx;
+    level.dy += dy;
+  }
+  const auto kept = [flat](double slope, int side) {
+    return 0.5 * std::abs(slope) * side > flat ? slope : 0.0;
+  };
+  const double lost_x = level.dx - kept(level.dx, box.width());
+  const double lost_y = level.dy - kept(level.dy, box.height());
+  std::vector<double> values;
+  for (const auto& [value, x, y] : pixels) values.push_back(value + lost_x * x + lost_y * y);
+  level.dx -= lost_x;
+  level.dy -= lost_y;
+  level.middle = median(values);
+  return level;
 }
 
 template struct Extremes<float>;
@@ -133,9 +174,9 @@ template struct Extremes<double>;
 template Extremes<float> extremes(const float*, const std::int32_t*, int, const ValueRule<float>&);
 template Extremes<double> extremes(const double*, const std::int32_t*, int,
                                    const ValueRule<double>&);
-template float level_of(ImageView<const float>, ImageView<const std::int32_t>, std::int32_t,
-                        const ValueRule<float>&, const Box&, std::size_t);
-template double level_of(ImageView<const double>, ImageView<const std::int32_t>, std::int32_t,
-                         const ValueRule<double>&, const Box&, std::size_t);
+template Level level_of(ImageView<const float>, ImageView<const std::int32_t>, std::int32_t,
+                        const ValueRule<float>&, const Box&, std::size_t, double);
+template Level level_of(ImageView<const double>, ImageView<const std::int32_t>, std::int32_t,
+                        const ValueRule<double>&, const Box&, std::size_t, double);
 
 }  // namespace whitediff

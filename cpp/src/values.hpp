@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "whitediff/geometry.hpp"
 #include "whitediff/image.hpp"
 
 namespace whitediff {
@@ -30,6 +31,30 @@ struct ValueRule {
   }
 };
 
+/// What a level is along a row: first + step * x.
+template <class T>
+struct Ramp {
+  T first = 0, step = 0;
+};
+
+/// Where the values of a box are, but for noise and sources: a plane.
+struct Level {
+  double middle = 0.0;  ///< Its value there.
+  double dx = 0.0, dy = 0.0;
+  Point about;
+
+  double at(double x, double y) const { return middle + dx * (x - about.x) + dy * (y - about.y); }
+  /// Its largest magnitude in a box around its middle.
+  double largest(const Box& box) const {
+    return std::abs(middle) + 0.5 * (std::abs(dx) * box.width() + std::abs(dy) * box.height());
+  }
+  /// Along row y, from x0 on.
+  template <class T>
+  Ramp<T> row(int x0, int y) const {
+    return {static_cast<T>(at(x0, y)), static_cast<T>(dx)};
+  }
+};
+
 /// The extremes of the values among some pixels, and whether all of them are values.
 template <class T>
 struct Extremes {
@@ -38,8 +63,8 @@ struct Extremes {
 
   explicit Extremes(T limit) : least(limit), greatest(-limit) {}
   void add(const Extremes& other);
-  /// The largest distance of a value from a level; 0 if there is no value.
-  T reach(T level) const;
+  /// No value of a box is farther away from a level; 0 if there is no value.
+  double reach(const Level& level, const Box& box) const;
 };
 
 /// @param bits  null if the mask says nothing.
@@ -53,10 +78,13 @@ bool any_bit(const std::int32_t* bits, int size, std::int32_t of);
 bool all_between(const float* row, int size, float least, float greatest);
 bool all_between(const double* row, int size, double least, double greatest);
 
-/// The median of about `count` values of a box, in runs of neighbours spread over it: of those that
-/// the mask does not ask to ignore, as long as there are any. 0 if the box has no value.
+/// The level of a box: the median of about `count` of its values, in runs of neighbours spread over
+/// it, of those that the mask does not ask to ignore, as long as there are any. 0 if the box has no
+/// value.
+/// @param flat  a slope, told by the medians of the four halves, is followed if the value rises by
+///              more than this from the middle to the edge of the box.
 template <class T>
-T level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
-           const ValueRule<T>& rule, const Box& box, std::size_t count);
+Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
+               const ValueRule<T>& rule, const Box& box, std::size_t count, double flat);
 
 }  // namespace whitediff

@@ -16,22 +16,24 @@ struct Tiles {
 
   const Image<T>& operator[](int tile) const { return tile == 0 ? upper : lower; }
 
-  void load(CellTransform<T>& transform, T level = 0) const {
-    transform.load(13, level, [&](int tile, int y, T* room) -> std::span<const T> {
-      const Image<T>& image = (*this)[tile];
-      if (y >= image.shape().height) return {};
-      const auto width = static_cast<std::size_t>(image.shape().width);
-      // Where it lies, or in the room that is offered.
-      if (y % 2 == 0) return {image.row(y), width};
-      std::copy_n(image.row(y), width, room);
-      return {room, width};
-    });
+  void load(CellTransform<T>& transform, const Ramp<T>& level = {}) const {
+    transform.load(
+        13, [&](int, int) { return level; },
+        [&](int tile, int y, T* room) -> std::span<const T> {
+          const Image<T>& image = (*this)[tile];
+          if (y >= image.shape().height) return {};
+          const auto width = static_cast<std::size_t>(image.shape().width);
+          // Where it lies, or in the room that is offered.
+          if (y % 2 == 0) return {image.row(y), width};
+          std::copy_n(image.row(y), width, room);
+          return {room, width};
+        });
   }
 
   /// max |got - factor * expected|; what lies beyond the rows of a tile must be zero.
-  double error(CellTransform<T>& transform, double factor, T level = 0) const {
+  double error(CellTransform<T>& transform, double factor) const {
     double most = 0.0;
-    transform.read(0, 16, level, [&](int tile, int y, const T* row) {
+    transform.read(0, 16, transform.none, [&](int tile, int y, const T* row) {
       const Image<T>& image = (*this)[tile];
       for (int x = 0; x < transform.shape().width; ++x) {
         const bool inside = y < image.shape().height && x < image.shape().width;
@@ -65,14 +67,16 @@ TEST_CASE_TEMPLATE(
     double) {
   const Tiles<T> tiles;
   CellTransform<T> transform({16, 32});
-  tiles.load(transform, T(100));
+  tiles.load(transform, {T(100), T(0.5)});
   transform.filter_columns([](int, auto*) {});
   double most = 0.0;
-  transform.read(0, 16, T(512 * 100), [&](int tile, int y, const T* row) {
+  const auto back = [](int, int) { return Ramp<T>{T(512 * 100), T(256)}; };
+  transform.read(0, 16, back, [&](int tile, int y, const T* row) {
     const Image<T>& image = tiles[tile];
     for (int x = 0; x < 32; ++x) {
       const bool inside = y < image.shape().height && x < image.shape().width;
-      most = std::max(most, std::abs(row[x] / 512.0 - (inside ? double(image(y, x)) : 100.0)));
+      most = std::max(most,
+                      std::abs(row[x] / 512.0 - (inside ? double(image(y, x)) : 100.0 + 0.5 * x)));
     }
   });
   CHECK(most < 100.0 * rounding<T>);
@@ -134,9 +138,11 @@ TEST_CASE_TEMPLATE("transposed, interleaved and separated numbers are the same o
 
   const auto parts = test::noise<T>({2, size}, 3);
   std::vector<Complex> mixed(size);
-  CHECK(interleave(parts.row(0), parts.row(1), size, T(2), {T(-9), T(9)}, mixed.data()));
+  const Ramps<T> taken{Ramp<T>{T(2)}, Ramp<T>{T(2)}}, added{Ramp<T>{T(-5)}, Ramp<T>{T(-5)}};
+  CHECK(interleave(parts.row(0), parts.row(1), size, taken, {T(-9), T(9)}, mixed.data()));
+  CHECK_FALSE(interleave(parts.row(0), parts.row(1), size, taken, {T(-9), T(-2)}, mixed.data()));
   std::vector<T> real(size), imaginary(size);
-  separate(mixed.data(), size, T(-5), real.data(), imaginary.data());
+  separate(mixed.data(), size, added, real.data(), imaginary.data());
   for (int x = 0; x < size; ++x) {
     CHECK(mixed[x] == Complex(parts(0, x) - T(2), parts(1, x) - T(2)));
     CHECK(real[x] == mixed[x].real() - T(5));

@@ -31,7 +31,7 @@ TEST_CASE_TEMPLATE("a row has its extremes, and values alone or not", T, float, 
         CHECK_FALSE(with_gap.complete);
         CHECK((size == 1 || with_gap.least >= *std::min_element(row.begin(), row.end()) ||
                std::isnan(none)));
-        CHECK(with_gap.reach(T(0)) <= T(8));
+        CHECK(with_gap.reach({}, {}) <= 8.0);
         row[x] = kept;
       }
     }
@@ -52,12 +52,15 @@ TEST_CASE("bits of a mask make gaps, others do not") {
 
 TEST_CASE("extremes of rows add up; without any value nothing is far from a level") {
   Extremes<float> all(100.0f);
-  CHECK(all.reach(5.0f) == 0.0f);
+  const auto reach = [&all](double level) { return all.reach({level, 0.0, 0.0, {}}, {}); };
+  CHECK(reach(5.0) == 0.0);
   const float low = -3.0f, high = 7.0f;
   all.add(extremes(&low, nullptr, 1, ValueRule<float>{100.0f}));
   all.add(extremes(&high, nullptr, 1, ValueRule<float>{100.0f}));
-  CHECK(all.reach(1.0f) == 6.0f);
-  CHECK(all.reach(5.0f) == 8.0f);
+  CHECK(reach(1.0) == 6.0);
+  CHECK(reach(5.0) == 8.0);
+  // A level that rises by 20 over the box may be 10 more or less at its ends.
+  CHECK(all.reach({1.0, 2.0, 0.0, {}}, {0, 0, 10, 50}) == 16.0);
   CHECK(all.complete);
 }
 
@@ -79,7 +82,10 @@ TEST_CASE_TEMPLATE("the level of a box is that of its sky", T, float, double) {
   const Box box{10, 5, 140, 118};
   Image<std::int32_t> mask(image.shape());
   const auto level = [&](std::int32_t ignore, std::size_t count = 4096) {
-    return level_of<T>(image.view(), mask.view(), ignore, ValueRule<T>(), box, count);
+    const Level found =
+        level_of<T>(image.view(), mask.view(), ignore, ValueRule<T>(), box, count, infinity);
+    CHECK((found.dx == 0.0 && found.dy == 0.0 && found.about == box.center()));
+    return found.middle;
   };
   // The error of a median of 3600 deviates is 0.02.
   CHECK(std::abs(level(0)) < 0.1);
@@ -104,4 +110,34 @@ TEST_CASE_TEMPLATE("the level of a box is that of its sky", T, float, double) {
   CHECK(level(2) == T(12));
   std::fill_n(image.data(), image.shape().size(), T(infinity));
   CHECK(level(0) == T(0));
+}
+
+TEST_CASE_TEMPLATE("the level of a box follows a slope, and no star", T, float, double) {
+  auto image = test::noise<T>({130, 170}, 4);
+  const Box box{20, 10, 160, 120};
+  for (int y = 0; y < 130; ++y) {
+    for (int x = 0; x < 170; ++x) image(y, x) += static_cast<T>(300 + 0.7 * x - 1.3 * y);
+  }
+  const auto check = [&](double tolerance) {
+    const Level level =
+        level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, std::size_t{1} << 11, 0.25);
+    for (const int y : {10, 64, 119}) {
+      for (const int x : {20, 90, 159}) {
+        CHECK(std::abs(level.at(x, y) - (300 + 0.7 * x - 1.3 * y)) < tolerance);
+        const Ramp<double> row = level.row<double>(30, y);
+        CHECK(row.first + row.step * (x - 30) == doctest::Approx(level.at(x, y)));
+      }
+    }
+  };
+  // Medians of a thousand values each err by 0.04 of their scatter, which the slope of 180 leaves
+  // at some 5 after the first round.
+  check(1.0);
+  for (int y = 40; y < 60; ++y) {
+    for (int x = 40; x < 60; ++x) image(y, x) += T(1e5);
+  }
+  check(2.0);
+  // Less than the least rise from the middle to the edge is none.
+  const Level level = level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, 2048, 60.0);
+  CHECK(level.dx == 0.0);
+  CHECK(level.dy == doctest::Approx(-1.3).epsilon(0.05));
 }

@@ -113,11 +113,12 @@ using WriteRows = std::function<void(int y0, ImageView<const T> image, ImageView
 ///
 /// A pixel has no value if it is not finite, if its mask says so, or if it is larger than any pixel
 /// can be (1e25, or 1e10 times the noise). Such gaps, and what lies beyond the frame, are filled
-/// with the median of the cell for the filtering, and put back after it. A variance is not known if
-/// it is not finite, zero or negative (where the rest of its plane is positive), or larger than any
-/// can be (1e25, or 1e10 times the mean): the mean variance stands in, and what is no number or too
-/// large is put back. Both are counted. Cells with pixels or variances beyond what float32
-/// transforms can take (1e5 times the noise) are filtered in double precision.
+/// with the level of the cell, a median with a slope, for the filtering, and put back after it. A
+/// variance is not known if it is not finite, zero or negative (where the rest of its plane is
+/// positive), or larger than any can be (1e25, or 1e10 times the mean): the mean variance stands
+/// in, and what is no number or too large is put back. Both are counted. Cells with pixels or
+/// variances beyond what float32 transforms can take (1e5 times the noise) are filtered in double
+/// precision.
 /// @param image    at least one pixel; non-finite pixels allowed.
 /// @param sources  at least one.
 /// @throws std::invalid_argument for shapes that differ, a kernel larger than the image, a
