@@ -88,7 +88,7 @@ def filtered(image, filter_spectrum, shape, level=0.0):
 
 
 def filtered_plane(plane, filter_spectrum, shape):
-    """What a filter makes of a plane without end: its sum times the plane, less its first moments."""
+    """What a filter makes of a plane without end: its sum times that, less its first moments."""
     filter_image = np.fft.irfft2(filter_spectrum, s=shape)
     result = filter_image.sum() * plane
     for axis, size in enumerate(shape):
@@ -102,10 +102,10 @@ def filtered_plane(plane, filter_spectrum, shape):
 def level_of(image, box, sigma, ignored=None):
     """What lies beyond a box [y, x]: a plane through some 2 048 of its finite pixels.
 
-    Its middle is their median, its slopes go from the median of one half to that of the other, twice,
-    as far as they rise by more than a quarter of the noise from the middle to the edge. Pixels come in
-    runs of neighbours spread over the box; those to be ignored only if there are no others; all where
-    so few are usable.
+    Its middle is their median, its slopes go from the median of one half to that of the other,
+    twice, as far as they rise by more than a quarter of the noise from the middle to the edge.
+    Pixels come in runs of neighbours spread over the box; those to be ignored only if there are no
+    others; all where so few are usable.
     """
     x0, y0, x1, y1 = box
     share = (x1 - x0) * (y1 - y0) / 2048

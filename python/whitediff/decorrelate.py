@@ -47,8 +47,8 @@ def decorrelate(
         Science minus template. Pixels that are not finite, that the mask says have no value, or
         that are larger than any pixel can be (1e25, or 1e10 times the noise) are gaps: filled with
         the level of their cell, a median with a slope, for the filter, as is what lies beyond the
-        frame, and put back after it. float32 is filtered in float32, cells with pixels beyond 1e5 times the noise and
-        everything else in float64. The input is not modified.
+        frame, and put back after it. float32 is filtered in float32, cells with pixels beyond 1e5
+        times the noise and everything else in float64. The input is not modified.
     science_variance, template_variance : float or array_like, [y, x]
         Variance of the raw pixels of each input, before any convolution. In a plane, one that is
         not finite, zero or negative (where the rest is positive), or larger than any can be is not
