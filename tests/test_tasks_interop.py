@@ -424,3 +424,10 @@ def test_constructor_errors_are_of_the_same_kind() -> None:
             unnamed(parentTask=OurParent())
         with pytest.raises(KeyError, match="missing"):
             unnamed(name="given").makeSubtask("missing")
+
+
+def test_ours_are_those_of_the_framework() -> None:
+    assert isinstance(ours.Struct(a=1), real.Struct)
+    assert isinstance(OurLeaf(), real.Task)
+    assert isinstance(OurLeaf().metadata, real.TaskMetadata)
+    assert ours.TaskError is real.TaskError
