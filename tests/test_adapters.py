@@ -18,6 +18,7 @@ from whitediff import Kernel, Polynomial2D, SpatialKernel
 from whitediff.adapters import as_kernel, as_pre_kernel, as_psf
 from whitediff.adapters.afw import AfwPsf, psf_for
 from whitediff.psf import CellPsf
+from whitediff.tasks import DecorrelateALKernelSpatialTask, DecorrelateALKernelTask
 
 X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
 
@@ -165,6 +166,10 @@ def afw(monkeypatch: pytest.MonkeyPatch) -> None:
             self.append(Record())
             return self[-1]
 
+    class Control(dict[str, Any]):
+        def __getattr__(self, name: str) -> Callable[[Any], None]:
+            return lambda value: self.__setitem__(name.removeprefix("set"), value)
+
     def image(width: int, height: int) -> foreign.Plane:
         return foreign.Plane(np.zeros((height, width)))
 
@@ -174,8 +179,14 @@ def afw(monkeypatch: pytest.MonkeyPatch) -> None:
     contents: dict[str, dict[str, Any]] = {
         "lsst.geom": {"Point2D": foreign.Point},
         "lsst.afw": {},
-        "lsst.afw.image": {"ImageD": image},
-        "lsst.afw.math": {"FixedKernel": lambda image: image.array},
+        "lsst.afw.image": {
+            "ImageD": image,
+            "Mask": SimpleNamespace(getPlaneBitMask=foreign.Mask(None).getPlaneBitMask),
+        },
+        "lsst.afw.math": {
+            "FixedKernel": lambda image: image.array,
+            "StatisticsControl": Control,
+        },
         "lsst.afw.table": {
             "ExposureTable": SimpleNamespace(makeMinimalSchema=schema),
             "ExposureCatalog": Catalog,
@@ -284,3 +295,29 @@ def test_an_afw_psf_unknown_at_its_average_is_the_mean_over_the_image(
 def test_an_afw_psf_known_nowhere_is_an_error(box: Any) -> None:
     with pytest.raises(ValueError, match="psf must have an image with a positive sum"):
         AfwPsf(foreign.GappyPsf(IMAGE, x_min=1e6), box)
+
+
+@pytest.mark.usefixtures("afw")
+@pytest.mark.parametrize("kind", [DecorrelateALKernelTask, DecorrelateALKernelSpatialTask])
+def test_subclasses_find_the_control_of_statistics(kind: type[Any]) -> None:
+    config = kind.ConfigClass()
+    config.ignoreMaskPlanes = ["DETECTED", "SAT"]
+    # Bits 0 and 2 of the foreign mask.
+    expected = {"NumSigmaClip": 3.0, "NumIter": 3, "AndMask": 5}
+    assert kind(config=config).statsControl == expected
+
+
+class AfwImage(foreign.Plane):
+    __module__ = "lsst.afw.image._image"
+
+
+@pytest.mark.usefixtures("afw")
+def test_corrected_psf_is_of_the_kind_of_the_image() -> None:
+    task = make_task()
+    psf = np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0]) / 16
+    task.computeCommonShape(psf.shape, KERNEL.shape)
+    correction = task.computeDiffimCorrection(KERNEL, 1.0, 2.0).corrft
+    pixels = task.computeCorrectedDiffimPsf(correction, psf)
+    theirs = task.computeCorrectedDiffimPsf(correction, AfwImage(psf))
+    assert isinstance(pixels, np.ndarray) and isinstance(theirs, foreign.AfwPsf)
+    np.testing.assert_array_equal(theirs.kernel, pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 _GRID_POINTS = 20
 _GRID_EDGE = 0.05
 
-__all__ = ["AfwKernel", "AfwPsf", "derives_from", "kernel_psf", "psf_for"]
+__all__ = ["AfwKernel", "AfwPsf", "clipped_statistics", "derives_from", "kernel_psf", "psf_for"]
 
 
 class AfwKernel(Kernel):
@@ -226,3 +227,24 @@ def kernel_psf(image: Any, position: Any) -> Any:
     pixels.array[...] = image
     x, y = (float(coordinate) for coordinate in position)
     return algorithms.KernelPsf(math.FixedKernel(pixels), geometry.Point2D(x, y))
+
+
+def clipped_statistics(planes: Iterable[str]) -> Any:
+    """Give the control of lsst.afw.math for a mean after three rounds of 3-sigma clipping.
+
+    Parameters
+    ----------
+    planes : iterable of str
+        Mask planes whose pixels are left out.
+
+    Raises
+    ------
+    ImportError
+        If lsst.afw is not installed.
+    """
+    control = import_module("lsst.afw.math").StatisticsControl()
+    control.setNumSigmaClip(3.0)
+    control.setNumIter(3)
+    mask = import_module("lsst.afw.image").Mask
+    control.setAndMask(mask.getPlaneBitMask(list(planes)))
+    return control

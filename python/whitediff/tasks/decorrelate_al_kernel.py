@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from lsst.pex.config import Config, Field, ListField
 from lsst.utils.timer import timeMethod
 from numpy.typing import NDArray
 
-from ..adapters.afw import derives_from, kernel_psf
+from ..adapters.afw import clipped_statistics, derives_from, kernel_psf
 from ..adapters.pixels import pixels_of
 from ..cells import Grid
 from ..exposure import IGNORED_MASK_PLANES
@@ -105,13 +106,22 @@ class DecorrelateALKernelTask(Task):
     Notes
     -----
     The equations are in docs/mathematics.md, Eqs. 1 to 16, each with where it comes from: Kaiser
-    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
+    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179,
+    Eqs. 9, 10, 12 and 23, for variances and likelihood images.
     """
 
     ConfigClass = DecorrelateALKernelConfig
     _DefaultName = "ip_diffim_decorrelateALKernel"
 
     freqSpaceShape: tuple[int, int]
+
+    @cached_property
+    def statsControl(self) -> Any:
+        """What lsst.afw.math takes to compute `computeVarianceMean`, for subclasses that do.
+
+        Needs lsst.afw; our own statistics do not look at it.
+        """
+        return clipped_statistics(self.config.ignoreMaskPlanes)
 
     def computeVarianceMean(self, exposure: Any) -> float:
         """Give the clipped mean of the variance plane of an exposure.
@@ -453,7 +463,7 @@ class DecorrelateALKernelTask(Task):
         Notes
         -----
         F = (svar + tvar K(0)^2) |p|^2 / (svar |p|^2 + tvar |K|^2) (docs/mathematics.md, Eq. 9;
-        DMTN-179).
+        DMTN-179, Eqs. 12 and 23).
         """
         return _struct(
             full_frame.score_correction(kappa, svar, tvar, preConvArr, self.freqSpaceShape)
@@ -479,7 +489,7 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        docs/mathematics.md, Eq. 4.
+        docs/mathematics.md, Eq. 4; DMTN-179, Eq. 10.
         """
         return full_frame.estimated_variance(vplane1, vplane2, c1ft, c2ft)
 
@@ -510,7 +520,7 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        docs/mathematics.md, Eq. 5.
+        docs/mathematics.md, Eq. 5; DMTN-179, Eq. 9.
         """
         first = full_frame.propagated_variance(vplane1, varMean1, c1ft)
         return first + full_frame.propagated_variance(vplane2, varMean2, c2ft)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from lsst.pex.config import Config, ConfigField, ConfigurableField, Field, ListField
 from lsst.utils.timer import timeMethod
 
+from ..adapters.afw import clipped_statistics
 from ..cells import Grid
 from ..exposure import IGNORED_MASK_PLANES
 from .decorrelate_al_kernel import DecorrelateALKernelConfig, DecorrelateALKernelTask
@@ -269,7 +270,8 @@ class DecorrelateALKernelSpatialTask(Task):
     Notes
     -----
     The equations are in docs/mathematics.md, Eqs. 1 to 16, each with where it comes from: Kaiser
-    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
+    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179,
+    Eqs. 9, 10, 12 and 23, for variances and likelihood images.
     """
 
     ConfigClass = DecorrelateALKernelSpatialConfig
@@ -283,6 +285,11 @@ class DecorrelateALKernelSpatialTask(Task):
         self.mapReduce = ImageMapReduceTask(
             config=self.config.decorrelateMapReduceConfig, name="mapReduce", parentTask=self
         )
+
+    @cached_property
+    def statsControl(self) -> Any:
+        """As of `DecorrelateALKernelTask`."""
+        return clipped_statistics(self.config.ignoreMaskPlanes)
 
     def computeVarianceMean(self, exposure: Any) -> float:
         """Give the clipped mean of the variance plane of an exposure.
@@ -349,7 +356,7 @@ class DecorrelateALKernelSpatialTask(Task):
         psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2)), with v_2 the variance of the
         convolved image (docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1), for the kernel and the
         mean variances of each cell. Likelihood images: F = P(0) conj(phi_D) / P
-        (docs/mathematics.md, Eqs. 3 and 9; DMTN-179).
+        (docs/mathematics.md, Eqs. 3 and 9; DMTN-179, Eq. 23).
         """
         source = "argument"
         if self.config.spatiallyVarying is not None:
