@@ -12,13 +12,21 @@ import pytest
 from numpy.typing import NDArray
 
 import foreign
+from cell_mappers import gaussian
+from cell_mappers import make_exposure as make_cell_exposure
+from cell_mappers import make_task as make_map_reduce
 from foreign import as_foreign
 from one_filter import KERNEL, core, make_exposures, make_task
 from whitediff import Kernel, Polynomial2D, SpatialKernel
 from whitediff.adapters import as_kernel, as_pre_kernel, as_psf
 from whitediff.adapters.afw import AfwPsf, psf_for
 from whitediff.psf import CellPsf
-from whitediff.tasks import DecorrelateALKernelSpatialTask, DecorrelateALKernelTask
+from whitediff.tasks import (
+    DecorrelateALKernelSpatialTask,
+    DecorrelateALKernelTask,
+    ImageMapper,
+    Struct,
+)
 
 X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
 
@@ -321,3 +329,41 @@ def test_corrected_psf_is_of_the_kind_of_the_image() -> None:
     theirs = task.computeCorrectedDiffimPsf(correction, AfwImage(psf))
     assert isinstance(pixels, np.ndarray) and isinstance(theirs, foreign.AfwPsf)
     np.testing.assert_array_equal(theirs.kernel, pixels)
+
+
+class StampPsf(foreign.AfwPsf):
+    """A PSF of lsst.afw with one image."""
+
+    __module__ = "lsst.meas.algorithms"
+
+    def __init__(self, width: float) -> None:
+        self.image = gaussian(width, (11, 11))
+
+    def getAveragePosition(self) -> foreign.Point:
+        return foreign.Point(0.0, 0.0)
+
+    def computeKernelImage(self, position: Any) -> foreign.Plane:
+        return foreign.Plane(self.image)
+
+
+class StampMapper(ImageMapper):
+    """Give each cell a PSF of its own."""
+
+    def run(self, subExposure: Any, *args: Any, **kwargs: Any) -> Struct:
+        subExposure.setPsf(StampPsf(1 + subExposure.getBBox().getMinX() % 7))
+        return Struct(subExposure=subExposure)
+
+
+@pytest.mark.usefixtures("afw")
+@pytest.mark.parametrize("operation", ["average", "sum", "copy", "coaddPsf"])
+@pytest.mark.parametrize("kind", [foreign.AfwExposure, foreign.DerivedAfwExposure])
+def test_map_reduce_of_an_lsst_exposure_keeps_the_psfs(kind: type[Any], operation: str) -> None:
+    source = make_cell_exposure()
+    source.setPsf(None)
+    task = make_map_reduce(StampMapper, reduceOperation=operation, cellSizeX=30, gridStepX=30)
+    result = task.run(kind(source))
+    psf = result.result if operation == "coaddPsf" else result.exposure.getPsf()
+    assert task.boxes0 is not None and len(task.boxes0) > 1
+    expected = [StampPsf(1 + box.getMinX() % 7).image for box in task.boxes0]
+    # Scaled to a sum of one once more.
+    np.testing.assert_allclose(images_of(psf.catalog), expected, rtol=1e-14)

@@ -21,6 +21,7 @@ from .decorrelation_inputs import DecorrelationInputs
 from .exposure_statistics import mean_variance, sampled_mean_variance
 from .struct import Struct
 from .task import Task
+from .threads import threads_to_use
 
 __all__ = ["DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
 
@@ -63,8 +64,8 @@ class DecorrelateALKernelConfig(Config):
         default=True,
     )
     nThreads = Field[int](
-        doc="Number of threads, unless run is told one; 0 for what the environment says (all cores "
-        "that the process may use, or OMP_NUM_THREADS). The result does not depend on it.",
+        doc="Number of threads, unless run is told one; 0 for what the environment says "
+        "(OMP_NUM_THREADS), or all cores that the process may use. The result does not depend on it.",
         default=0,
         check=lambda value: value >= 0,
     )
@@ -86,7 +87,7 @@ class DecorrelateALKernelConfig(Config):
         """
         return WhitenOptions(
             variance="full" if self.completeVarPlanePropagation else "estimate",
-            n_threads=self.nThreads if nThreads is None else nThreads,
+            n_threads=threads_to_use(nThreads, self.nThreads),
             **options,
         )
 
