@@ -65,7 +65,8 @@ class DecorrelateALKernelConfig(Config):
     )
     nThreads = Field[int](
         doc="Number of threads, unless run is told one; 0 for what the environment says "
-        "(OMP_NUM_THREADS), or all cores that the process may use. The result does not depend on it.",
+        "(OMP_NUM_THREADS), or all cores that the process may use. The result does not depend "
+        "on it.",
         default=0,
         check=lambda value: value >= 0,
     )
