@@ -43,6 +43,9 @@ class Box:
     def getDimensions(self) -> Extent:
         return self.size
 
+    def getMax(self) -> Point:
+        return Point(self.getMaxX(), self.getMaxY())
+
     def getMinX(self) -> int:
         return int(self.corner.x)
 
@@ -149,10 +152,25 @@ class Narrow(Exposure):
         super().setPsf(psf)
 
 
+class AfwPsf:
+    """The base class of all PSFs that an exposure of lsst.afw takes."""
+
+    __module__ = "lsst.afw.detection"
+
+
 class AfwExposure(Exposure):
-    """An exposure that goes by the name of lsst.afw."""
+    """An exposure that goes by the name of lsst.afw, and takes its PSFs only."""
 
     __module__ = "lsst.afw.image._exposure"
+
+    def setPsf(self, psf: Any) -> None:
+        if psf is not None and not isinstance(psf, AfwPsf):
+            raise TypeError(f"setPsf(): incompatible function arguments: {type(psf).__name__}")
+        super().setPsf(psf)
+
+
+class DerivedAfwExposure(AfwExposure):
+    """An exposure of a class that somebody derived from one of lsst.afw."""
 
 
 class AfwExposureWithoutWcs(AfwExposure):
@@ -204,8 +222,12 @@ class SampledKernel:
         return Plane(np.arange(15.0).reshape(3, 5) + x + 100 * y)
 
 
-class InvalidParameterError(RuntimeError):
-    """What a PSF raises where it is not known."""
+class PexException(Exception):
+    """What all exceptions of lsst.pex derive from."""
+
+
+class InvalidParameterError(PexException):
+    """Of its kind are those that a PSF raises where it is not known: of no other built in."""
 
 
 class ResizedPsf:
@@ -226,6 +248,28 @@ class ResizedPsf:
         image[2, 3] = point.x
         image[1, 3] = point.y
         return Plane(image)
+
+
+class GappyPsf:
+    """A PSF that is known in a part of the image, which may leave out its average position.
+
+    Elsewhere it raises or, if `stamp` is given, its image is that.
+    """
+
+    def __init__(
+        self, image: Any, x_min: float, middle: Point = Point(0.0, 0.0), stamp: Any = None
+    ) -> None:
+        self._image, self._x_min, self._middle, self._stamp = image, x_min, middle, stamp
+
+    def getAveragePosition(self) -> Point:
+        return self._middle
+
+    def computeKernelImage(self, position: Any) -> Plane:
+        if position.getX() >= self._x_min:
+            return Plane(self._image * (1 + position.getX() / 1000))
+        if self._stamp is None:
+            raise InvalidParameterError("no inputs here")
+        return Plane(self._stamp)
 
 
 class PatchyPsf:

@@ -12,10 +12,21 @@ import pytest
 from numpy.typing import NDArray
 
 import foreign
+from cell_mappers import gaussian
+from cell_mappers import make_exposure as make_cell_exposure
+from cell_mappers import make_task as make_map_reduce
 from foreign import as_foreign
 from one_filter import KERNEL, core, make_exposures, make_task
 from whitediff import Kernel, Polynomial2D, SpatialKernel
 from whitediff.adapters import as_kernel, as_pre_kernel, as_psf
+from whitediff.adapters.afw import AfwPsf, psf_for
+from whitediff.psf import CellPsf
+from whitediff.tasks import (
+    DecorrelateALKernelSpatialTask,
+    DecorrelateALKernelTask,
+    ImageMapper,
+    Struct,
+)
 
 X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
 
@@ -141,8 +152,10 @@ def test_a_correlation_kernel_off_its_centre_is_turned_about_it() -> None:
     np.testing.assert_array_equal(kernel.evaluate(np.zeros(1), np.zeros(1))[0], image / image.sum())
 
 
-class Recorder(SimpleNamespace):
-    """An object of which a test sees how it was made."""
+class Recorder(SimpleNamespace, foreign.AfwPsf):
+    """A PSF of which a test sees how it was made."""
+
+    __module__ = "lsst.meas.algorithms"
 
 
 @pytest.fixture
@@ -161,6 +174,10 @@ def afw(monkeypatch: pytest.MonkeyPatch) -> None:
             self.append(Record())
             return self[-1]
 
+    class Control(dict[str, Any]):
+        def __getattr__(self, name: str) -> Callable[[Any], None]:
+            return lambda value: self.__setitem__(name.removeprefix("set"), value)
+
     def image(width: int, height: int) -> foreign.Plane:
         return foreign.Plane(np.zeros((height, width)))
 
@@ -170,8 +187,14 @@ def afw(monkeypatch: pytest.MonkeyPatch) -> None:
     contents: dict[str, dict[str, Any]] = {
         "lsst.geom": {"Point2D": foreign.Point},
         "lsst.afw": {},
-        "lsst.afw.image": {"ImageD": image},
-        "lsst.afw.math": {"FixedKernel": lambda image: image.array},
+        "lsst.afw.image": {
+            "ImageD": image,
+            "Mask": SimpleNamespace(getPlaneBitMask=foreign.Mask(None).getPlaneBitMask),
+        },
+        "lsst.afw.math": {
+            "FixedKernel": lambda image: image.array,
+            "StatisticsControl": Control,
+        },
         "lsst.afw.table": {
             "ExposureTable": SimpleNamespace(makeMinimalSchema=schema),
             "ExposureCatalog": Catalog,
@@ -194,25 +217,153 @@ def images_of(catalog: Any) -> NDArray[np.float64]:
     return np.stack([record["Psf"].kernel for record in catalog])
 
 
-@pytest.mark.usefixtures("afw")
-def test_psf_of_an_lsst_exposure() -> None:
-    exposures = make_exposures()
-    result = make_task().run(*as_foreign(exposures, foreign.AfwExposure), KERNEL).correctedExposure
-    psf = result.getPsf()
-    assert (psf.wcs, psf.weight) == ("a WCS", "weight")
-    (record,) = psf.catalog
-    assert record["BBox"] == result.getBBox() and record["Wcs"] == "a WCS"
-    assert (record["weight"], record["Id"]) == (1.0, 0)
-    assert record["Psf"].position == foreign.Point(36.5, 260.0)
-    np.testing.assert_array_equal(images_of(psf.catalog), core(exposures, ignore_mask=7).psf)
+KINDS = [foreign.AfwExposure, foreign.AfwExposureWithoutWcs, foreign.DerivedAfwExposure]
 
 
 @pytest.mark.usefixtures("afw")
-def test_psf_of_an_lsst_exposure_without_wcs() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_lsst_exposure_holds_the_psf_of_one_filter(kind: type[Any]) -> None:
     exposures = make_exposures()
-    strangers = as_foreign(exposures, foreign.AfwExposureWithoutWcs)
-    psf = make_task().run(*strangers, KERNEL).correctedExposure.getPsf()
+    psf = make_task().run(*as_foreign(exposures, kind), KERNEL).correctedExposure.getPsf()
     assert psf.position == foreign.Point(36.5, 260.0)
     expected = core(exposures, ignore_mask=7).psf
     assert expected is not None
     np.testing.assert_array_equal(psf.kernel, expected[0])
+
+
+BOXES = np.array([[-30, 205, 20, 316], [20, 205, 104, 250], [20, 250, 104, 316]])
+
+
+def cells(rng: np.random.Generator) -> CellPsf:
+    return CellPsf(rng.random((3, 5, 5)), BOXES)
+
+
+@pytest.mark.usefixtures("afw")
+@pytest.mark.parametrize("kind", [foreign.AfwExposure, foreign.DerivedAfwExposure])
+def test_an_lsst_exposure_holds_the_psfs_of_cells(
+    kind: type[Any], rng: np.random.Generator
+) -> None:
+    (exposure,) = as_foreign(make_exposures()[:1], kind)
+    psf = cells(rng)
+    held = psf_for(exposure, psf)
+    exposure.setPsf(held)
+    assert (held.wcs, held.weight) == ("a WCS", "weight")
+    assert [record["Id"] for record in held.catalog] == [0, 1, 2]
+    assert {record["weight"] for record in held.catalog} == {1.0}
+    assert {record["Wcs"] for record in held.catalog} == {"a WCS"}
+    np.testing.assert_array_equal(images_of(held.catalog), psf.images)
+    # By the size of the frame, 134 x 111, where they touch its edge, and nowhere else.
+    assert [
+        (box.getMinX(), box.getMinY(), box.getMaxX() + 1, box.getMaxY() + 1)
+        for box in (record["BBox"] for record in held.catalog)
+    ] == [(-164, 94, 20, 427), (20, 94, 238, 250), (20, 250, 238, 427)]
+
+
+@pytest.mark.usefixtures("afw")
+def test_an_lsst_exposure_without_wcs_holds_one_psf_and_says_so(
+    rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    (exposure,) = as_foreign(make_exposures()[:1], foreign.AfwExposureWithoutWcs)
+    psf = cells(rng)
+    held = psf_for(exposure, psf)
+    np.testing.assert_array_equal(held.kernel, psf.computeKernelImage().array)
+    assert "An exposure without a WCS holds one PSF only" in caplog.text
+
+
+def test_other_exposures_and_psfs_of_lsst_stay_as_they_are(rng: np.random.Generator) -> None:
+    plain, exposure = (as_foreign(make_exposures()[:1], k)[0] for k in (foreign.Exposure, KINDS[0]))
+    psf, theirs = cells(rng), foreign.AfwPsf()
+    assert psf_for(plain, psf) is psf
+    assert psf_for(exposure, theirs) is theirs
+    assert psf_for(exposure, None) is None
+
+
+BOX = foreign.Box(foreign.Point(100, 200), foreign.Extent(101, 51))
+IMAGE = np.outer([1.0, 2.0, 1.0], [1.0, 3.0, 1.0])
+
+
+@pytest.mark.parametrize("stamp", [None, np.full((3, 3), np.nan), np.zeros((3, 3))])
+def test_an_afw_psf_unknown_at_its_average_is_the_mean_over_the_image(
+    stamp: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exceptions of lsst.pex are not those that are built in, and stamps may be NaN."""
+    psf = AfwPsf(foreign.GappyPsf(IMAGE, x_min=150.0, stamp=stamp), BOX)
+    assert not psf.known_at_average
+    # The image grows by x / 1000, so the mean is that at the mean of the grid's known positions.
+    known = [x for x in np.linspace(105, 195, 20) if x >= 150]
+    # Rounding only.
+    np.testing.assert_allclose(psf.average, IMAGE * (1 + np.mean(known) / 1000), rtol=1e-13)
+    images = psf.evaluate(np.array([120.0, 160.0]), np.array([210.0, 210.0]))
+    np.testing.assert_array_equal(images[0], psf.average)
+    np.testing.assert_allclose(images[1], IMAGE * 1.16, rtol=1e-13)
+    assert "The PSF is not known at 1 of 2 positions: its average stands in." in caplog.text
+
+
+@pytest.mark.parametrize("box", [None, BOX])
+def test_an_afw_psf_known_nowhere_is_an_error(box: Any) -> None:
+    with pytest.raises(ValueError, match="psf must have an image with a positive sum"):
+        AfwPsf(foreign.GappyPsf(IMAGE, x_min=1e6), box)
+
+
+@pytest.mark.usefixtures("afw")
+@pytest.mark.parametrize("kind", [DecorrelateALKernelTask, DecorrelateALKernelSpatialTask])
+def test_subclasses_find_the_control_of_statistics(kind: type[Any]) -> None:
+    config = kind.ConfigClass()
+    config.ignoreMaskPlanes = ["DETECTED", "SAT"]
+    # Bits 0 and 2 of the foreign mask.
+    expected = {"NumSigmaClip": 3.0, "NumIter": 3, "AndMask": 5}
+    assert kind(config=config).statsControl == expected
+
+
+class AfwImage(foreign.Plane):
+    __module__ = "lsst.afw.image._image"
+
+
+@pytest.mark.usefixtures("afw")
+def test_corrected_psf_is_of_the_kind_of_the_image() -> None:
+    task = make_task()
+    psf = np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0]) / 16
+    task.computeCommonShape(psf.shape, KERNEL.shape)
+    correction = task.computeDiffimCorrection(KERNEL, 1.0, 2.0).corrft
+    pixels = task.computeCorrectedDiffimPsf(correction, psf)
+    theirs = task.computeCorrectedDiffimPsf(correction, AfwImage(psf))
+    assert isinstance(pixels, np.ndarray) and isinstance(theirs, foreign.AfwPsf)
+    np.testing.assert_array_equal(theirs.kernel, pixels)
+
+
+class StampPsf(foreign.AfwPsf):
+    """A PSF of lsst.afw with one image."""
+
+    __module__ = "lsst.meas.algorithms"
+
+    def __init__(self, width: float) -> None:
+        self.image = gaussian(width, (11, 11))
+
+    def getAveragePosition(self) -> foreign.Point:
+        return foreign.Point(0.0, 0.0)
+
+    def computeKernelImage(self, position: Any) -> foreign.Plane:
+        return foreign.Plane(self.image)
+
+
+class StampMapper(ImageMapper):
+    """Give each cell a PSF of its own."""
+
+    def run(self, subExposure: Any, *args: Any, **kwargs: Any) -> Struct:
+        subExposure.setPsf(StampPsf(1 + subExposure.getBBox().getMinX() % 7))
+        return Struct(subExposure=subExposure)
+
+
+@pytest.mark.usefixtures("afw")
+@pytest.mark.parametrize("operation", ["average", "sum", "copy", "coaddPsf"])
+@pytest.mark.parametrize("kind", [foreign.AfwExposure, foreign.DerivedAfwExposure])
+def test_map_reduce_of_an_lsst_exposure_keeps_the_psfs(kind: type[Any], operation: str) -> None:
+    source = make_cell_exposure()
+    source.setPsf(None)
+    task = make_map_reduce(StampMapper, reduceOperation=operation, cellSizeX=30, gridStepX=30)
+    result = task.run(kind(source))
+    psf = result.result if operation == "coaddPsf" else result.exposure.getPsf()
+    assert task.boxes0 is not None and len(task.boxes0) > 1
+    expected = [StampPsf(1 + box.getMinX() % 7).image for box in task.boxes0]
+    # Scaled to a sum of one once more.
+    np.testing.assert_allclose(images_of(psf.catalog), expected, rtol=1e-14)

@@ -16,7 +16,7 @@ SOURCES = sorted(
 )
 CITATION = re.compile(r"docs/mathematics\.md, (Eqs?)\. (\d+(?:(?:, | and | to )\d+)*)")
 EQUATION = re.compile(r"\bEqs?\. ?\d")
-TECHNOTE = re.compile(r"DMTN-021, Eq\. 1\b")
+TECHNOTE = re.compile(r"DMTN-(?:021|179), Eqs?\. \d+(?:(?:, | and | to )\d+)*")
 NUMERICAL_METHODS = {
     "computeVarianceMean": [14],
     "computeDiffimCorrection": [7, 8],

@@ -268,7 +268,7 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
         "Variance (uncorrected diffim)",
         "Variance (corrected diffim)",
     ]
-    assert info[0] == "Running A&L decorrelation: spatiallyVarying=True"
+    assert info[0] == "Running A&L decorrelation: spatiallyVarying=True, from the argument"
 
 
 @pytest.mark.parametrize("configured", [False, True])
@@ -410,3 +410,36 @@ def test_tasks_share_a_configuration_class_with_others() -> None:
     config = PipelineConfig()
     config.decorrelate.decorrelateMapReduceConfig.cellSizeX = 31.0
     assert config.decorrelate.value.hasDefaultGrid() is False
+
+
+@pytest.mark.parametrize("argument", [True, False])
+@pytest.mark.parametrize("field", [True, False, None])
+def test_the_configuration_overrides_the_argument(
+    argument: bool, field: bool | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rubin's subtraction tasks always ask for one filter."""
+    exposures = make_exposures()
+    config = DecorrelateALKernelSpatialConfig()
+    config.spatiallyVarying = field
+    task = DecorrelateALKernelSpatialTask(config=config)
+    varying = argument if field is None else field
+    with caplog.at_level(logging.INFO):
+        result = task.run(*exposures, KERNEL, spatiallyVarying=argument).correctedExposure
+    expected = DecorrelateALKernelSpatialTask().run(*exposures, KERNEL, spatiallyVarying=varying)
+    np.testing.assert_array_equal(result.image.array, expected.correctedExposure.image.array)
+    assert task.metadata["spatiallyVarying"] is varying
+    source = "argument" if field is None else "configuration"
+    assert f"spatiallyVarying={varying}, from the {source}" in caplog.text
+
+
+@pytest.mark.parametrize("varying", [True, False])
+def test_threads_of_the_argument_come_before_those_of_the_configuration(varying: bool) -> None:
+    exposures = make_exposures()
+    config = DecorrelateALKernelSpatialConfig()
+    config.decorrelateConfig.nThreads = 2
+    config.decorrelateMapReduceConfig.mapper.nThreads = 2
+    task = DecorrelateALKernelSpatialTask(config=config)
+    used = task.mapReduce.mapper if varying else task.decorrelate
+    for argument, expected in ((None, 2), (1, 1), (3, 3)):
+        task.run(*exposures, KERNEL, spatiallyVarying=varying, nThreads=argument)
+        assert used.metadata["nThreads"] == expected

@@ -17,6 +17,7 @@ from white_noise import gaussian, linear_kernel
 from whitediff.exposure import Exposure, Mask
 from whitediff.kernel import fixed_kernel
 from whitediff.psf import CellPsf, KernelPsf
+from whitediff.tasks import DecorrelateALKernelSpatialTask
 
 
 def test_a_difference_needs_no_variance() -> None:
@@ -234,4 +235,69 @@ def test_exposure_that_cannot_hold_the_psf(caplog: pytest.LogCaptureFixture) -> 
         make_task().run(*as_foreign(make_exposures(), foreign.Narrow), KERNEL).correctedExposure
     )
     assert result.getPsf() is None
-    assert "A Narrow cannot hold the PSF" in caplog.text
+    assert "A Narrow cannot hold a WhitenedPsf, so it has no PSF" in caplog.text
+
+
+@pytest.mark.parametrize("stamp", [None, np.full_like(PSF, np.nan)])
+@pytest.mark.parametrize("varying", [True, False])
+def test_a_psf_unknown_at_its_average_costs_neither_image_nor_psf(
+    varying: bool, stamp: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    exposures = make_exposures()
+    task = DecorrelateALKernelSpatialTask()
+    expected = task.run(*exposures, KERNEL, spatiallyVarying=varying).correctedExposure
+    middle = foreign.Point(-500.0, 0.0)
+    exposures[2].setPsf(foreign.GappyPsf(PSF, x_min=0.0, middle=middle, stamp=stamp))
+    result = task.run(*exposures, KERNEL, spatiallyVarying=varying).correctedExposure
+    np.testing.assert_array_equal(result.image.array, expected.image.array)
+    assert "not known at its average position: its mean over a grid stands in" in caplog.text
+    # Images of this PSF differ by a factor, so that its mean is it, to rounding.
+    np.testing.assert_allclose(
+        result.getPsf().computeKernelImage().array,
+        expected.getPsf().computeKernelImage().array,
+        rtol=0,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("kind", [foreign.Exposure, None])
+def test_a_psf_known_nowhere_costs_the_psf_and_not_the_image(
+    kind: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    exposures = make_exposures()
+    expected = core(exposures, psf=None, ignore_mask=0)
+    for exposure in exposures:
+        exposure.setPsf(foreign.GappyPsf(PSF, x_min=1e6))
+    inputs = exposures if kind is None else as_foreign(exposures, kind)
+    task = make_task(ignoreMaskPlanes=[])
+    result = task.run(*inputs, KERNEL).correctedExposure
+    np.testing.assert_array_equal(result.image.array, expected.image)
+    assert result.getPsf() is None and task.metadata["hasPsf"] is False
+    assert "The PSF is not known, so there is none" in caplog.text
+
+
+def test_the_result_keeps_the_psf_of_the_difference_where_it_is_told_to() -> None:
+    exposures = make_exposures()
+    result = make_task(setPsf=False).run(*exposures, KERNEL).correctedExposure
+    assert result.getPsf() is exposures[2].getPsf()
+
+
+def test_no_positive_variance_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    exposures = make_exposures()
+    exposures[1].variance.array[...] = -1.0
+    result = make_task().run(*exposures, KERNEL).correctedExposure
+    np.testing.assert_array_equal(result.image.array, exposures[2].image.array)
+    assert "no positive variance: skipping decorrelation" in caplog.text
+
+
+@pytest.mark.parametrize("varying", [True, False])
+def test_negative_variances_and_masks_everywhere_are_no_error(
+    varying: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    exposures = make_exposures()
+    exposures[0].variance.array[3:7, 5:50] = -1.0
+    exposures[1].mask.array[...] |= exposures[1].mask.getPlaneBitMask("DETECTED")
+    task = DecorrelateALKernelSpatialTask()
+    result = task.run(*exposures, KERNEL, spatiallyVarying=varying).correctedExposure
+    assert np.isfinite(result.image.array).all() and (result.variance.array >= 0).all()
+    assert "the means are those of masked pixels" in caplog.text

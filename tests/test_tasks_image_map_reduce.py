@@ -321,3 +321,32 @@ def test_plot_of_boxes() -> None:
         assert axes.get_xlim()[0] <= 99.5 and axes.get_xlim()[1] >= 129.5
     finally:
         pyplot.close("all")
+
+
+def test_generated_boxes_are_given_back_and_count_when_edited() -> None:
+    exposure = make_exposure()
+    task = make_task()
+    boxes0, boxes1 = task._generateGrid(exposure, forceEvenSized=False, unused=1)
+    assert boxes0 is task.boxes0 and boxes1 is task.boxes1
+    boxes0.pop()
+    with pytest.raises(ValueError, match="boxes0 and boxes1 must have one box each"):
+        task.run(exposure)
+    boxes1.pop()
+    task.run(exposure)
+    assert task.metadata["nCells"] == len(boxes0)
+    # So do those of a run.
+    fresh = make_task()
+    fresh.run(exposure)
+    n_cells = fresh.metadata["nCells"]
+    del fresh.boxes0[3:], fresh.boxes1[3:]  # type: ignore[union-attr]
+    fresh.run(exposure)
+    assert (fresh.metadata["nCells"], n_cells) == (3, len(boxes0) + 1)
+
+
+def test_subclasses_may_reduce_in_their_way() -> None:
+    class Reducing(ImageMapReduceTask):
+        def _reduceImage(self, mapperResults: Any, exposure: Any, **kwargs: Any) -> Any:
+            return len(mapperResults), kwargs
+
+    task = Reducing(config=make_task().config)
+    assert task.run(make_exposure(), more=1) == (task.metadata["nCells"], {"more": 1})

@@ -58,7 +58,8 @@ def test_nan_counts_as_no_value(operation: str, shared: float) -> None:
     ).exposure
     assert np.isnan(result.image.array[:, 0]).all()
     assert (result.image.array[:, 8] == shared).all()
-    # The variance has no NaN, so it is the mean of both.
+    # The variance counts the cells that the image counts; where that is none, those there are.
+    assert (result.variance.array[:, [0, 8]] == 10.0).all()
     assert np.isfinite(result.variance.array).all()
     invalid = result.mask.getPlaneBitMask("INVALID_MAPREDUCE")
     assert ((result.mask.array & invalid != 0) == (np.arange(20) == 0)).all()
@@ -212,7 +213,7 @@ def test_coadd_psf_needs_psfs() -> None:
 def test_foreign_exposure_that_cannot_hold_the_psf(caplog: pytest.LogCaptureFixture) -> None:
     result = make_task(WideningMapper).run(foreign.Narrow(make_exposure())).exposure
     assert result.getPsf() is None
-    assert "A Narrow cannot hold a CellPsf" in caplog.text
+    assert "A Narrow cannot hold a CellPsf, so it has no PSF: not my kind of PSF" in caplog.text
 
 
 def test_foreign_exposure_of_integers() -> None:

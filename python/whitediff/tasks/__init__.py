@@ -17,6 +17,7 @@ from .decorrelate_al_kernel_spatial import (
     DecorrelateALKernelSpatialConfig,
     DecorrelateALKernelSpatialTask,
 )
+from .framework import TaskError
 from .image_map_reduce import ImageMapReduceConfig, ImageMapReduceTask
 from .image_mapper import ImageMapper, ImageMapperConfig
 from .image_reducer import ImageReducer, ImageReducerConfig
@@ -40,6 +41,7 @@ __all__ = [
     "ImageReducerConfig",
     "Struct",
     "Task",
+    "TaskError",
     "TaskMetadata",
     "timeMethod",
 ]

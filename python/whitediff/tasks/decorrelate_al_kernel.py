@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from lsst.pex.config import Config, Field, ListField
 from lsst.utils.timer import timeMethod
 from numpy.typing import NDArray
 
+from ..adapters.afw import clipped_statistics, derives_from, kernel_psf
+from ..adapters.pixels import pixels_of
 from ..cells import Grid
 from ..exposure import IGNORED_MASK_PLANES
 from ..options import Progress, WhitenOptions
@@ -18,6 +21,7 @@ from .decorrelation_inputs import DecorrelationInputs
 from .exposure_statistics import mean_variance, sampled_mean_variance
 from .struct import Struct
 from .task import Task
+from .threads import threads_to_use
 
 __all__ = ["DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
 
@@ -54,18 +58,26 @@ class DecorrelateALKernelConfig(Config):
         "through, rather than multiply them by its sum.",
         default=False,
     )
+    setPsf = Field[bool](
+        doc="Give the result the PSF of the whitened image; otherwise it keeps that of the "
+        "difference, as with lsst.ip.diffim since 2024, although it is no longer its own.",
+        default=True,
+    )
     nThreads = Field[int](
-        doc="Number of threads; 0 for all cores that the process may use. The result does not "
-        "depend on it.",
+        doc="Number of threads, unless run is told one; 0 for what the environment says "
+        "(OMP_NUM_THREADS), or all cores that the process may use. The result does not depend "
+        "on it.",
         default=0,
         check=lambda value: value >= 0,
     )
 
-    def whitenOptions(self, **options: Any) -> WhitenOptions:
+    def whitenOptions(self, nThreads: int | None = None, **options: Any) -> WhitenOptions:
         """Give the options that the fields stand for.
 
         Parameters
         ----------
+        nThreads : int, optional
+            In place of the field.
         **options : object
             More of them.
 
@@ -76,7 +88,7 @@ class DecorrelateALKernelConfig(Config):
         """
         return WhitenOptions(
             variance="full" if self.completeVarPlanePropagation else "estimate",
-            n_threads=self.nThreads,
+            n_threads=threads_to_use(nThreads, self.nThreads),
             **options,
         )
 
@@ -96,13 +108,22 @@ class DecorrelateALKernelTask(Task):
     Notes
     -----
     The equations are in docs/mathematics.md, Eqs. 1 to 16, each with where it comes from: Kaiser
-    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
+    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179,
+    Eqs. 9, 10, 12 and 23, for variances and likelihood images.
     """
 
     ConfigClass = DecorrelateALKernelConfig
     _DefaultName = "ip_diffim_decorrelateALKernel"
 
     freqSpaceShape: tuple[int, int]
+
+    @cached_property
+    def statsControl(self) -> Any:
+        """What lsst.afw.math takes to compute `computeVarianceMean`, for subclasses that do.
+
+        Needs lsst.afw; our own statistics do not look at it.
+        """
+        return clipped_statistics(self.config.ignoreMaskPlanes)
 
     def computeVarianceMean(self, exposure: Any) -> float:
         """Give the clipped mean of the variance plane of an exposure.
@@ -138,6 +159,7 @@ class DecorrelateALKernelTask(Task):
         templateMatched: bool = True,
         preConvMode: bool = False,
         progress: Progress | None = None,
+        nThreads: int | None = None,
         **kwargs: Any,
     ) -> Struct:
         """Whiten a difference image with one filter.
@@ -168,6 +190,8 @@ class DecorrelateALKernelTask(Task):
             K*T. The result then is the optimal detection image.
         progress : callable, optional
             Called as ``progress(done, total)``; what it raises ends the run.
+        nThreads : int, optional
+            Number of threads, in place of that of the configuration.
         **kwargs : object
             Not used.
 
@@ -175,14 +199,14 @@ class DecorrelateALKernelTask(Task):
         -------
         result : Struct
             ``correctedExposure``: the whitened image, its variance and PSF, with the mask of the
-            difference.
+            difference. A copy of the difference, with a warning, where an input is entirely NaN or
+            has no positive variance. Without a PSF, with a warning, where none is known.
 
         Raises
         ------
         ValueError
             If there is a preConvKernel outside of preConvMode, or preConvMode without
-            templateMatched or without any PSF; if boxes do not fit; if a variance plane has no
-            usable pixel or a negative one.
+            templateMatched or without any PSF; if boxes do not fit; if svar or tvar is negative.
         TypeError
             If a kernel is not of a known kind.
 
@@ -206,7 +230,11 @@ class DecorrelateALKernelTask(Task):
         y = (box.getMinY() + box.getMaxY()) / 2 if ycen is None else ycen
         self.log.info("Using matching kernel computed at (%d, %d)", x, y)
         exposure = self.correct(
-            inputs.at(x, y), spatiallyVarying=False, variances=(svar, tvar), progress=progress
+            inputs.at(x, y),
+            spatiallyVarying=False,
+            variances=(svar, tvar),
+            progress=progress,
+            nThreads=nThreads,
         )
         return Struct(correctedExposure=exposure)
 
@@ -218,6 +246,7 @@ class DecorrelateALKernelTask(Task):
         grid: Grid | None = None,
         variances: tuple[float | None, float | None] = (None, None),
         progress: Progress | None = None,
+        nThreads: int | None = None,
     ) -> Any:
         """Whiten a difference image and record how.
 
@@ -234,15 +263,25 @@ class DecorrelateALKernelTask(Task):
             those of their planes.
         progress : callable, optional
             Called as ``progress(done, total)``.
+        nThreads : int, optional
+            In place of that of the configuration.
 
         Returns
         -------
         exposure : Exposure
-            The whitened image; a copy of the difference if an input is entirely NaN.
+            The whitened image; a copy of the difference if an input is entirely NaN or has no
+            positive variance.
         """
         if not inputs.have_pixels():
             self.log.warning("Template or science image is entirely NaNs: skipping decorrelation.")
             return inputs.difference.clone()
+        if not inputs.have_variances() and None in variances:
+            self.log.warning(
+                "Template or science image has no positive variance: skipping decorrelation."
+            )
+            return inputs.difference.clone()
+        if inputs.psf_trouble:
+            self.log.warning("%s", inputs.psf_trouble)
         self.log.info(
             "Decorrelation after %s image convolution%s",
             "template" if inputs.template_matched else "science",
@@ -255,22 +294,23 @@ class DecorrelateALKernelTask(Task):
         with self.timer("whiten"):
             whitened = inputs.whiten(
                 self.config.whitenOptions(
-                    spatially_varying=spatiallyVarying, grid=grid, progress=progress
+                    nThreads, spatially_varying=spatiallyVarying, grid=grid, progress=progress
                 ),
                 ignored_planes=self.config.ignoreMaskPlanes,
                 no_value_planes=self.config.noValueMaskPlanes,
                 mean_variances=variances,
             )
         with self.timer("makeExposure"):
-            exposure = inputs.exposure_of(whitened, edge_plane=self.config.filterEdgePlane)
-        if inputs.have_psf() and exposure.getPsf() is None:
-            self.log.warning("A %s cannot hold the PSF, so it has none.", type(exposure).__name__)
+            exposure = inputs.exposure_of(
+                whitened, edge_plane=self.config.filterEdgePlane, set_psf=self.config.setPsf
+            )
         with self.timer("statistics"):
             self._record(inputs, whitened, exposure)
         return exposure
 
     def _record(self, inputs: DecorrelationInputs, whitened: Whitened, exposure: Any) -> None:
         """Write to metadata and log what was done."""
+        self.metadata["hasPsf"] = exposure.getPsf() is not None
         variances = whitened.cells.variances
         before, after = (
             np.nan
@@ -425,7 +465,7 @@ class DecorrelateALKernelTask(Task):
         Notes
         -----
         F = (svar + tvar K(0)^2) |p|^2 / (svar |p|^2 + tvar |K|^2) (docs/mathematics.md, Eq. 9;
-        DMTN-179).
+        DMTN-179, Eqs. 12 and 23).
         """
         return _struct(
             full_frame.score_correction(kappa, svar, tvar, preConvArr, self.freqSpaceShape)
@@ -451,7 +491,7 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        docs/mathematics.md, Eq. 4.
+        docs/mathematics.md, Eq. 4; DMTN-179, Eq. 10.
         """
         return full_frame.estimated_variance(vplane1, vplane2, c1ft, c2ft)
 
@@ -482,31 +522,33 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        docs/mathematics.md, Eq. 5.
+        docs/mathematics.md, Eq. 5; DMTN-179, Eq. 9.
         """
         first = full_frame.propagated_variance(vplane1, varMean1, c1ft)
         return first + full_frame.propagated_variance(vplane2, varMean2, c2ft)
 
-    def computeCorrectedDiffimPsf(self, corrft: Spectrum, psfOld: Plane) -> NDArray[np.float64]:
+    def computeCorrectedDiffimPsf(self, corrft: Spectrum, psfOld: Any) -> Any:
         """Compute the PSF of the whitened image.
 
         Parameters
         ----------
         corrft : numpy.ndarray [h, w]
             The filter in Fourier space.
-        psfOld : numpy.ndarray [y, x]
+        psfOld : numpy.ndarray [y, x] or lsst.afw.image.Image
             PSF of the difference image.
 
         Returns
         -------
-        psfNew : numpy.ndarray [y, x]
-            phi' = psi phi_D, of the shape of `psfOld` and a sum of one.
+        psfNew : numpy.ndarray [y, x] or lsst.meas.algorithms.KernelPsf
+            phi' = psi phi_D, of the shape of `psfOld` and a sum of one: pixels for pixels, and a
+            PSF of lsst for an image of lsst.afw.
 
         Notes
         -----
         docs/mathematics.md, Eq. 6; DMTN-021.
         """
-        return full_frame.filtered_psf(psfOld, corrft)
+        filtered = full_frame.filtered_psf(pixels_of(psfOld), corrft)
+        return kernel_psf(filtered, (0.0, 0.0)) if derives_from("lsst.afw", psfOld) else filtered
 
     def computeCorrectedImage(self, corrft: Spectrum, imgOld: Plane) -> NDArray[np.float64]:
         """Compute the whitened image.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from lsst.pex.config import Config, ConfigField, ConfigurableField, Field, ListField
 from lsst.utils.timer import timeMethod
 
+from ..adapters.afw import clipped_statistics
 from ..cells import Grid
 from ..exposure import IGNORED_MASK_PLANES
 from .decorrelate_al_kernel import DecorrelateALKernelConfig, DecorrelateALKernelTask
@@ -54,6 +55,7 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
         preConvKernel: Any = None,
         templateMatched: bool = True,
         preConvMode: bool = False,
+        nThreads: int | None = None,
         **kwargs: Any,
     ) -> Struct:
         """Whiten one cell.
@@ -68,7 +70,7 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
             The whole inputs before any convolution.
         alTaskResult : Struct, optional
             Something with a ``psfMatchingKernel``, which is used then.
-        psfMatchingKernel, preConvKernel, templateMatched, preConvMode
+        psfMatchingKernel, preConvKernel, templateMatched, preConvMode, nThreads
             As for `DecorrelateALKernelTask.run`.
         **kwargs : object
             Not used.
@@ -101,7 +103,7 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
         box = subExposure.getBBox()
         x, y = (box.getMinX() + box.getMaxX()) / 2, (box.getMinY() + box.getMaxY()) / 2
         whitened = inputs.at(x, y).whiten(
-            self.config.whitenOptions(spatially_varying=False),
+            self.config.whitenOptions(nThreads, spatially_varying=False),
             ignored_planes=self.config.ignoreMaskPlanes,
             no_value_planes=self.config.noValueMaskPlanes,
             mean_variances=(
@@ -109,7 +111,9 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
                 self._variance_near(template, expandedSubExposure, box),
             ),
         )
-        exposure = inputs.exposure_of(whitened, edge_plane=self.config.filterEdgePlane)
+        exposure = inputs.exposure_of(
+            whitened, edge_plane=self.config.filterEdgePlane, set_psf=self.config.setPsf
+        )
         return Struct(subExposure=exposure.Factory(exposure, box))
 
     def _variance_near(self, exposure: Any, expanded: Any, box: Any) -> float | None:
@@ -135,6 +139,7 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
         preConvKernel: Any = None,
         templateMatched: bool = True,
         preConvMode: bool = False,
+        nThreads: int | None = None,
         **kwargs: Any,
     ) -> Struct | None:
         """Whiten all cells at once, in the compiled core.
@@ -151,7 +156,7 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
             Called as ``progress(done, total)``; what it raises ends the run.
         template, science, alTaskResult, psfMatchingKernel
             As for `run`.
-        preConvKernel, templateMatched, preConvMode
+        preConvKernel, templateMatched, preConvMode, nThreads
             As for `run`.
         **kwargs : object
             Not used.
@@ -183,7 +188,9 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
             reduction="average" if reduceOperation == "average" else "copy",
         )
         return Struct(
-            exposure=self.correct(inputs, spatiallyVarying=True, grid=grid, progress=progress)
+            exposure=self.correct(
+                inputs, spatiallyVarying=True, grid=grid, progress=progress, nThreads=nThreads
+            )
         )
 
 
@@ -209,6 +216,12 @@ class DecorrelateALKernelSpatialConfig(Config):
     decorrelateMapReduceConfig = ConfigField[DecorrelateALKernelMapReduceConfig](
         doc="For a filter that varies over the frame (spatiallyVarying=True).",
         dtype=DecorrelateALKernelMapReduceConfig,
+    )
+    spatiallyVarying = Field[bool](
+        doc="Whether the filter varies over the frame, whatever the argument of run says; None for "
+        "what it says. lsst.ip.diffim's own subtraction tasks never ask for more than one filter.",
+        optional=True,
+        default=None,
     )
     automaticCells = Field[bool](
         doc="Whether to find the cells from the reach and the variation of the filter, as long as "
@@ -257,7 +270,8 @@ class DecorrelateALKernelSpatialTask(Task):
     Notes
     -----
     The equations are in docs/mathematics.md, Eqs. 1 to 16, each with where it comes from: Kaiser
-    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
+    (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179,
+    Eqs. 9, 10, 12 and 23, for variances and likelihood images.
     """
 
     ConfigClass = DecorrelateALKernelSpatialConfig
@@ -271,6 +285,11 @@ class DecorrelateALKernelSpatialTask(Task):
         self.mapReduce = ImageMapReduceTask(
             config=self.config.decorrelateMapReduceConfig, name="mapReduce", parentTask=self
         )
+
+    @cached_property
+    def statsControl(self) -> Any:
+        """As of `DecorrelateALKernelTask`."""
+        return clipped_statistics(self.config.ignoreMaskPlanes)
 
     def computeVarianceMean(self, exposure: Any) -> float:
         """Give the clipped mean of the variance plane of an exposure.
@@ -303,6 +322,7 @@ class DecorrelateALKernelSpatialTask(Task):
         templateMatched: bool = True,
         preConvMode: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        nThreads: int | None = None,
     ) -> Struct:
         """Whiten a difference image.
 
@@ -311,9 +331,10 @@ class DecorrelateALKernelSpatialTask(Task):
         scienceExposure, templateExposure, subtractedExposure, psfMatchingKernel
             As for `DecorrelateALKernelTask.run`. None of the exposures is modified.
         spatiallyVarying : bool, optional
-            Whether each cell of the frame has a filter of its own, or the frame has one. The
-            configuration says which cells: see `DecorrelateALKernelSpatialConfig.automaticCells`.
-        preConvKernel, templateMatched, preConvMode
+            Whether each cell of the frame has a filter of its own, or the frame has one, unless the
+            configuration says so. It also says which cells: see
+            `DecorrelateALKernelSpatialConfig.automaticCells`.
+        preConvKernel, templateMatched, preConvMode, nThreads
             As for `DecorrelateALKernelTask.run`.
         progress : callable, optional
             Called as ``progress(done, total)`` with numbers of cells; what it raises ends the run.
@@ -335,9 +356,14 @@ class DecorrelateALKernelSpatialTask(Task):
         psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2)), with v_2 the variance of the
         convolved image (docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1), for the kernel and the
         mean variances of each cell. Likelihood images: F = P(0) conj(phi_D) / P
-        (docs/mathematics.md, Eqs. 3 and 9; DMTN-179).
+        (docs/mathematics.md, Eqs. 3 and 9; DMTN-179, Eq. 23).
         """
-        self.log.info("Running A&L decorrelation: spatiallyVarying=%r", spatiallyVarying)
+        source = "argument"
+        if self.config.spatiallyVarying is not None:
+            spatiallyVarying, source = self.config.spatiallyVarying, "configuration"
+        self.log.info(
+            "Running A&L decorrelation: spatiallyVarying=%r, from the %s", spatiallyVarying, source
+        )
         options = {
             "preConvKernel": preConvKernel,
             "templateMatched": templateMatched,
@@ -352,6 +378,7 @@ class DecorrelateALKernelSpatialTask(Task):
                 subtractedExposure,
                 psfMatchingKernel,
                 progress=progress,
+                nThreads=nThreads,
                 **options,
             )
         if self._findsCells():
@@ -360,7 +387,7 @@ class DecorrelateALKernelSpatialTask(Task):
                 scienceExposure, templateExposure, subtractedExposure, psfMatchingKernel, **options
             )
             exposure = self.mapReduce.mapper.correct(
-                inputs, spatiallyVarying=True, progress=progress
+                inputs, spatiallyVarying=True, progress=progress, nThreads=nThreads
             )
         else:
             self.metadata["grid"] = "configured"
@@ -371,6 +398,7 @@ class DecorrelateALKernelSpatialTask(Task):
                 psfMatchingKernel=psfMatchingKernel,
                 forceEvenSized=True,
                 progress=progress,
+                nThreads=nThreads,
                 **options,
             ).exposure
         return Struct(correctedExposure=exposure)

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..adapters import as_kernel, as_pre_kernel, as_psf
-from ..adapters.afw import foreign_psf
+from ..adapters import as_kernel, as_pre_kernel
+from ..adapters.afw import AfwPsf
 from ..decorrelate import decorrelate
 from ..exposure import Exposure
-from ..kernel import Kernel, fixed_kernel
+from ..kernel import Kernel, fixed_kernel, normalized
 from ..options import Mode, WhitenOptions
 from ..whitening import Whitened
-from .exposure_statistics import bit_mask, has_finite_pixel
+from .exposure_statistics import bit_mask, has_finite_pixel, has_known_variance
+from .held_psf import hold_psf
 from .whitened_psf import WhitenedPsf
 
 __all__ = ["DecorrelationInputs"]
@@ -45,6 +46,8 @@ class DecorrelationInputs:
         What the science image was correlated with, for a likelihood image.
     scale : float or None
         What the difference was multiplied by; None for Rubin's convention.
+    psf_trouble : str
+        What is wrong with the PSF of the exposures, and what stands in; empty if nothing is.
     """
 
     science: Any
@@ -56,6 +59,7 @@ class DecorrelationInputs:
     psf: Kernel | None
     pre_kernel: Kernel | None
     scale: float | None = None
+    psf_trouble: str = ""
 
     @classmethod
     def of(
@@ -101,14 +105,14 @@ class DecorrelationInputs:
         box = difference.getBBox()
         unconvolved = science if templateMatched else template
         psf_owners = [science] if preConvMode else [difference, unconvolved]
-        psf = next((psf for e in psf_owners if (psf := e.getPsf()) is not None), None)
+        found, replaced = _known_psf(psf_owners, box)
         if preConvMode and preConvKernel is None:
-            if psf is None:
+            if found is None:
                 raise ValueError(
                     "preConvMode must come with a preConvKernel or a PSF of the science exposure, "
                     "got neither"
                 )
-            preConvKernel = _average_image(psf)
+            preConvKernel = found.average
         return cls(
             science=_cut(science, box, "scienceExposure"),
             template=_cut(template, box, "templateExposure"),
@@ -116,7 +120,8 @@ class DecorrelationInputs:
             kernel=as_kernel(kernel),
             template_matched=templateMatched,
             score=preConvMode,
-            psf=None if psf is None else as_psf(psf),
+            psf=None if found is None else normalized(found),
+            psf_trouble=replaced,
             pre_kernel=None if preConvKernel is None else as_pre_kernel(preConvKernel),
         )
 
@@ -176,6 +181,10 @@ class DecorrelationInputs:
     def have_pixels(self) -> bool:
         """Say whether there are finite pixels in both the science image and the template."""
         return has_finite_pixel(self.science) and has_finite_pixel(self.template)
+
+    def have_variances(self) -> bool:
+        """Say whether there are positive, finite variances in both of them."""
+        return has_known_variance(self.science) and has_known_variance(self.template)
 
     def have_psf(self) -> bool:
         """Say whether the PSF of the whitened image can be known."""
@@ -246,7 +255,7 @@ class DecorrelationInputs:
             for name, mask in masks.items()
         }, own
 
-    def exposure_of(self, whitened: Whitened, edge_plane: str = "") -> Any:
+    def exposure_of(self, whitened: Whitened, *, edge_plane: str = "", set_psf: bool = True) -> Any:
         """Make an exposure of a whitened image, with the mask and the rest of the difference.
 
         Parameters
@@ -255,6 +264,8 @@ class DecorrelationInputs:
             The result of `whiten`.
         edge_plane : str, optional
             Mask plane to mark the edge of filters with, if any.
+        set_psf : bool, optional
+            Whether to give it the PSF of the whitened image, or leave it that of the difference.
 
         Returns
         -------
@@ -263,19 +274,21 @@ class DecorrelationInputs:
             none where it cannot hold that.
         """
         exposure = self._exposure_of(whitened)
+        if set_psf:
+            psf = WhitenedPsf(whitened, self.xy0) if self.have_psf() else None
+            hold_psf(exposure, psf)
         if edge_plane:
             bit = exposure.mask.addMaskPlane(edge_plane)
             exposure.mask.array[whitened.filter_edge] |= 1 << bit
         return exposure
 
     def _exposure_of(self, whitened: Whitened) -> Any:
-        psf = WhitenedPsf(whitened, self.xy0) if self.have_psf() else None
         if isinstance(self.difference, Exposure):
             return Exposure(
                 image=whitened.image,
                 mask=self.difference.mask.clone(),
                 variance=whitened.variance,
-                psf=psf,
+                psf=self.difference.getPsf(),
                 wcs=self.difference.getWcs(),
                 xy0=self.difference.getXY0(),
                 metadata=copy.deepcopy(self.difference.getMetadata()),
@@ -283,16 +296,26 @@ class DecorrelationInputs:
         exposure = self.difference.clone()
         exposure.image.array[...] = whitened.image
         exposure.variance.array[...] = whitened.variance
-        try:
-            exposure.setPsf(None if psf is None else foreign_psf(psf, exposure))
-        except TypeError:
-            exposure.setPsf(None)
         return exposure
 
 
-def _average_image(psf: Any) -> Array:
-    position = psf.getAveragePosition()
-    return np.asarray(psf.computeKernelImage(position).array, dtype=np.float64)
+def _known_psf(owners: Sequence[Any], box: Any) -> tuple[AfwPsf | None, str]:
+    """Give the first PSF of exposures that is known somewhere, and what is wrong with it."""
+    trouble = ""
+    for owner in owners:
+        psf = owner.getPsf()
+        if psf is None:
+            continue
+        try:
+            known = AfwPsf(psf, box)
+        except Exception as error:
+            # An image without a PSF is better than none.
+            trouble = f"The PSF is not known, so there is none: {error}"
+            continue
+        if known.known_at_average:
+            return known, ""
+        return known, "The PSF is not known at its average position: its mean over a grid stands in"
+    return None, trouble
 
 
 def _image_at(kernel: Kernel, x: float, y: float) -> Array:

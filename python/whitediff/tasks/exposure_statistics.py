@@ -9,7 +9,13 @@ import numpy as np
 
 from ..statistics import clipped_mean
 
-__all__ = ["bit_mask", "has_finite_pixel", "mean_variance", "sampled_mean_variance"]
+__all__ = [
+    "bit_mask",
+    "has_finite_pixel",
+    "has_known_variance",
+    "mean_variance",
+    "sampled_mean_variance",
+]
 
 _SAMPLED_ROWS = 64
 
@@ -94,3 +100,14 @@ def has_finite_pixel(exposure: Any) -> bool:
         The exposure. As a rule its first row tells.
     """
     return any(bool(np.isfinite(row).any()) for row in exposure.image.array)
+
+
+def has_known_variance(exposure: Any) -> bool:
+    """Say whether any variance of an exposure is finite and positive.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        The exposure. As a rule its first row tells.
+    """
+    return any(bool((np.isfinite(row) & (row > 0)).any()) for row in exposure.variance.array)

@@ -192,7 +192,7 @@ def score_correction(
 
     Notes
     -----
-    docs/mathematics.md, Eq. 9; DMTN-179.
+    docs/mathematics.md, Eq. 9; DMTN-179, Eq. 23: the afterburner with kernel sums.
     """
     _require_variances(v_science, v_template)
     pre_transfer, transfer = _transfer(pre_kernel, shape), _transfer(kernel, shape)
@@ -272,7 +272,7 @@ def estimated_variance(
 
     Notes
     -----
-    docs/mathematics.md, Eq. 4.
+    docs/mathematics.md, Eq. 4; DMTN-179, Eq. 10: V_D of constant variances.
     """
     return plane_1 * _mean_power(response_1) + plane_2 * _mean_power(response_2)
 
@@ -300,7 +300,7 @@ def propagated_variance(plane: Plane, mean: float, response: Spectrum) -> npt.ND
 
     Notes
     -----
-    One term of docs/mathematics.md, Eq. 5.
+    One term of docs/mathematics.md, Eq. 5; DMTN-179, Eq. 9: V_D = V_N * c_n^2 + V_R * c_r^2.
     """
     square = np.fft.irfft2(_half(response), s=response.shape) ** 2
     return _convolved(plane, np.fft.rfft2(square), response.shape, mean)

@@ -126,8 +126,9 @@ class ImageMapReduceTask(Task):
     Attributes
     ----------
     boxes0 : list of Box2I or None
-        The cells. Set by hand before a run they are used as they are, until set to None; else
-        these are the cells of the last grid, which is made anew for each exposure.
+        The cells. Set or edited by hand before a run, or made by `_generateGrid`, they are used as
+        they are, until set to None; else these are the cells of the last run, made anew for each
+        exposure.
     boxes1 : list of Box2I or None
         The same cells with their borders.
     mapper : ImageMapper
@@ -143,7 +144,7 @@ class ImageMapReduceTask(Task):
         super().__init__(*args, **kwargs)
         self.boxes0: list[Any] | None = None
         self.boxes1: list[Any] | None = None
-        self._grid: list[Any] | None = None
+        self._made: tuple[list[Any], list[Any]] | None = None
         self.mapper: Any
         self.reducer: Any
         self.makeSubtask("mapper")
@@ -190,8 +191,10 @@ class ImageMapReduceTask(Task):
         """
         if boxes0 is not None or boxes1 is not None:
             self.boxes0, self.boxes1 = boxes0, boxes1
-        if self.boxes0 is None or self.boxes0 is self._grid:
-            self._generateGrid(exposure, forceEvenSized=forceEvenSized)
+        if self.boxes0 is None or (self.boxes0, self.boxes1) == self._made:
+            made0, made1 = self._generateGrid(exposure, forceEvenSized=forceEvenSized, **kwargs)
+            # Copies tell later whether the lists were edited.
+            self._made = list(made0), list(made1)
         boxes0, boxes1 = _checked(self.boxes0, self.boxes1, exposure.getBBox())
         self.metadata["nCells"] = len(boxes0)
         self.log.info("Processing %d cells with %s.", len(boxes0), self.mapper.getName())
@@ -199,7 +202,7 @@ class ImageMapReduceTask(Task):
         if result is None:
             mapperResults = self._runMapper(exposure, boxes0, boxes1, progress, **kwargs)
             with self.timer("reduce"):
-                result = self.reducer.run(mapperResults, exposure, **kwargs)
+                result = self._reduceImage(mapperResults, exposure, **kwargs)
         return result
 
     def _runWholeGrid(
@@ -232,7 +235,9 @@ class ImageMapReduceTask(Task):
         """Whether the results for single cells serve no purpose but to be put together."""
         return (
             not self.config.returnSubImages
+            and type(self)._reduceImage is ImageMapReduceTask._reduceImage
             and type(self.reducer).run is ImageReducer.run
+            and type(self.reducer)._constructPsf is ImageReducer._constructPsf
             and self.reducer.config.reduceOperation in PIXEL_OPERATIONS
         )
 
@@ -259,8 +264,29 @@ class ImageMapReduceTask(Task):
                     progress(i + 1, len(boxes0))
         return results
 
-    def _generateGrid(self, exposure: Any, forceEvenSized: bool = False) -> None:
-        """Make the boxes that the configuration asks for.
+    def _reduceImage(self, mapperResults: list[Struct], exposure: Any, **kwargs: Any) -> Any:
+        """Put the results for the cells together.
+
+        Parameters
+        ----------
+        mapperResults : list of Struct
+            What the mapper returned, cell by cell.
+        exposure : Exposure
+            The exposure that the cells were cut from.
+        **kwargs : object
+            For the ``run`` method of the reducer.
+
+        Returns
+        -------
+        result : Struct
+            What the reducer returns.
+        """
+        return self.reducer.run(mapperResults, exposure, **kwargs)
+
+    def _generateGrid(
+        self, exposure: Any, forceEvenSized: bool = False, **kwargs: Any
+    ) -> tuple[list[Any], list[Any]]:
+        """Make the boxes that the configuration asks for, and keep them.
 
         Parameters
         ----------
@@ -268,6 +294,13 @@ class ImageMapReduceTask(Task):
             What to cover: its box and, where sizes are in units of it, its PSF are taken.
         forceEvenSized : bool, optional
             Make all boxes even-sized.
+        **kwargs : object
+            What else `run` was given; not used here.
+
+        Returns
+        -------
+        boxes0, boxes1 : list of Box2I
+            The attributes of the same name.
         """
         bbox = exposure.getBBox()
         lengths = bbox.getWidth(), bbox.getHeight()
@@ -293,7 +326,7 @@ class ImageMapReduceTask(Task):
             )
             for x, y in cells
         ]
-        self._grid = self.boxes0
+        return self.boxes0, self.boxes1
 
     def _gridCells(self, lengths: tuple[int, int], scale: float) -> list[tuple[Interval, Interval]]:
         """Return the cells (x, y) of a regular grid."""

@@ -9,7 +9,9 @@ import numpy as np
 from lsst.pex.config import ChoiceField, Config, ListField
 from numpy.typing import NDArray
 
+from ..adapters.afw import psf_for
 from .coadd_psf import coadd_psf
+from .held_psf import hold_psf
 from .struct import Struct
 from .task import Task
 
@@ -61,9 +63,10 @@ class ImageReducer(Task):
         -------
         result : Struct
             For operations on pixels ``exposure``, a new exposure, and ``mapperResults``. NaN in
-            a cell counts as no value; pixels left with no value in image or variance are NaN
-            there, with `badMaskPlanes` set. The PSF is made of those of the cells. For ``none``
-            and ``coaddPsf``: ``result``, which is `mapperResults` or a PSF.
+            a cell counts as no value; the variance counts the cells that the image counts. Pixels
+            left with no value in image or variance are NaN there, with `badMaskPlanes` set. The
+            PSF is made of those of the cells. For ``none`` and ``coaddPsf``: ``result``, which is
+            `mapperResults` or a PSF that the exposure can hold.
 
         Raises
         ------
@@ -76,8 +79,7 @@ class ImageReducer(Task):
         if operation == "none":
             return Struct(result=mapperResults)
         if operation == "coaddPsf":
-            psfs, boxes = zip(*(_psf_and_box(result) for result in mapperResults), strict=True)
-            return Struct(result=coadd_psf(psfs, boxes))
+            return Struct(result=self._constructPsf(mapperResults, exposure))
         subExposures = [_sub_exposure(result, exposure) for result in mapperResults]
         return Struct(exposure=self._combined(subExposures, exposure), mapperResults=mapperResults)
 
@@ -102,11 +104,23 @@ class ImageReducer(Task):
     def _combined(self, subExposures: Sequence[Any], exposure: Any) -> Any:
         result = exposure.clone()
         places = [_slices(sub.getBBox(), exposure.getBBox()) for sub in subExposures]
-        patches = zip(*(_planes(sub) for sub in subExposures), strict=True)
-        for target, plane in zip(_planes(result), patches, strict=True):
-            arrays = [patch.array for patch in plane]
-            overlap = _combine(target.array, places, arrays, self.config.reduceOperation)
-            self.log.debug("From %d to %d cells at a pixel.", overlap.min(), overlap.max())
+        counted = [~np.isnan(sub.image.array) for sub in subExposures]
+        overlap = _combine(
+            result.image.array,
+            places,
+            [sub.image.array for sub in subExposures],
+            counted,
+            self.config.reduceOperation,
+        )
+        self.log.debug("From %d to %d cells at a pixel.", overlap.min(), overlap.max())
+        if result.variance is not None:
+            variances = [sub.variance.array for sub in subExposures]
+            # Those of the cells that the image counts; of all, where it counts none.
+            known = [
+                ~np.isnan(variance) & (where | (overlap[place] == 0))
+                for place, variance, where in zip(places, variances, counted, strict=True)
+            ]
+            _combine(result.variance.array, places, variances, known, self.config.reduceOperation)
         for place, sub in zip(places, subExposures, strict=True):
             _merge_mask(result.mask, place, sub.mask)
         self.flagInvalid(result)
@@ -122,18 +136,45 @@ class ImageReducer(Task):
             self.log.warning("Some cells have no PSF, so the result has none.")
             result.setPsf(None)
             return
-        psf = coadd_psf(psfs, [sub.getBBox() for sub in subExposures])
         try:
-            result.setPsf(psf)
-        except TypeError:
-            self.log.warning("A %s cannot hold a %s.", type(result).__name__, type(psf).__name__)
-            result.setPsf(None)
+            psf = coadd_psf(psfs, [sub.getBBox() for sub in subExposures])
+        except ValueError as error:
+            # An image without a PSF is better than none.
+            self.log.warning("The PSF of a cell is not known, so the result has none: %s", error)
+            psf = None
+        hold_psf(result, psf)
+
+    def _constructPsf(self, mapperResults: Sequence[Struct], exposure: Any) -> Any:
+        """Make one PSF of those of the cells.
+
+        Parameters
+        ----------
+        mapperResults : sequence of Struct
+            What the mapper returned: ``subExposure``, or ``psf`` and ``bbox``.
+        exposure : Exposure
+            What is to hold the PSF.
+
+        Returns
+        -------
+        psf : Psf
+            A PSF that the exposure can hold: see `whitediff.adapters.afw.psf_for`.
+
+        Raises
+        ------
+        TypeError
+            If a result has no PSF or no box.
+        ValueError
+            If the PSF of a cell is known nowhere.
+        """
+        psfs, boxes = zip(*(_psf_and_box(result) for result in mapperResults), strict=True)
+        return psf_for(exposure, coadd_psf(psfs, boxes))
 
 
 def _combine(
     target: NDArray[Any],
     places: Sequence[tuple[slice, slice]],
     patches: Sequence[NDArray[Any]],
+    valid: Sequence[NDArray[np.bool_]],
     operation: str,
 ) -> NDArray[np.uint16]:
     """Combine patches into an array [y, x], in place; return the number of valid values."""
@@ -141,13 +182,12 @@ def _combine(
         raise TypeError(f"pixels must be of a floating-point type to be NaN, got {target.dtype}")
     target[...] = 0.0
     overlap = np.zeros(target.shape, dtype=np.uint16)
-    for place, patch in zip(places, patches, strict=True):
-        valid = ~np.isnan(patch)
+    for place, patch, where in zip(places, patches, valid, strict=True):
         if operation == "copy":
-            np.copyto(target[place], patch, where=valid)
+            np.copyto(target[place], patch, where=where)
         else:
-            np.add(target[place], patch, out=target[place], where=valid)
-        overlap[place] += valid
+            np.add(target[place], patch, out=target[place], where=where)
+        overlap[place] += where
     if operation == "average":
         np.divide(target, overlap, out=target, where=overlap > 0)
     target[overlap == 0] = np.nan

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Annotated, Any, Protocol, Self, TypeAlias, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
+
+from .framework import MetadataBase
 
 __all__ = ["TaskMetadata"]
 
 Scalar: TypeAlias = str | int | float | bool
+# Other writers of JSON have null for NaN.
+NullableFloat: TypeAlias = Annotated[
+    StrictFloat, BeforeValidator(lambda value: math.nan if value is None else value)
+]
 SCALAR_TYPES = (str, int, float, bool)
 
 
@@ -25,12 +40,13 @@ class PropertySetLike(Protocol):
         """Return the values under a name as a list."""
 
 
-class TaskMetadata(BaseModel):
+class TaskMetadata(MetadataBase):
     """A nested mapping of scalars, arrays and further metadata.
 
     Scalars are `str`, `int`, `float` or `bool`; all elements of an array have one of these types. A
     dot in a key separates levels. The JSON form (``model_dump_json``, ``model_validate_json``)
-    is that of ``lsst.pipe.base.TaskMetadata``: NaN and infinities are written as such.
+    is that of ``lsst.pipe.base.TaskMetadata``: NaN and infinities are written as such, and null is
+    read as NaN. Where lsst.pipe.base is installed this is one of its metadata.
 
     Parameters
     ----------
@@ -46,12 +62,12 @@ class TaskMetadata(BaseModel):
 
     # Of the types in a union the first that fits is taken, and a float field takes integers too
     # where only floats are left: the order is part of the format.
-    scalars: dict[str, StrictFloat | StrictInt | StrictBool | StrictStr] = Field(
+    scalars: dict[str, NullableFloat | StrictInt | StrictBool | StrictStr] = Field(
         default_factory=dict
     )
-    arrays: dict[str, list[StrictFloat] | list[StrictInt] | list[StrictBool] | list[StrictStr]] = (
-        Field(default_factory=dict)
-    )
+    arrays: dict[
+        str, list[NullableFloat] | list[StrictInt] | list[StrictBool] | list[StrictStr]
+    ] = Field(default_factory=dict)
     metadata: dict[str, TaskMetadata] = Field(default_factory=dict)
 
     @classmethod
@@ -400,12 +416,11 @@ def _to_item(value: Any) -> Any:
 
 
 def _to_array(values: Sequence[Any]) -> list[Scalar]:
-    """Return scalars of one type as a list."""
-    array = [_to_scalar(value) for value in values]
-    types = sorted({type(value).__name__ for value in array})
+    """Return scalars of one type, before they become Python's, as a list."""
+    types = sorted({type(value).__name__ for value in values})
     if len(types) > 1:
         raise ValueError(f"elements of an array must have one type, got {', '.join(types)}")
-    return array
+    return [_to_scalar(value) for value in values]
 
 
 def _to_scalar(value: Any) -> Scalar:

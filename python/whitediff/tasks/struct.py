@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
+
+from .framework import StructBase
 
 __all__ = ["Struct"]
 
 
-class Struct(SimpleNamespace):
+class Struct(StructBase):
     """A set of named values, read and written as attributes.
 
-    Equality is that of a namespace: two structs are equal where names and values are.
+    Where lsst.pipe.base is installed this is one of its structs. Equality is that of a namespace:
+    two structs are equal where names and values are.
 
     Parameters
     ----------

@@ -13,17 +13,18 @@ from lsst.pex.config.configurableField import ConfigurableInstance
 from lsst.utils.logging import LsstLogAdapter, getLogger
 from lsst.utils.timer import logInfo
 
+from .framework import TaskBase
 from .metadata import TaskMetadata
 
 __all__ = ["Task"]
 
 
-class Task:
+class Task(TaskBase):
     """A unit of processing with a configuration, a name, a log, metadata and subtasks.
 
     A subclass sets `ConfigClass`, as a rule `_DefaultName`, and a ``run`` method that returns a
-    `whitediff.tasks.Struct`. Tasks of ``lsst.pipe.base`` can be subtasks of this one and the
-    other way round.
+    `whitediff.tasks.Struct`. Where lsst.pipe.base is installed this is one of its tasks. Those of
+    ``lsst.pipe.base`` can be subtasks of this one and the other way round.
 
     Parameters
     ----------
