@@ -94,8 +94,12 @@ VALUE_ERRORS = {
         {"kernel": [[1.0, -1.0]], "convolved": "science"},
         "scale must be a number, since the kernel's sum is zero, got none",
     ),
-    "scale of zero": ({"scale": 0.0}, "weight must be finite and not zero, got 0"),
-    "scale of NaN": ({"scale": np.nan}, "weight must be finite and not zero, got nan"),
+    "kernel whose sum is zero in single precision": (
+        {"kernel": np.array([[0.5, -1.0, 0.5 + 1e-7]]), "convolved": "science"},
+        "scale must be a number, since the kernel's sum is zero, got none",
+    ),
+    "scale of zero": ({"scale": 0.0}, "scale must be finite and not zero, got 0"),
+    "scale of NaN": ({"scale": np.nan}, "scale must be finite and not zero, got nan"),
     "unknown mode": ({"mode": "snr"}, "mode must be one of 'difference', 'score', got 'snr'"),
     "unknown side": (
         {"convolved": "both"},

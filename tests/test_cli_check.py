@@ -98,6 +98,31 @@ def test_masked_pixels_are_left_out(noise, tmp_path, capsys):
     assert "unknown mask plane" in fail(capsys, "check", path, "--ignore-plane", "BLOW")
 
 
+def test_fill_is_left_out_and_said(noise, tmp_path, capsys):
+    pixels = noise.copy()
+    shape = pixels.shape
+    pixels[: shape[0] // 2], pixels[:, : shape[1] // 4] = 0, -1000
+    filled = write_plain(tmp_path / "filled.fits", pixels.astype(np.float32))
+    rows = rows_of(succeed(capsys, "check", filled))
+    _, (value, given) = rows["pixel variance"]
+    assert abs(value - VARIANCE) < 4.5 * given
+    # A fourth, and half of what is left.
+    assert rows["left out as filled"][0] == "25.0% with -1000, 37.5% with 0"
+    whole = write_plain(tmp_path / "whole.fits", noise)
+    assert rows_of(succeed(capsys, "check", whole))["left out as filled"][0] == "none"
+
+
+def test_pixels_at_the_edge_of_the_filter_are_left_out(noise, tmp_path, capsys):
+    exposure = Exposure(image=noise)
+    exposure.mask.addMaskPlane("FILTER_EDGE")
+    exposure.image.array[:30] *= 3
+    exposure.mask.array[:30] = exposure.mask.getPlaneBitMask("FILTER_EDGE")
+    path = tmp_path / "edge.fits"
+    write_exposure(exposure, path)
+    _, (value, given) = rows_of(succeed(capsys, "check", path))["pixel variance"]
+    assert abs(value - VARIANCE) < 4.5 * given
+
+
 def test_several_files_side_by_side(noise, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_plain("a[red].fits", noise, BUNIT="[adu]")

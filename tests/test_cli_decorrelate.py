@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 import whitediff
-from command_line import fail, SHAPE, options, run_command, succeed, write_plain
+from command_line import SHAPE, fail, options, run_command, succeed, write_plain
 from white_noise import gaussian
 from whitediff import Exposure, read_exposure, write_exposure
 from whitediff.io import MatchingKernel, read_kernel, write_kernel

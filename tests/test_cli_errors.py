@@ -62,7 +62,7 @@ BAD_FILES = [
     ("kernel", image(0.1, (21, 430)), "no kernel table"),
     ("kernel", image(0.1, (255, 255)), "larger than the image"),
     ("psf", image(0, (21, 21)), "psf must have a finite, positive sum"),
-    ("science-variance", image(-1), "science_variance must have known pixels"),
+    ("science-variance", image(-1), "variance must have a known value"),
     ("science-variance", image(np.nan), "variance"),
     ("template-variance", image(1, (30, 40)), "template_variance must have shape"),
 ]

@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 from whitediff.exposure import DEFAULT_MASK_PLANES, Exposure
 from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
 from whitediff.io import read_exposure, write_exposure
+from whitediff.io.exposure_rows import open_exposure
 from whitediff.psf import CellPsf, KernelPsf
 
 SHAPE = (23, 17)
@@ -202,7 +203,7 @@ def test_files_of_ccddata_are_read(path, uncertainty):
     ccd.write(path)
     read = read_exposure(path)
     np.testing.assert_array_equal(read.image.array, ccd.data)
-    np.testing.assert_array_equal(read.mask.array, mask * (1 << DEFAULT_MASK_PLANES["BAD"]))
+    np.testing.assert_array_equal(read.mask.array, mask * (1 << DEFAULT_MASK_PLANES["NO_DATA"]))
     expected = values if uncertainty is VarianceUncertainty else values**2
     np.testing.assert_array_equal(read.variance.array, expected)
     assert read.metadata["BUNIT"] == "adu"
@@ -244,6 +245,115 @@ def test_invalid_pixels_of_hotpants_have_no_data(path):
     mask = read_exposure(path).mask
     np.testing.assert_array_equal(mask.array != 0, values < 0.5)
     assert mask.array[2, 3] == mask.getPlaneBitMask("NO_DATA")
+
+
+# Integers as they are stored, those of unsigned types less an offset; BITPIX 8 has no sign.
+INTEGERS = {"u1": 0, "i2": 0, "u2": 2**15, "i4": 0, "u4": 2**31, "i8": 0}
+
+
+def write_blank(path, values, blank, *, compressed=False, variance=False):
+    """An image of integers, in which one value stands for none."""
+    hdu = fits.CompImageHDU(values) if compressed else fits.ImageHDU(values)
+    hdu.header["BLANK"] = blank - INTEGERS[values.dtype.str[1:]]
+    hdus = [fits.PrimaryHDU(), hdu]
+    if variance:
+        hdu.header["EXTNAME"] = "VARIANCE"
+        hdus.insert(1, fits.ImageHDU(np.zeros(SHAPE)))
+    fits.HDUList(hdus).writeto(path)
+
+
+@pytest.mark.parametrize("variance", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("blank", [0, 101])
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_blank_pixels_are_nan(path, dtype, blank, compressed, variance):
+    if compressed and dtype == "i8":
+        pytest.skip("compression is not defined for it")
+    values = (1 + np.arange(391).reshape(SHAPE) % 100).astype(dtype)
+    # Not in the first rows, of which the type of pixels is told.
+    expected = np.where((values == 7) & (np.arange(SHAPE[0]) > 6)[:, None], np.nan, values)
+    values[np.isnan(expected)] = blank
+    write_blank(path, values, blank, compressed=compressed, variance=variance)
+    read = read_exposure(path)
+    plane = (read.variance if variance else read.image).array
+    assert plane.dtype == (np.float64 if dtype in ("i4", "u4", "i8") else np.float32)
+    assert np.isnan(expected).sum() == 2
+    np.testing.assert_array_equal(plane, expected)
+    # In bands, with steps, as in memory.
+    with open_exposure(path) as exposure:
+        rows = exposure.variance if variance else exposure.image
+        np.testing.assert_array_equal(rows[7:20:3, 2:9], expected[7:20:3, 2:9])
+
+
+def test_blank_pixels_of_scaled_integers_are_nan(path):
+    hdu = fits.PrimaryHDU(np.arange(391, dtype=np.float64).reshape(SHAPE))
+    hdu.scale("int16", bscale=0.5, bzero=100)
+    hdu.header["BLANK"] = -150  # 100 - 150 / 2 = 25
+    hdu.writeto(path)
+    image = read_exposure(path).image.array
+    assert np.isnan(image[1, 8]) and np.isnan(image).sum() == 1
+    assert image[1, 9] == 26
+
+
+@pytest.mark.parametrize(
+    ("values", "invalid"),
+    [
+        # What programs that compute in single precision write in double precision.
+        (np.float64(np.float32(1e-30)), 1e-30),
+        (np.float64(1e-30), 1e-30),
+        (np.float32(-9999.1), -9999.1),
+        (np.float64(np.float32(-9999.1)), -9999.1),
+        # Rounded to integers.
+        (np.int16(-9999), -9999.1),
+        (np.uint16(40000), 40000.0),
+        (np.int32(-(2**30)), -(2.0**30)),
+        (np.int16(0), 1e-30),
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_invalid_pixels_are_told_after_rounding(path, values, invalid, compressed):
+    if compressed and values.dtype.kind == "f":
+        pytest.skip("compression changes it")
+    pixels = np.full(SHAPE, 77, values.dtype)
+    pixels[2:9, 3:5] = values
+    header = fits.Header({"MASKVAL": invalid})
+    if compressed:
+        image = fits.CompImageHDU(pixels, header)
+        fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+    else:
+        fits.writeto(path, pixels, header)
+    mask = read_exposure(path).mask
+    expected = np.where(pixels == values, mask.getPlaneBitMask("NO_DATA"), 0)
+    np.testing.assert_array_equal(mask.array, expected)
+
+
+def test_invalid_pixels_of_scaled_integers(path):
+    pixels = np.arange(391, dtype=np.float64).reshape(SHAPE)
+    pixels[4] = -9999.1
+    hdu = fits.PrimaryHDU(pixels.copy())
+    hdu.scale("int16", bscale=0.7, bzero=100.3)
+    hdu.header["MASKVAL"] = -9999.1
+    hdu.writeto(path)
+    # 0.7 apart: the nearest to the value is that of pixels that had it, and of no other.
+    np.testing.assert_array_equal(read_exposure(path).mask.array != 0, pixels < 0)
+
+
+@pytest.mark.parametrize("invalid", ["none", True])
+def test_an_invalid_value_that_is_none(path, invalid):
+    fits.writeto(path, np.ones(SHAPE), fits.Header({"MASKVAL": invalid}))
+    with pytest.raises(ValueError, match=r"exposure\.fits: MASKVAL must be a number, got"):
+        read_exposure(path)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "u2", "f4"])
+def test_masks_without_names_tell_what_has_no_value(path, dtype):
+    bits = np.zeros(SHAPE, dtype)
+    bits[3:6, 2:9] = 1
+    bits[10, 10] = 2
+    mask = fits.ImageHDU(bits, name="MASK")
+    fits.HDUList([fits.PrimaryHDU(np.ones(SHAPE, np.float32)), mask]).writeto(path)
+    read = read_exposure(path).mask
+    np.testing.assert_array_equal(read.array, np.where(bits, read.getPlaneBitMask("NO_DATA"), 0))
 
 
 def test_a_wcs_that_cannot_be_used_stays_in_the_metadata(path):

@@ -290,3 +290,38 @@ def test_real_table_of_zeros(data_path):
     """HOTPANTS fills the table of -hki with zeros if -oki is given too."""
     with pytest.raises(ValueError, match=r"difference\.fits: .*zeros"):
         read_kernel(data_path("goto/difference.fits"))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "limits"),
+    [
+        ("DGAUSS1", 10**6, "from 0 to 20"),
+        ("DGAUSS2", -1, "from 0 to 20"),
+        ("CKORDER", 10**6, "from 0 to 20"),
+        ("CKORDER", 1.5, "from 0 to 20"),
+        ("BGORDER", 10**6, "from 0 to 20"),
+        ("FWKERN", 10**6, "from 1 to 1001"),
+        ("FWKERN", 0, "from 1 to 1001"),
+        ("NGAUSS", 10**6, "from 1 to 20"),
+        ("NGAUSS", 0, "from 1 to 20"),
+        ("SGAUSS1", 0.0, "from 0.01 to 1000.0"),
+        ("SGAUSS1", 1e6, "from 0.01 to 1000.0"),
+        ("SGAUSS2", "wide", "from 0.01 to 1000.0"),
+    ],
+)
+def test_numbers_beyond_reason(path, keyword, value, limits):
+    write_table(path, columns(1), ["[1:120,1:90]"])
+    with fits.open(path, mode="update") as hdus:
+        hdus[NAME].header[keyword] = value
+    with pytest.raises(ValueError, match=rf"kernel\.fits: {keyword} must be .* {limits}, got"):
+        read_kernel(path)
+
+
+def test_a_basis_that_is_too_large(path):
+    write_table(path, columns(1), ["[1:120,1:90]"])
+    with fits.open(path, mode="update") as hdus:
+        hdus[NAME].header.update({"FWKERN": 1001, "DGAUSS1": 20})
+    # 231 functions of the first Gaussian, 3 of the second.
+    message = r"kernel basis must hold at most 67108864 values, got 234 images of 1001 x 1001"
+    with pytest.raises(ValueError, match=message):
+        read_kernel(path)

@@ -5,6 +5,7 @@ import pytest
 from astropy.io import fits
 
 from whitediff.io import MatchingKernel, read_exposure, read_kernel, write_kernel
+from whitediff.io.kernel_limits import check_size
 from whitediff.io.regions import RegionFunction, RegionKernel
 from whitediff.kernel import Chebyshev2D, Polynomial2D, SpatialKernel, TabulatedKernel
 
@@ -198,3 +199,40 @@ def test_regions_have_to_be_consistent():
     other = SpatialKernel(np.ones((1, 5, 5)), [Polynomial2D([1.0])])
     with pytest.raises(ValueError, match="one shape and centre"):
         RegionKernel([constant_kernel(1.0), other], [(0, 0, 10, 20), (10, 0, 20, 20)])
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 1003), (1, 1003, 3), (1, 2, 1003, 3)])
+def test_kernels_that_are_too_large(path, shape):
+    kernel_type = "SPATIAL" if len(shape) == 3 else "TABULATED"
+    header = fits.Header({"KERNTYPE": kernel_type, "CENTERX": 1, "CENTERY": 1})
+    kernel = fits.ImageHDU(np.zeros(shape, np.float32), header, name="KERNEL")
+    fits.HDUList([fits.PrimaryHDU(), kernel]).writeto(path)
+    message = r"kernel\.fits: (height|width) of KERNEL must be a whole .* 1 to 1001, got 1003"
+    with pytest.raises(ValueError, match=message):
+        read_kernel(path)
+
+
+def test_kernel_images_that_are_too_many():
+    with pytest.raises(ValueError, match="KERNEL must hold at most 67108864 values, got 70000 i"):
+        check_size(70000, 31, 31, "KERNEL")
+    check_size(66, 1001, 1001, "KERNEL")
+
+
+@pytest.mark.parametrize("shape", [(5,), (9, 9), (1, 1, 1, 3, 3)])
+def test_kernel_images_of_another_dimension(path, shape):
+    header = fits.Header({"KERNTYPE": "SPATIAL", "CENTERX": 1, "CENTERY": 1})
+    kernel = fits.ImageHDU(np.zeros(shape), header, name="KERNEL")
+    fits.HDUList([fits.PrimaryHDU(), kernel]).writeto(path)
+    with pytest.raises(ValueError, match=f"KERNEL must have 3 or 4 axes, got {len(shape)}"):
+        read_kernel(path)
+
+
+def test_a_function_of_too_high_an_order(path):
+    coefficients = np.ones(22 * 23 // 2)
+    write_kernel(SpatialKernel(np.ones((1, 3, 3)), [Polynomial2D(coefficients)]), path)
+    message = "number of coefficients must be a whole number from 1 to 231, got"
+    with pytest.raises(ValueError, match=rf"kernel\.fits: {message}"):
+        read_kernel(path)
+    write_kernel(SpatialKernel(np.ones((1, 3, 3)), [Polynomial2D(coefficients[:231])]), path,
+                 overwrite=True)  # fmt: skip
+    assert len(read_kernel(path).kernel.functions[0].coefficients) == 231

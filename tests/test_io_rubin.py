@@ -287,3 +287,53 @@ def test_an_archive_of_unknown_columns(tmp_path, archive):
     write_archive(tmp_path / "kernel.fits", archive)
     with pytest.raises(ValueError, match="no field dimensions"):
         read_kernel(tmp_path / "kernel.fits")
+
+
+def test_kernels_of_lsst_images_beyond_reason(tmp_path):
+    path = tmp_path / "kernel.json"
+    basis = {"data": np.zeros((2, 3, 1003)).tolist(), "datatype": "float64"}
+    path.write_text(json.dumps(kernel_tree(basis)))
+    message = r"kernel\.json: width of basis must be a whole number from 1 to 1001, got 1003"
+    with pytest.raises(ValueError, match=message):
+        read_kernel(path)
+    basis["data"] = np.zeros((2, 3, 3)).tolist()
+    # As square tables of all orders these would take terabytes.
+    fields = [chebyshev_field([[1.0] * 10**6]), chebyshev_field([[1.0]])]
+    path.write_text(json.dumps(kernel_tree(basis, fields)))
+    message = r"kernel\.json: order of CHEBYSHEV functions must be .* 0 to 20, got 999999"
+    with pytest.raises(ValueError, match=message):
+        read_kernel(path)
+
+
+def test_kernels_of_afw_beyond_reason(tmp_path, archive):
+    archive.fixed_kernel(1, np.ones((2, 1003)))
+    write_archive(tmp_path / "kernel.fits", archive)
+    message = r"kernel\.fits: width of FixedKernel must be a whole .* from 1 to 1001, got 1003"
+    with pytest.raises(ValueError, match=message):
+        read_kernel(tmp_path / "kernel.fits")
+
+
+def test_a_kernel_function_of_afw_beyond_reason(tmp_path, archive):
+    archive.fixed_kernel(2, np.ones((3, 5)))
+    archive.add(3, "PolynomialFunction2D", coefficients=np.ones(253))
+    archive.add(
+        1, "LinearCombinationKernel", **archive.point("dimensions", 5, 3),
+        **archive.point("center", 2, 1), components=[2], spatialfunctions=[3],
+    )  # fmt: skip
+    write_archive(tmp_path / "kernel.fits", archive)
+    message = r"kernel\.fits: number of coefficients must be .* from 1 to 231, got 253"
+    with pytest.raises(ValueError, match=message):
+        read_kernel(tmp_path / "kernel.fits")
+
+
+def test_a_kernel_of_one_image_and_a_constant_function(tmp_path, archive):
+    image = np.random.default_rng(3).normal(size=(3, 5))
+    archive.fixed_kernel(2, image)
+    archive.add(3, "PolynomialFunction2D", coefficients=np.array([2.0]))
+    archive.add(
+        1, "LinearCombinationKernel", **archive.point("dimensions", 5, 3),
+        **archive.point("center", 2, 1), components=[2], spatialfunctions=[3],
+    )  # fmt: skip
+    write_archive(tmp_path / "kernel.fits", archive)
+    (found,) = read_kernel(tmp_path / "kernel.fits").kernel.evaluate(np.zeros(1), np.zeros(1))
+    np.testing.assert_array_equal(found, 2 * image[::-1, ::-1])

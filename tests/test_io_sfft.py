@@ -114,3 +114,22 @@ def test_a_solution_that_is_not_finite(path, solution):
     write_solution(path, solution)
     with pytest.raises(ValueError, match="finite"):
         read_kernel(path)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"DK": 10**6}, "DK must be a whole number from 0 to 20, got 1000000"),
+        ({"DB": 10**6}, "DB must be a whole number from 0 to 20, got 1000000"),
+        ({"DK": -1}, "DK must be a whole number from 0 to 20, got -1"),
+        ({"L0": 10**6}, "width of SFFT solution must be a whole number from 1 to 1001"),
+        ({"L1": 0}, "height of SFFT solution must be a whole number from 1 to 1001"),
+        ({"L0": 1001, "L1": 1001, "FIJ": 100}, "SFFT solution must hold at most 67108864 values"),
+        ({"FPQ": 1.5}, "FPQ must be a whole number"),
+        ({"N0": 0}, "N0 must be a whole number from 1 to"),
+    ],
+)
+def test_numbers_beyond_reason(path, solution, keywords, message):
+    write_solution(path, solution, **keywords)
+    with pytest.raises(ValueError, match=rf"solution\.fits: {message}"):
+        read_kernel(path)

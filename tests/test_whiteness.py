@@ -139,6 +139,64 @@ def test_pixels_of_no_variance_are_left_out(rng, bad):
     assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
 
 
+@pytest.mark.parametrize("shape", [(128, 129), SHAPE, (900, 1301)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("whole_numbers", [False, True])
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.8])
+def test_filled_corners_are_left_out(rng, shape, dtype, whole_numbers, fraction):
+    noise = 10 * rng.normal(size=shape)
+    variance = 100.0
+    if whole_numbers:
+        # Rounding adds the variance of a uniform distribution.
+        noise, variance = np.rint(noise), 100 + 1 / 12
+    noise = noise.astype(dtype)
+    n_rows = round(fraction * shape[0])
+    noise[:n_rows] = 0
+    result = whiteness(noise)
+    assert abs(result.variance - variance) < 4.5 * result.variance_error
+    assert abs(result.in_x / result.error_in_x).max() < 4.5
+    assert abs(result.in_y / result.error_in_y).max() < 4.5
+    assert list(result.filled) == [0.0]
+    # Pixels with data in line with the edge may have the value by chance.
+    assert 0 <= result.filled[0.0] - n_rows * shape[1] < 10
+    # Pixels beside the fill are used: 4.5 sigma, in the image or smoothed, are passed in 1.4e-5
+    # of the pixels each, and 81 are left out about every one.
+    assert result.n_pixels > 0.99 * (shape[0] - n_rows) * shape[1]
+
+
+def test_several_fill_values_and_a_variance_plane(rng):
+    plane = np.linspace(1, 50, SHAPE[1]) * np.ones((SHAPE[0], 1))
+    noise = np.sqrt(plane) * rng.normal(size=SHAPE)
+    noise[:60], noise[:, 300:340] = 0, -1000
+    mask = np.zeros(SHAPE, bool)
+    mask[:20] = True
+    result = whiteness(noise, plane, mask=mask)
+    assert result.variance == pytest.approx(1, abs=4.5 * result.variance_error)
+    # Masked pixels are left out for their mask.
+    assert result.filled == {-1000.0: 40 * (SHAPE[0] - 20), 0.0: 40 * (SHAPE[1] - 40)}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [0.0, 0.5, -1000.0, 65535.0, 1e30])
+def test_fill_is_the_same_as_no_value(rng, dtype, value):
+    """Wherever it is, a pixel here and there among them."""
+    noise = rng.normal(size=SHAPE).astype(dtype)
+    filled = rng.random(SHAPE) < 0.05
+    filled[:100, :100] = True
+    noise[filled] = np.nan
+    expected = whiteness(noise)
+    noise[filled] = value
+    result = whiteness(noise)
+    np.testing.assert_array_equal(result.autocorrelation, expected.autocorrelation)
+    assert result.variance == expected.variance
+    assert result.filled == {float(dtype(value)): filled.sum()} and expected.filled == {}
+
+
+def test_images_without_fill_say_so(rng):
+    assert whiteness(rng.normal(size=SHAPE)).filled == {}
+    assert whiteness(rng.poisson(30, size=SHAPE)).filled == {}
+
+
 def test_masked_pixels_are_left_out(rng):
     noise = rng.normal(size=SHAPE)
     mask = rng.integers(8, size=SHAPE)
@@ -252,6 +310,7 @@ def test_input_is_not_modified(rng):
         (np.ones((9, 9)) * 1j, {}, TypeError, "image must hold real numbers"),
         (np.full((9, 9), np.nan), {}, ValueError, "finite, unmasked pixels .*, got none among 81"),
         (np.full((9, 9), 3.0), {}, ValueError, "image must have noise, got 81 equal pixels"),
+        (np.zeros((128, 128)), {}, ValueError, "image must have noise, got 16384 equal pixels"),
         (np.eye(9), {"mask": np.ones((9, 9), bool)}, ValueError, "unmasked pixels .*, got none"),
         (np.eye(9), {"mask": np.ones((8, 9), bool)}, ValueError, r"mask must have shape \(9, 9\)"),
         (

@@ -1,12 +1,51 @@
 #include "checks.hpp"
 
 #include <cmath>
+#include <cstdio>
+#include <limits>
+#include <span>
 #include <string>
 #include <variant>
 
 #include "require.hpp"
 
 namespace whitediff {
+namespace {
+
+/// What std::to_string gives in hundreds of digits.
+std::string in_short(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", number);
+  return text;
+}
+
+double absolute_sum(const Kernel& kernel, Point position) {
+  const Image<double> image = kernel.at(position);
+  double sum = 0.0;
+  for (const double value : std::span(image.data(), image.shape().size())) sum += std::abs(value);
+  return sum;
+}
+
+/// Refuses kernels whose noise is beyond the range of the numbers in the result, as far as one
+/// position tells; a variance that only pixels tell is taken for 1.
+template <class T>
+void check_range(const NoiseSource<T>& source, Point position) {
+  if (source.kernels.empty() || !std::isfinite(source.weight)) return;
+  const auto* number = std::get_if<double>(&source.variance);
+  double largest = source.mean_variance.value_or(number ? *number : 1.0);
+  largest *= source.weight * source.weight;
+  for (const KernelPtr& kernel : source.kernels) {
+    const double sum = absolute_sum(*kernel, position);
+    // A kernel that is not finite has a message of its own.
+    if (!std::isfinite(sum)) return;
+    largest *= sum * sum;
+  }
+  constexpr double limit = std::numeric_limits<T>::max();
+  require(!(largest > limit), "kernel", "give a variance of at most " + in_short(limit),
+          in_short(largest));
+}
+
+}  // namespace
 
 template <class T>
 void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
@@ -27,6 +66,8 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
               "be no larger than the image, " + of_image, shape);
     }
   };
+  const Point center = Box{0, 0, image.shape().width, image.shape().height}.center();
+  const Point middle{center.x + options.xy0.x, center.y + options.xy0.y};
   for (const auto& source : sources) {
     if (const auto* plane = std::get_if<Plane<T>>(&source.variance)) {
       check_shape(plane->shape(), source.name);
@@ -40,6 +81,7 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
     }
     if (!source.mask.empty()) check_shape(source.mask.shape(), "mask");
     check_kernels(source.kernels, "kernel");
+    check_range(source, middle);
   }
   if (!options.mask.empty()) check_shape(options.mask.shape(), "mask");
   if (options.filter.mode == Mode::score) {

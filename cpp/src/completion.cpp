@@ -189,7 +189,7 @@ class Completion<T>::RowWorker {
     }
   }
 
-  /// Puts what is no number, or beyond the limit, back.
+  /// Puts what is not finite, or too large, back: the largest of all sources, NaN before all.
   void restore_gaps(int begin, int end, T* out) const {
     std::vector<char> is_gap(end - begin);
     for (const SourceRows<T>& source : input_.sources) {
@@ -197,9 +197,9 @@ class Completion<T>::RowWorker {
       if (!plane) continue;
       const T* values = plane->row(y_);
       for (int x = begin; x < end; ++x) {
-        if (std::abs(values[x]) <= source.limit) continue;
-        // The gaps of several sources in one pixel are summed.
-        out[x] = is_gap[x - begin] ? out[x] + values[x] : values[x];
+        if (std::isfinite(values[x]) && values[x] <= source.limit) continue;
+        const bool larger = !is_gap[x - begin] || std::isnan(values[x]) || values[x] > out[x];
+        if (larger) out[x] = values[x];
         is_gap[x - begin] = true;
       }
     }

@@ -1,5 +1,7 @@
 #include "whitediff/decorrelate.hpp"
 
+#include <cmath>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -12,6 +14,23 @@ template <class T>
 void require_raw(const NoiseSource<T>& source, const std::string& name) {
   require(source.kernels.empty() && source.weight == 1.0, name,
           "have neither kernels nor a weight, which follow from the options", "some");
+}
+
+// Of the sum of absolute values: what remains of a sum of zero in single precision is less.
+constexpr double least_sum = 1e-6;
+
+/// One over the sum of a kernel.
+double flux_scale(const Kernel& kernel, Point position) {
+  const Image<double> image = kernel.at(position);
+  double sum = 0.0;
+  double absolute = 0.0;
+  for (const double value : std::span(image.data(), image.shape().size())) {
+    sum += value;
+    absolute += std::abs(value);
+  }
+  require(std::isfinite(1.0 / sum) && std::abs(sum) > least_sum * absolute, "scale",
+          "be a number, since the kernel's sum is zero", "none");
+  return 1.0 / sum;
 }
 
 WhitenOptions with_psf(WhitenOptions options, std::vector<KernelPtr> psf) {
@@ -50,10 +69,9 @@ Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
   double scale = options.scale.value_or(1.0);
   if (science_convolved && !options.scale) {
     const Point middle = Box{0, 0, frame.width, frame.height}.center();
-    const double sum = kernel->sum({middle.x + whitening.xy0.x, middle.y + whitening.xy0.y});
-    require(sum != 0.0, "scale", "be a number, since the kernel's sum is zero", "none");
-    scale = 1.0 / sum;
+    scale = flux_scale(*kernel, {middle.x + whitening.xy0.x, middle.y + whitening.xy0.y});
   }
+  require(std::isfinite(scale) && scale != 0.0, "scale", "be finite and not zero", scale);
   science.weight = template_image.weight = scale;
   return {{std::move(science), std::move(template_image)}, std::move(psf)};
 }

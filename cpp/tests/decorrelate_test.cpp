@@ -131,4 +131,11 @@ TEST_CASE("arguments that contradict each other are refused") {
   options.convolved = Convolved::science_image;
   const double pixels[] = {1.0, -1.0};
   CHECK_THROWS_AS(run(raw(1.0), fixed_kernel({pixels, {1, 2}}), options), std::invalid_argument);
+  // A sum of zero in single precision, and one whose inverse is not finite.
+  const double rounded[] = {1.0, -1.0 + 5e-8};
+  CHECK_THROWS_AS(run(raw(1.0), fixed_kernel({rounded, {1, 2}}), options), std::invalid_argument);
+  const double tiny[] = {1e-310};
+  CHECK_THROWS_AS(run(raw(1.0), fixed_kernel({tiny, {1, 1}}), options), std::invalid_argument);
+  options.scale = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_AS(run(raw(1.0), kernel, options), std::invalid_argument);
 }

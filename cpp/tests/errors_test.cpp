@@ -94,3 +94,31 @@ TEST_CASE("variance planes without a known pixel are refused") {
           }).find("must have known pixels") != std::string::npos);
   }
 }
+
+TEST_CASE("kernels whose variance is beyond the range of the result are refused") {
+  const auto refused = [](auto pixel, double factor, double variance, double weight) {
+    using T = decltype(pixel);
+    const auto image = test::constant<T>({20, 31}, T(1));
+    const double pixels[] = {factor, -factor, factor};
+    const auto plane = test::constant<T>({20, 31}, T(1));
+    try {
+      // The first kernel has a sum of absolute values of three times the factor.
+      whiten<T>(image.view(),
+                {{variance, {fixed_kernel({pixels, {1, 3}})}, weight, {}}, {1.0, {}, 1.0, {}}});
+      whiten<T>(image.view(),
+                {{plane.view(), {fixed_kernel({pixels, {1, 3}})}, 1.0, {}}, {1.0, {}, 1.0, {}}});
+    } catch (const std::invalid_argument& error) {
+      const std::string message = error.what();
+      CHECK_MESSAGE(message.find("kernel must give a variance of at most") == 0, message);
+      return true;
+    }
+    return false;
+  };
+  // Of single precision the largest number is 3.4e38, of double precision 1.8e308.
+  CHECK(!refused(1.0f, 6e18, 1.0, 1.0));
+  CHECK(refused(1.0f, 7e18, 1.0, 1.0));
+  CHECK(refused(1.0f, 6e18, 2.0, 1.0));
+  CHECK(refused(1.0f, 6e18, 1.0, 2.0));
+  CHECK(!refused(1.0, 7e18, 1.0, 1.0));
+  CHECK(refused(1.0, 1e154, 1.0, 1.0));
+}

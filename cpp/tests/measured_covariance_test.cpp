@@ -8,7 +8,7 @@ namespace {
 
 Image<std::uint8_t> all_usable(Shape shape) { return test::constant<std::uint8_t>(shape, 1); }
 
-/// Eq. 17, pair by pair, of pixels that need no clipping.
+/// Eq. 19, pair by pair, of pixels that need no clipping.
 Image<double> direct(const Image<double>& noise, const Image<std::uint8_t>& usable) {
   const auto [height, width] = noise.shape();
   double sum = 0.0, count = 0.0;

@@ -6,19 +6,27 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatImage
+from .fill import fill_values, grown
 
-__all__ = ["center_and_sigma", "grown", "without_sources"]
+__all__ = ["GROWTH", "center_and_sigma", "without_fill", "without_sources"]
 
 # Sources are sought in the image as it is and smoothed by boxes of three pixels, each of variance
 # 2/3 pixel squared: to a sigma of 1.6 pixels, about that of a star. They grow by so many pixels.
 _SOURCE_SIGMAS = 4.5
 _SMOOTHING_PASSES = 4
-_GROWTH = 4
+GROWTH = 4
 # The first round's sigma still has the sources in it.
 _ROUNDS = 2
 _SIGMA_OF_IQR = 0.741
 # Quantiles are taken of at most this many pixels.
 _SAMPLE = 1 << 20
+
+
+def without_fill(image: FloatImage, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Give the usable pixels, which are finite, without those that have a fill value for data."""
+    for fill in fill_values(image, usable):
+        usable = usable & ~fill.pixels(image)
+    return usable
 
 
 def without_sources(
@@ -56,7 +64,7 @@ def without_sources(
         smooth_center, smooth_sigma = center_and_sigma(smooth, kept)
         source = np.abs(flat) > _SOURCE_SIGMAS * sigma
         source |= np.abs(smooth - noise.dtype.type(smooth_center)) > _SOURCE_SIGMAS * smooth_sigma
-        kept = usable & ~grown(source)
+        kept = usable & ~grown(source, GROWTH)
     return kept, center, sigma
 
 
@@ -81,15 +89,3 @@ def _sum_of_three(image: FloatImage, axis: int) -> FloatImage:
     total[1:] += view[:-1] / 3
     total[:-1] += view[1:] / 3
     return total.swapaxes(0, axis)
-
-
-def grown(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """What is found, and the surroundings."""
-    for axis in (0, 1):
-        view = found.swapaxes(0, axis)
-        total = view.copy()
-        for shift in range(1, min(_GROWTH + 1, len(view))):
-            total[shift:] |= view[:-shift]
-            total[:-shift] |= view[shift:]
-        found = total.swapaxes(0, axis)
-    return found

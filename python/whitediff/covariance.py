@@ -11,7 +11,8 @@ import numpy.typing as npt
 from . import _core
 from .adapters import as_psf
 from .arrays import FloatImage, as_image, as_masks, as_number, as_variance_plane, one_of
-from .blank_sky import grown, without_sources
+from .blank_sky import GROWTH, without_fill, without_sources
+from .fill import grown
 from .kernel import fixed_kernel
 
 __all__ = ["NoiseCovariance", "as_covariance", "measured_covariance", "psf_image"]
@@ -27,7 +28,7 @@ _SIDE = 128
 _PHASES = 64
 # In place of a PSF that is not given: its sigma in pixels, and how far it is followed.
 _PSF_SIGMA, _PSF_RADIUS = 1.7, 8
-# The window of docs/mathematics.md, Eq. 17, as the core has it.
+# The window of docs/mathematics.md, Eq. 19, as the core has it.
 _WHOLE_TO, _ZERO_FROM = 3, 7
 _SIGNIFICANT = 5.0
 _LEAST_PIXELS = 60_000
@@ -61,7 +62,7 @@ class NoiseCovariance:
 
     Notes
     -----
-    C_i or r of docs/mathematics.md, Eq. 15. Where its spectrum is below a hundredth of the value in
+    C_i or r of docs/mathematics.md, Eq. 17. Where its spectrum is below a hundredth of the value in
     the middle it is held there; ``lifted`` says where that is.
     """
 
@@ -105,14 +106,15 @@ class NoiseCovariance:
 
         Notes
         -----
-        docs/mathematics.md, Eq. 17.
+        docs/mathematics.md, Eq. 19.
         """
         pixels = as_image(image, "image")
         plane = as_variance_plane(variance, pixels, "variance")
-        usable = np.ones(pixels.shape, bool)
+        usable = np.isfinite(pixels)
         if mask is not None:
             bits = as_masks({"mask": mask}, -1, pixels)[0]["mask"]
             usable &= bits == 0
+        usable = without_fill(pixels, usable)
         return measured_covariance(pixels, plane, usable, psf=psf, n_threads=n_threads)
 
     @classmethod
@@ -133,7 +135,7 @@ class NoiseCovariance:
 
         Notes
         -----
-        docs/mathematics.md, Eq. 16. In units of the variance of the pixels before the
+        docs/mathematics.md, Eq. 18. In units of the variance of the pixels before the
         interpolation: divide ``lags`` by the value in the middle where the variance plane has that
         of the pixels after it.
         """
@@ -163,7 +165,7 @@ class NoiseCovariance:
 
     @property
     def psf_scale(self) -> float:
-        """Variance of a matched filter over what the plane says (docs/mathematics.md, Eq. 18)."""
+        """Variance of a matched filter over what the plane says (docs/mathematics.md, Eq. 20)."""
         return float((self.lags * self._overlap).sum())
 
     @property
@@ -241,7 +243,7 @@ class NoiseCovariance:
         return distance
 
     def _window(self) -> Floats:
-        """Give the window of lags of docs/mathematics.md, Eq. 17."""
+        """Give the window of lags of docs/mathematics.md, Eq. 19."""
         window: Floats = np.clip((_ZERO_FROM - self._distance()) / (_ZERO_FROM - _WHOLE_TO), 0, 1)
         return window
 
@@ -275,7 +277,7 @@ def measured_covariance(
     with np.errstate(invalid="ignore", divide="ignore"):
         noise: FloatImage = np.divide(image, np.sqrt(scale), dtype=image.dtype)
     usable = usable & np.isfinite(noise)
-    usable &= ~grown(~usable)
+    usable &= ~grown(~usable, GROWTH)
     usable, _, _ = without_sources(noise, usable)
     lags, n_pairs = _core.measure_covariance(noise, np.ascontiguousarray(usable), n_threads)
     covariance = NoiseCovariance(lags, psf=psf)
@@ -358,7 +360,7 @@ _INTERPOLATIONS: dict[str, tuple[Callable[[Floats], Floats], int]] = {
 
 
 def _resampled(kernel: Callable[[Floats], Floats], order: int, phase: float | None) -> Floats:
-    """docs/mathematics.md, Eq. 16, in one dimension."""
+    """docs/mathematics.md, Eq. 18, in one dimension."""
     phases = (np.arange(_PHASES) + 0.5) / _PHASES if phase is None else np.array([phase % 1.0])
     weights = kernel(np.arange(-order, order + 1) + phases[:, np.newaxis])
     weights /= weights.sum(axis=1, keepdims=True)

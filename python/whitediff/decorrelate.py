@@ -21,7 +21,7 @@ from .arrays import (
     planes_in_memory,
     planes_on_disk,
 )
-from .blank_sky import center_and_sigma
+from .blank_sky import center_and_sigma, without_fill
 from .cells import Grid
 from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
@@ -308,6 +308,7 @@ def _measured_source(
     usable = np.isfinite(pixels)
     if masks["mask"] is not None:
         usable &= (masks["mask"] & ignore) == 0
+    usable = without_fill(pixels, usable)
     if not usable.any():
         raise ValueError("image must have finite, unmasked pixels, got none")
     _, sigma = center_and_sigma(pixels, usable)

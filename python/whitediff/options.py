@@ -110,10 +110,12 @@ def shows_options(function: _Function) -> _Function:
     """Show every option, with its default, in the signature of a function of ``**options``."""
     signature = inspect.signature(function)
     *own, _ = signature.parameters.values()
-    options = inspect.signature(WhitenOptions).parameters.values()
-    shown = signature.replace(parameters=[*own, *options])
+    shown = signature.replace(parameters=[*own, *_OPTIONS])
     function.__signature__ = shown  # type: ignore[attr-defined]
     return function
+
+
+_OPTIONS = inspect.signature(WhitenOptions).parameters.values()
 
 
 def as_options(keywords: WhitenKeywords, function: Callable[..., Any]) -> WhitenOptions:

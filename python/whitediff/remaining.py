@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from . import _core
 from .arrays import FloatImage, Planes
+from .blank_sky import without_fill
 from .covariance import NoiseCovariance, measured_covariance, psf_image
 from .sources import CoreSource
 
@@ -87,6 +88,7 @@ def _measured(
     if len(boxes) > 1:
         tiled.cells = [_core.Cell(_core.Box(*box)) for box in boxes]
     _core.whiten(planes.image, sources, tiled, tiles.write)
+    tiles.leave_out_fill(planes.image)
     for mask in planes.masks.values():
         if mask.shape == planes.image.shape:
             tiles.leave_out(mask, planes.ignore_mask)
@@ -135,6 +137,14 @@ class _Tiles:
             for plane, pixels in zip(self._planes, (image, variance), strict=True):
                 plane[tile] = pixels[rows, part]
             self._usable[tile] = ~edge[rows, part]
+
+    def leave_out_fill(self, plane: _core.PlaneF | _core.PlaneD) -> None:
+        raw = np.zeros_like(self._planes[0])
+        for _, y0, _, y1 in self._boxes:
+            pixels = plane.rows(y0, y1)
+            for tile, rows, part in self._parts(y0, y1 - y0):
+                raw[tile] = pixels[rows, part]
+        self._usable = without_fill(raw, self._usable & np.isfinite(raw))
 
     def leave_out(self, mask: _core.PlaneI, bits: int) -> None:
         for _, y0, _, y1 in self._boxes:

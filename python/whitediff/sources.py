@@ -42,7 +42,7 @@ class NoiseSource:
 
     Notes
     -----
-    A term of the noise power of docs/mathematics.md, Eqs. 1 and 15.
+    A term of the noise power of docs/mathematics.md, Eqs. 1 and 17.
     """
 
     def __init__(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatImage, as_image, as_masks, as_variance_plane
 from .blank_sky import without_sources
+from .fill import fill_values
 
 __all__ = ["Whiteness", "whiteness"]
 
@@ -36,12 +37,15 @@ class Whiteness:
         middle.
     n_pairs : numpy.ndarray of int64, same shape
         Number of pixel pairs behind each; the one in the middle is the number of pixels.
+    filled : mapping of float to int
+        Values that fill pixels without data, and how many pixels were left out for each.
     """
 
     variance: float
     variance_error: float
     autocorrelation: Floats
     n_pairs: npt.NDArray[np.int64]
+    filled: Mapping[float, int] = field(default_factory=dict)
 
     @property
     def max_lag(self) -> int:
@@ -147,6 +151,10 @@ def whiteness(
     a star, are taken for sources and left out with their surroundings. Of the rest, pixels within 4
     sigma are used, and the variance is corrected for what a normal distribution loses there.
 
+    A value that recurs improbably often, such as the 0 in corners without data, is left out: it
+    fills pixels. ``filled`` of the result tells which, and how many. In images of integers, where
+    data may have the same value, it is left out in areas of 3 by 3 pixels or more.
+
     Parameters
     ----------
     image : array_like, [y, x]
@@ -184,6 +192,14 @@ def whiteness(
     bits = masks["mask"]
     if bits is not None:
         usable &= (bits & ignore) == 0
+    filled = {}
+    for fill in fill_values(pixels, usable):
+        without_data = fill.pixels(pixels)
+        if number := int(np.count_nonzero(usable & without_data)):
+            filled[fill.value] = number
+        # As pixels that are not finite, and not as sources, whose surroundings are left out.
+        noise[without_data] = np.nan
+        usable &= ~without_data
     usable, center, sigma = without_sources(noise, usable)
     noise = np.where(usable, noise - noise.dtype.type(center), 0)
     usable &= np.abs(noise) <= _CLIP_SIGMAS * sigma
@@ -201,6 +217,7 @@ def whiteness(
         variance_error=float(clipped_variance / _VARIANCE_KEPT * np.sqrt(2.0 / n_pixels)),
         autocorrelation=autocorrelation,
         n_pairs=n_pairs,
+        filled=filled,
     )
 
 

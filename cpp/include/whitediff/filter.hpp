@@ -37,7 +37,7 @@ struct FilterOptions {
 /// A filter as a small image in real space, and what it does to the noise.
 struct FilterImage {
   Image<double> image;  ///< Odd height and width, zero shift in the middle pixel.
-  /// Of every source: mean over k of C_i(k) |F(k) a_i(k)|^2 (docs/mathematics.md, Eqs. 4 and 15).
+  /// Of every source: mean over k of C_i(k) |F(k) a_i(k)|^2 (docs/mathematics.md, Eqs. 4 and 17).
   std::vector<double> gains;
   long clipped_modes = 0;  ///< Modes of the grid used whose power is below the floor.
 };

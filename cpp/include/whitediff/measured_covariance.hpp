@@ -7,7 +7,7 @@
 
 namespace whitediff {
 
-/// The covariance of the noise of an image, measured (docs/mathematics.md, Eq. 17).
+/// The covariance of the noise of an image, measured (docs/mathematics.md, Eq. 19).
 struct MeasuredCovariance {
   Image<double> lags;   ///< Odd and square, no lag in the middle; in squared units of the image.
   Image<double> pairs;  ///< How many pairs of pixels each is the mean of; the pixels in the middle.

@@ -19,7 +19,7 @@ struct KernelImage {
 /// through all these kernels and were multiplied by a weight.
 /// Its transfer function is a(k) = weight * product of the kernels' Fourier transforms
 /// (docs/mathematics.md, Eq. 1). Noise that is not white has, in addition, the product of the
-/// spectra of its covariances (docs/mathematics.md, Eq. 15).
+/// spectra of its covariances (docs/mathematics.md, Eq. 17).
 struct LocalSource {
   double variance = 0.0;
   double weight = 1.0;
@@ -28,7 +28,7 @@ struct LocalSource {
 };
 
 /// The noise of an image at one position, P(k) = sum_i v_i C_i(k) |a_i(k)|^2 (docs/mathematics.md,
-/// Eqs. 1 and 15; C_i is 1 where pixels are independent), and its point spread function, whose
+/// Eqs. 1 and 17; C_i is 1 where pixels are independent), and its point spread function, whose
 /// Fourier transform is the product of those of `psf`.
 struct LocalNoise {
   std::vector<LocalSource> sources;

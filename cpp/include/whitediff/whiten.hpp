@@ -31,7 +31,7 @@ struct NoiseSource {
   /// What filters are made with instead of clipped means of the variance; finite and >= 0.
   std::optional<double> mean_variance = {};
   std::string name = "variance";  ///< What messages call the variance.
-  /// That of its pixels; none: they are independent (docs/mathematics.md, Eq. 15).
+  /// That of its pixels; none: they are independent (docs/mathematics.md, Eq. 17).
   std::optional<NoiseCovariance> covariance = {};
 };
 
@@ -47,7 +47,7 @@ struct WhitenOptions {
   /// Kernels whose product is the PSF of the image; mode score needs it, others pass it on.
   std::vector<KernelPtr> psf;
   /// What remains between the pixels when the image is whitened without it: a factor of the power
-  /// of every source (docs/mathematics.md, Eq. 15).
+  /// of every source (docs/mathematics.md, Eq. 17).
   std::optional<NoiseCovariance> remaining;
   Point xy0;                       ///< Position of pixel [0, 0], for kernels and PSF.
   Plane<std::int32_t> mask;        ///< Of the image; may be empty.

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..kernel import Kernel, fixed_kernel, flipped, normalized
-from .afw import AfwKernel, AfwPsf
-from .lsst_images import LsstImagesKernel
 
 __all__ = ["as_kernel", "as_pre_kernel", "as_psf"]
+
+# The files of packages are imported by those alone who have their objects.
 
 
 def as_kernel(kernel: Any) -> Kernel:
@@ -34,8 +34,12 @@ def as_kernel(kernel: Any) -> Kernel:
     if isinstance(kernel, Kernel):
         return kernel
     if _is_afw_kernel(kernel):
+        from .afw import AfwKernel
+
         return flipped(AfwKernel(kernel))
     if hasattr(kernel, "compute_kernel_image"):
+        from .lsst_images import LsstImagesKernel
+
         # Its images come from lsst.afw kernels.
         y0, x0 = kernel.kernel_bbox.y.start, kernel.kernel_bbox.x.start
         return flipped(LsstImagesKernel(kernel, center=(-y0, -x0)))
@@ -61,8 +65,12 @@ def as_psf(psf: Any) -> Kernel:
     if isinstance(psf, Kernel):
         return normalized(psf)
     if hasattr(psf, "computeKernelImage"):
+        from .afw import AfwPsf
+
         return normalized(AfwPsf(psf))
     if hasattr(psf, "compute_kernel_image"):
+        from .lsst_images import LsstImagesKernel
+
         return normalized(LsstImagesKernel(psf))
     return normalized(_from_array(psf, "psf"))
 
@@ -82,7 +90,11 @@ def as_pre_kernel(kernel: Any) -> Kernel:
     kernel : Kernel
         The kernel, true convolution with which would turn it round once more.
     """
-    return normalized(AfwKernel(kernel)) if _is_afw_kernel(kernel) else as_psf(kernel)
+    if not _is_afw_kernel(kernel):
+        return as_psf(kernel)
+    from .afw import AfwKernel
+
+    return normalized(AfwKernel(kernel))
 
 
 def _is_afw_kernel(kernel: Any) -> bool:

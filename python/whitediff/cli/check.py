@@ -76,6 +76,12 @@ def _column(path: Path, exposure: Exposure, planes: Sequence[str]) -> dict[str, 
         value, sampling_error = noise.in_y[lag - 1], noise.error_in_y[lag - 1]
         rows[f"correlation, y lag {lag}"] = _marked(value, sampling_error, white=0.0)
     rows["pixels used"] = f"{noise.n_pixels / image.size:.1%}"
+    rows["left out as filled"] = (
+        ", ".join(
+            f"{number / image.size:.1%} with {value:g}" for value, number in noise.filled.items()
+        )
+        or "none"
+    )
     return rows
 
 

@@ -38,7 +38,7 @@ ignore_plane_option = click.option(
     multiple=True,
     metavar="NAME",
     help="Mask plane whose pixels all statistics leave out; may be given several times.  "
-    f"[default: {', '.join(IGNORED_MASK_PLANES)}, where they exist]",
+    f"[default: {', '.join(IGNORED_MASK_PLANES)}, FILTER_EDGE, where they exist]",
 )
 
 no_value_plane_option = click.option(

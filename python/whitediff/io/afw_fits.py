@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..kernel import Chebyshev2D, Polynomial2D, SpatialKernel
 from ..psf import KernelPsf
 from .fits_file import native
+from .kernel_limits import check_coefficients, check_size
 from .matching_kernel import MatchingKernel
 
 __all__ = ["has_archive", "read_afw_kernel", "read_psf"]
@@ -110,6 +111,7 @@ class _Archive:
         """Image [y, x] and centre (y, x) of a FixedKernel."""
         (row,) = self.rows(identifier)
         width, height = (int(size) for size in _point(row, "dimensions"))
+        check_size(1, height, width, "FixedKernel")
         center_x, center_y = (int(position) for position in _point(row, "center"))
         image = native(row["image"], np.float64).reshape(height, width)
         return image, (center_y, center_x)
@@ -120,16 +122,23 @@ class _Archive:
         """Basis images [n, y, x], centre (y, x) and functions of a LinearCombinationKernel."""
         (row,) = self.rows(identifier)
         center_x, center_y = (int(position) for position in _point(row, "center"))
-        basis = np.array([self.fixed_kernel(int(part))[0] for part in row["components"]])
+        width, height = (int(size) for size in _point(row, "dimensions"))
+        check_size(np.size(row["components"]), height, width, "LinearCombinationKernel")
+        # A column of one number gives the number.
+        components = np.atleast_1d(row["components"])
+        basis = np.array([self.fixed_kernel(int(part))[0] for part in components])
         if "spatialfunctions" in row.array.names:
-            functions = [self._function(int(part)) for part in row["spatialfunctions"]]
+            parts = np.atleast_1d(row["spatialfunctions"])
+            functions = [self._function(int(part)) for part in parts]
         else:
-            functions = [Polynomial2D([float(amplitude)]) for amplitude in row["amplitudes"]]
+            amplitudes = np.atleast_1d(row["amplitudes"])
+            functions = [Polynomial2D([float(amplitude)]) for amplitude in amplitudes]
         return basis, (center_y, center_x), functions
 
     def _function(self, identifier: int) -> Polynomial2D | Chebyshev2D:
         (row,) = self.rows(identifier)
-        coefficients = native(row["coefficients"], np.float64)
+        coefficients = np.atleast_1d(native(row["coefficients"], np.float64))
+        check_coefficients(len(coefficients), "coefficients")
         name = self.name(identifier)
         if name.startswith("PolynomialFunction2"):
             return Polynomial2D(coefficients)

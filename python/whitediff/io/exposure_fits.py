@@ -27,9 +27,9 @@ def read_exposure(path: str | os.PathLike[str]) -> Exposure:
     """Read an exposure from a FITS file.
 
     The image is the first HDU with two-dimensional data. A mask is looked for in the extension
-    MASK (all its set bits are BAD if it does not name its planes), a variance in VARIANCE or
-    UNCERT, a PSF in PSFIMAGE or in the archive of an lsst.afw exposure. Pixels with the value of
-    the keyword MASKVAL (as HOTPANTS writes it) become NO_DATA.
+    MASK (whatever is not 0 in it is NO_DATA if it does not name its planes), a variance in VARIANCE
+    or UNCERT, a PSF in PSFIMAGE or in the archive of an lsst.afw exposure. Pixels with the value of
+    the keyword MASKVAL (as HOTPANTS writes it) become NO_DATA; those with the value of BLANK, NaN.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from ..psf import CellPsf, KernelPsf
 from .afw_fits import read_psf as read_afw_psf
 from .exposure_header import read_frame
 from .fits_file import content_errors, find_image, is_image, native, open_fits
-from .rows import Rows, rows_of_hdu
+from .rows import Rows, pixels_of_hdu, rows_of_hdu
 
 __all__ = ["ExposureRows", "open_exposure"]
 
@@ -102,8 +102,11 @@ def _exposure(hdus: fits.HDUList) -> ExposureRows:
     if image is None:
         raise ValueError("expected a FITS file with a two-dimensional image, got none")
     frame = read_frame(hdus[0], image)
-    pixels = rows_of_hdu(image)
-    mask, planes = _mask(hdus, frame.metadata.get("MASKVAL"), pixels)
+    pixels = pixels_of_hdu(image)
+    mask, planes = _mask(hdus)
+    if "MASKVAL" in frame.metadata:
+        is_invalid = _equality(frame.metadata["MASKVAL"], image.header, pixels.dtype)
+        mask, planes = _with_invalid(mask, planes, pixels, is_invalid)
     return ExposureRows(
         image=_floating(pixels),
         mask=mask,
@@ -130,43 +133,61 @@ def _find(hdus: fits.HDUList, name: str) -> Any:
     return None
 
 
-def _mask(
-    hdus: fits.HDUList, invalid: float | None, pixels: Rows
-) -> tuple[Rows | None, Mapping[str, int]]:
+def _mask(hdus: fits.HDUList) -> tuple[Rows | None, Mapping[str, int]]:
     hdu = _find(hdus, "MASK")
-    mask, planes = None, dict(DEFAULT_MASK_PLANES)
-    if hdu is not None:
-        mask = rows_of_hdu(hdu)
-        named = {
-            keyword.removeprefix("MP_"): value
-            for keyword, value in hdu.header.items()
-            if keyword.startswith("MP_")
-        }
-        if named and mask.dtype.kind not in "iu":
-            raise TypeError(f"mask must hold the bits of its planes as integers, got {mask.dtype}")
-        if named:
-            planes = named
-            # Planes may have bits beyond those that a narrow type can hold.
-            if mask.dtype.itemsize < np.dtype(np.int32).itemsize:
-                mask = mask.map(np.int32, lambda bits: bits)
-        else:
-            bad = np.int32(1 << planes["BAD"])
-            mask = mask.map(np.int32, lambda bits: np.where(bits != 0, bad, np.int32(0)))
-    if invalid is None or pixels.dtype.kind != "f":
-        return mask, planes
-    if mask is not None and mask.shape != pixels.shape:
+    planes = dict(DEFAULT_MASK_PLANES)
+    if hdu is None:
+        return None, planes
+    mask = rows_of_hdu(hdu)
+    named = {
+        keyword.removeprefix("MP_"): value
+        for keyword, value in hdu.header.items()
+        if keyword.startswith("MP_")
+    }
+    if not named:
+        missing = np.int32(1 << planes["NO_DATA"])
+        return mask.map(np.int32, lambda bits: np.where(bits != 0, missing, np.int32(0))), planes
+    if mask.dtype.kind not in "iu":
+        raise TypeError(f"mask must hold the bits of its planes as integers, got {mask.dtype}")
+    # Planes may have bits beyond those that a narrow type can hold.
+    if mask.dtype.itemsize < np.dtype(np.int32).itemsize:
+        mask = mask.map(np.int32, lambda bits: bits)
+    return mask, named
+
+
+def _equality(
+    value: Any, header: fits.Header, dtype: np.dtype[Any]
+) -> Callable[[NDArray[Any]], NDArray[np.bool_]]:
+    """What tells pixels that have a value, after it was rounded as they were."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"MASKVAL must be a number, got {value!r}")
+    if header["BITPIX"] > 0:
+        half_step = abs(header.get("BSCALE", 1)) / 2
+        return lambda pixels: np.abs(pixels.astype(np.float64) - value) <= half_step
+    # Programs that compute in single precision write it in double precision too.
+    with np.errstate(over="ignore"):
+        rounded = [float(kind(value)) for kind in (np.float32, dtype.type)]
+    return lambda pixels: np.isin(pixels, rounded)
+
+
+def _with_invalid(
+    known: Rows | None,
+    planes: Mapping[str, int],
+    pixels: Rows,
+    is_invalid: Callable[[NDArray[Any]], NDArray[np.bool_]],
+) -> tuple[Rows, Mapping[str, int]]:
+    """Mask whose plane NO_DATA has the invalid pixels too."""
+    if known is not None and known.shape != pixels.shape:
         raise ValueError(
-            f"mask must have shape {pixels.shape}, that of the image, got {mask.shape}"
+            f"mask must have shape {pixels.shape}, that of the image, got {known.shape}"
         )
     some = Mask(np.zeros((1, 1), np.int32), planes=planes)
     bit = 1 << some.addMaskPlane("NO_DATA")
-    value: Any = np.asarray(invalid, pixels.dtype)
-    known = mask
 
     def bits_with_invalid(rows: slice) -> NDArray[np.int32]:
         image = pixels[rows]
         bits = np.zeros(image.shape, np.int32) if known is None else known[rows]
-        bits[image == value] |= bit
+        bits[is_invalid(image)] |= bit
         return bits
 
     dtype = np.dtype(np.int32) if known is None else known.dtype
@@ -176,13 +197,14 @@ def _mask(
 def _variance(hdus: fits.HDUList) -> Rows | None:
     hdu = _find(hdus, "VARIANCE")
     if hdu is not None:
-        return rows_of_hdu(hdu)
+        return pixels_of_hdu(hdu)
     hdu = _find(hdus, "UNCERT")
     if hdu is None:
         return None
-    rows, kind = rows_of_hdu(hdu), hdu.header.get("UTYPE", _DEVIATION_TYPE)
+    rows, kind = pixels_of_hdu(hdu), hdu.header.get("UTYPE", _DEVIATION_TYPE)
     if kind == _DEVIATION_TYPE:
-        return rows.map(rows.dtype, lambda deviations: deviations**2)
+        floating = _floating(rows)
+        return floating.map(floating.dtype, lambda deviations: deviations**2)
     if kind != _VARIANCE_TYPE:
         raise ValueError(f"UTYPE must be {_VARIANCE_TYPE} or {_DEVIATION_TYPE}, got {kind}")
     return rows

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..kernel import Chebyshev2D, SpatialKernel
 from .fits_file import find_image
+from .kernel_limits import check_size, order_of, side_of, whole_number
 from .matching_kernel import MatchingKernel
 from .polynomials import chebyshev_matrix, pack
 from .regions import RegionFunction, RegionKernel
@@ -23,6 +24,10 @@ __all__ = ["TABLE_NAME", "read_hotpants"]
 
 TABLE_NAME = "Convolution Kernel Information"
 
+# The tool's own default is three.
+_MAX_GAUSSIANS = 20
+# A narrower Gaussian is one pixel, a wider one the same over the largest kernel.
+_MIN_SIGMA, _MAX_SIGMA = 0.01, 1000.0
 _CONVOLVED: dict[str, Literal["template", "science"]] = {"TEMPLATE": "template", "IMAGE": "science"}
 # What PHOTNORM is where the difference was brought to the scale of the image that was convolved.
 _SCALED = {"template": "t", "science": "i"}
@@ -102,6 +107,23 @@ def _keyword(header: fits.Header, name: str) -> Any:
     return header[name]
 
 
+def _full_width(header: fits.Header) -> int:
+    return side_of(_keyword(header, "FWKERN"), "FWKERN")
+
+
+def _order(header: fits.Header, name: str) -> int:
+    return order_of(_keyword(header, name), name)
+
+
+def _sigma(header: fits.Header, name: str) -> float:
+    sigma = _keyword(header, name)
+    if not (isinstance(sigma, int | float) and _MIN_SIGMA <= sigma <= _MAX_SIGMA):
+        raise ValueError(
+            f"{name} must be a number of pixels from {_MIN_SIGMA} to {_MAX_SIGMA}, got {sigma!r}"
+        )
+    return float(sigma)
+
+
 def _region_box(region: str) -> tuple[int, int, int, int]:
     """Half-open box (x0, y0, x1, y1), counted from 0, of '[x0:x1,y0:y1]', counted from 1."""
     match = re.fullmatch(r"\s*\[(\d+):(\d+),(\d+):(\d+)\]\s*", region)
@@ -123,7 +145,7 @@ def _buffered(
                 "the kernel table is for a part of the image whose size its file does not tell: "
                 "read the difference image written with -hki"
             )
-        buffer = _keyword(header, "FWKERN") // 2
+        buffer = _full_width(header) // 2
     else:
         buffer = _stamp_width(header, size) // 2
     return np.hstack(
@@ -142,7 +164,7 @@ def _stamp_width(header: fits.Header, size: NDArray[np.int64]) -> int:
     def option(name: str, default: int) -> int:
         return int(words[words.index(name) + 1]) if name in words else default
 
-    full_width = _keyword(header, "FWKERN")
+    full_width = _full_width(header)
     n_regions = np.array([option("-nrx", 1), option("-nry", 1)])
     n_stamps = np.array([option("-nsx", 10), option("-nsy", 10)])
     substamp = 2 * option("-rss", 15) + 1
@@ -156,12 +178,15 @@ def _odd(width: int) -> int:
 
 def _basis(header: fits.Header) -> NDArray[np.float64]:
     """Basis images [n, v, u]; all but the first sum to zero."""
-    half = _keyword(header, "FWKERN") // 2
+    half = _full_width(header) // 2
     u = np.arange(-half, half + 1, dtype=np.float64)
+    n_gaussians = whole_number(_keyword(header, "NGAUSS"), "NGAUSS", 1, _MAX_GAUSSIANS)
+    degrees = [_order(header, f"DGAUSS{n}") for n in range(1, n_gaussians + 1)]
+    n_images = sum((degree + 1) * (degree + 2) // 2 for degree in degrees)
+    check_size(n_images, len(u), len(u), "kernel basis")
     images: list[NDArray[np.float64]] = []
-    for gaussian in range(1, _keyword(header, "NGAUSS") + 1):
-        degree = _keyword(header, f"DGAUSS{gaussian}")
-        sigma = _keyword(header, f"SGAUSS{gaussian}")
+    for n, degree in enumerate(degrees, start=1):
+        sigma = _sigma(header, f"SGAUSS{n}")
         profiles = [u**power * np.exp(-(u**2) / (2 * sigma**2)) for power in range(degree + 1)]
         for a in range(degree + 1):
             for b in range(degree - a + 1):
@@ -181,7 +206,7 @@ def _region(
     frame: NDArray[np.int64],
 ) -> tuple[SpatialKernel, Chebyshev2D]:
     """Kernel and background of one region."""
-    order, background_order = _keyword(header, "CKORDER"), _keyword(header, "BGORDER")
+    order, background_order = _order(header, "CKORDER"), _order(header, "BGORDER")
     n_terms = (order + 1) * (order + 2) // 2
     n_background = (background_order + 1) * (background_order + 2) // 2
     start = 2 + (len(basis) - 1) * n_terms

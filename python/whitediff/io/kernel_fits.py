@@ -9,6 +9,7 @@ and Y, the table BACKGROUND one row for the background that was subtracted.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from ..kernel import (
     fixed_kernel,
 )
 from .fits_file import find_image, native, write_fits
+from .kernel_limits import check_coefficients, check_size
 from .matching_kernel import MatchingKernel
 
 __all__ = ["KERNEL_NAME", "read_kernel_image", "read_spatial_kernel", "write_kernel"]
@@ -63,6 +65,10 @@ def read_spatial_kernel(hdus: fits.HDUList) -> MatchingKernel:
         If the file is inconsistent.
     """
     hdu = hdus[KERNEL_NAME]
+    if len(hdu.shape) not in (3, 4):
+        raise ValueError(f"KERNEL must have 3 or 4 axes, got {len(hdu.shape)}")
+    *numbers, height, width = hdu.shape
+    check_size(math.prod(numbers), height, width, KERNEL_NAME)
     images = native(hdu.data, np.float64)
     center = (hdu.header["CENTERY"], hdu.header["CENTERX"])
     kernel: Kernel
@@ -168,6 +174,7 @@ def _function_table(functions: Sequence[Any], name: str) -> fits.BinTableHDU:
 def _read_functions(hdu: Any) -> list[Polynomial2D | Chebyshev2D]:
     functions: list[Polynomial2D | Chebyshev2D] = []
     for row in hdu.data:
+        check_coefficients(row["N"], "coefficients")
         coefficients = np.atleast_1d(native(row["COEFFICIENTS"], np.float64))[: row["N"]]
         if row["TYPE"] == "CHEBYSHEV":
             functions.append(Chebyshev2D(coefficients, tuple(float(edge) for edge in row["BBOX"])))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..kernel import Chebyshev2D, SpatialKernel
 from .fits_file import native
+from .kernel_limits import check_size, order_of
 from .matching_kernel import MatchingKernel
 from .polynomials import pack
 
@@ -85,7 +86,8 @@ def _read_tree(
         )
     # The basis images come from lsst.afw kernels, which act by correlation: turn them round.
     basis = read_array(kernel["basis"])[:, ::-1, ::-1]
-    height, width = basis.shape[1:]
+    n_images, height, width = basis.shape
+    check_size(n_images, height, width, "basis")
     center = (height - 1 - kernel["center_y"], width - 1 - kernel["center_x"])
     functions = [_function(field) for field in kernel["spatial"]]
     return MatchingKernel(
@@ -101,4 +103,7 @@ def _function(field: dict[str, Any]) -> Chebyshev2D:
     x, y = field["bounds"]["x"], field["bounds"]["y"]
     bbox = (x["start"] - 0.5, x["stop"] - 0.5, y["start"] - 0.5, y["stop"] - 0.5)
     # The table is [degree in y, degree in x].
-    return Chebyshev2D(pack(np.array(field["coefficients"]["data"]).T), bbox)
+    coefficients = np.array(field["coefficients"]["data"]).T
+    for size in coefficients.shape:
+        order_of(size - 1, "order of CHEBYSHEV functions")
+    return Chebyshev2D(pack(coefficients), bbox)

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .fits_file import native
 
-__all__ = ["Rows", "rows_of_hdu"]
+__all__ = ["Rows", "pixels_of_hdu", "rows_of_hdu"]
 
 Key = slice | tuple[slice, slice]
 
@@ -61,3 +61,16 @@ def rows_of_hdu(hdu: Any) -> Rows:
     shape = hdu.shape[0], hdu.shape[1]
     dtype = section[0:1].dtype.newbyteorder("=")
     return Rows(shape, dtype, lambda rows: native(section[rows]))
+
+
+def pixels_of_hdu(hdu: Any) -> Rows:
+    """Rows of an image HDU whose pixels without a value, those of the keyword BLANK, are NaN."""
+    rows, header = rows_of_hdu(hdu), hdu.header
+    if "BLANK" not in header or header["BITPIX"] < 0:
+        return rows
+    # Astropy replaces them itself, but for 0 and for integers that it takes for unsigned.
+    blank = header["BLANK"] * header.get("BSCALE", 1) + header.get("BZERO", 0)
+    dtype = np.result_type(rows.dtype, np.float32)
+    return rows.map(
+        dtype, lambda pixels: np.where(pixels == blank, dtype.type(np.nan), pixels.astype(dtype))
+    )

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from ..kernel import Chebyshev2D, SpatialKernel
 from .fits_file import native
+from .kernel_limits import check_size, order_of, whole_number
 from .matching_kernel import MatchingKernel
 from .polynomials import chebyshev_matrix, pack
 
 __all__ = ["is_sfft", "read_sfft"]
 
 _KEYWORDS = ("N0", "N1", "DK", "DB", "L0", "L1", "FIJ", "FAB", "FPQ")
+# Of pixels along an axis, or of values in a solution.
+_MAX_NUMBER = 10**9
 _CONVOLVED: dict[str | None, Literal["template", "science"] | None] = {
     "REF": "template",
     "SCI": "science",
@@ -57,9 +60,13 @@ def read_sfft(hdus: fits.HDUList) -> MatchingKernel:
     missing = [name for name in _KEYWORDS if name not in header]
     if missing:
         raise ValueError(f"the SFFT solution needs the keywords {missing}, which are missing")
-    n0, n1, degree, background_degree, l0, l1, n_terms, n_pixels, n_background = (
-        int(header[name]) for name in _KEYWORDS
+    n0, n1, n_terms, n_pixels = (
+        whole_number(header[name], name, 1, _MAX_NUMBER) for name in ("N0", "N1", "FIJ", "FAB")
     )
+    n_background = whole_number(header["FPQ"], "FPQ", 0, _MAX_NUMBER)
+    degree, background_degree = (order_of(header[name], name) for name in ("DK", "DB"))
+    l0, l1 = header["L0"], header["L1"]
+    check_size(n_terms, l1, l0, "SFFT solution")
     solution = native(hdus[0].data, np.float64).ravel() if hdus[0].data is not None else np.empty(0)
     if (
         n_terms != (degree + 1) * (degree + 2) // 2
@@ -80,13 +87,15 @@ def read_sfft(hdus: fits.HDUList) -> MatchingKernel:
     images[:, l0 // 2, l1 // 2] = 2 * images[:, l0 // 2, l1 // 2] - images.sum(axis=(1, 2))
 
     bbox = (-1.0, n0 - 1.0, -1.0, n1 - 1.0)
-    basis = np.zeros((degree + 1, degree + 1, l1, l0))
-    for a in range(l0):
-        to_x = chebyshev_matrix(degree, 0.5 - (a - l0 // 2) / n0, 0.5)
-        for b in range(l1):
-            to_y = chebyshev_matrix(degree, 0.5 - (b - l1 // 2) / n1, 0.5)
-            table = _table(images[:, a, b], powers, degree)
-            basis[:, :, b, a] = to_x @ table @ to_y.T
+    to_x, to_y = (
+        [chebyshev_matrix(degree, 0.5 - (a - side // 2) / n, 0.5) for a in range(side)]
+        for side, n in ((l0, n0), (l1, n1))
+    )
+    tables = np.zeros((degree + 1, degree + 1, l0, l1))
+    for term, power in enumerate(powers):
+        tables[power] = images[term]
+    in_x = np.einsum("api,ijab->pjab", to_x, tables)
+    basis = np.einsum("bqj,pjab->pqba", to_y, in_x)
     functions = [
         Chebyshev2D(pack(_table(np.array([1.0]), [term], degree)), bbox) for term in powers
     ]

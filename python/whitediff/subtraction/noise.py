@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..fill import fill_values
 from ..io.exposure_rows import ExposureRows
 from ..io.rows import Rows
 from ..whiteness import whiteness
 from .meshes import spread_meshes
 
-__all__ = ["InputNoise", "input_noise", "sky_variance"]
+__all__ = ["InputNoise", "Sky", "input_noise", "measured_sky"]
 
 _MESH = 128
 # A million pixels tell the variance to 0.14 %.
 _MAX_MESHES = 64
+# A larger variance is a mark of pixels without a value, and none less than or equal to 0 can be.
+_LARGEST_VARIANCE = 1e25
+# Planes are searched in bands of about so many pixels.
+_BAND = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -74,21 +81,68 @@ def input_noise(
     if given is not None:
         rows = open_file(given)
         plane = rows.image if rows.variance is None else rows.variance
+        if not _has_known_value(plane):
+            raise ValueError(f"{given}: variance must have a known value ({_KNOWN}), got none")
         return InputNoise(plane, "file", f"from {given}")
+    found = f"measured in the sky of {path}"
+    lack = ""
     if exposure.variance is not None:
-        return InputNoise(exposure.variance, "plane", f"variance plane of {path}")
+        if _has_known_value(exposure.variance):
+            return InputNoise(exposure.variance, "plane", f"variance plane of {path}")
+        lack = f"its variance plane has no known value ({_KNOWN})"
+        found = f"{path}: {lack}: measured in the sky"
     try:
-        measured = sky_variance(exposure.image, ignored)
+        sky = measured_sky(exposure.image, ignored)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    return InputNoise(measured, "sky", f"measured in the sky of {path}")
+        raise ValueError(f"{path}: {lack and f'{lack}, and '}{error}") from error
+    return InputNoise(sky.variance, "sky", found + sky.left_out)
 
 
-def sky_variance(image: Rows, ignored: Rows | None) -> float:
-    """Pixel variance of the sky between the sources.
+_KNOWN = f"finite, positive and at most {_LARGEST_VARIANCE:g}"
+
+
+def _has_known_value(variance: Rows) -> bool:
+    height, width = variance.shape
+    step = max(1, _BAND // width)
+    for y in range(0, height, step):
+        values = variance[y : y + step]
+        # Comparisons with NaN are false.
+        if ((values > 0) & (values <= _LARGEST_VARIANCE)).any():
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Noise of the sky between the sources.
+
+    Attributes
+    ----------
+    variance : float
+        In squared units of the image.
+    filled : mapping of float to float
+        Values that fill pixels without data, each with the fraction of the pixels that it fills.
+    """
+
+    variance: float
+    filled: Mapping[float, float]
+
+    @property
+    def left_out(self) -> str:
+        """What was left out as filled, for the end of a sentence; empty if nothing was."""
+        if not self.filled:
+            return ""
+        values = " and ".join(f"{value:g}" for value in self.filled)
+        percentage = 100 * sum(self.filled.values())
+        return f", {percentage:.3g} % of it left out as filled with {values}"
+
+
+def measured_sky(image: Rows, ignored: Rows | None) -> Sky:
+    """Measure the pixel variance of the sky between the sources.
 
     The median of what `whitediff.whiteness` finds in meshes of the image, so that neither a
-    sloping background nor a bright star counts.
+    sloping background nor a bright star counts. Values that fill pixels without data are found in
+    all meshes together: a mesh may have nothing else.
 
     Parameters
     ----------
@@ -97,24 +151,40 @@ def sky_variance(image: Rows, ignored: Rows | None) -> float:
     ignored : Rows of bool, or None
         Pixels [y, x] to leave out.
 
-    Returns
-    -------
-    float
-        Variance in squared units of the image.
-
     Raises
     ------
     ValueError
         If no mesh has sky.
     """
+    meshes = spread_meshes(image.shape, _MESH, _MAX_MESHES)
+    pixels = [image[mesh] for mesh in meshes]
+    masks = [np.zeros(part.shape, bool) for part in pixels]
+    if ignored is not None:
+        masks = [ignored[mesh] for mesh in meshes]
+    usable = [np.isfinite(part) & ~mask for part, mask in zip(pixels, masks, strict=True)]
+    filled: Counter[float] = Counter()
+    for fill in fill_values(_in_one_row(pixels), _in_one_row(usable)):
+        for part, seen in zip(pixels, usable, strict=True):
+            without_data = fill.pixels(part)
+            filled[fill.value] += int(np.count_nonzero(seen & without_data))
+            part[without_data] = np.nan
     found = []
-    for mesh in spread_meshes(image.shape, _MESH, _MAX_MESHES):
+    for part, mask in zip(pixels, masks, strict=True):
         # A mesh may be masked as a whole, or be full of a galaxy.
         with suppress(ValueError):
-            mask = None if ignored is None else ignored[mesh]
-            found.append(whiteness(image[mesh], mask=mask, max_lag=1))
+            found.append(whiteness(part, mask=mask, max_lag=1))
     if not found:
         raise ValueError("the sky variance cannot be measured: no pixel is finite, unmasked sky")
+    for noise in found:
+        filled.update(noise.filled)
     n_pixels = np.array([noise.n_pixels for noise in found])
     variances = np.array([noise.variance for noise in found])
-    return float(np.median(variances[n_pixels >= np.median(n_pixels) / 2]))
+    total = sum(part.size for part in pixels)
+    return Sky(
+        float(np.median(variances[n_pixels >= np.median(n_pixels) / 2])),
+        {value: number / total for value, number in sorted(filled.items()) if number},
+    )
+
+
+def _in_one_row(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate([part.ravel() for part in parts])[np.newaxis]

@@ -256,7 +256,7 @@ class DecorrelateALKernelSpatialTask(Task):
 
     Notes
     -----
-    The equations are in docs/mathematics.md, Eqs. 1 to 14, each with where it comes from: Kaiser
+    The equations are in docs/mathematics.md, Eqs. 1 to 16, each with where it comes from: Kaiser
     (2004); Zackay, Ofek & Gal-Yam (2016); DMTN-021, Eq. 1; DMTN-179 for likelihood images.
     """
 
