@@ -174,12 +174,12 @@ def subtraction(rng, variances, *, science=None, template=None, n_images=1, side
     return (inner(inputs[0]) - matched(inputs[1], kernel)).astype(np.float32), kernel
 
 
-def assert_white(result, largest_pull_error):
+def assert_white(result, largest_pull_error, largest_lag=0.005):
     found = whiteness(result.image, result.variance, max_lag=3)
     # Lags of 800 000 pixels have an error of 0.0011, most of which measuring takes off.
     others = found.autocorrelation.copy()
     others[3, 3] = 0
-    assert abs(others).max() < 0.005
+    assert abs(others).max() < largest_lag
     assert abs(pull(result.image, result.variance, PROFILE) - 1) < largest_pull_error
 
 
@@ -226,9 +226,9 @@ class TestWhitening:
         assert result.covariance_applied
         # What it is for: more than five errors without it.
         assert abs(whiteness(plain.image, plain.variance).in_x[0]) > 0.0055
-        # Measured and tested on the same pixels: sampling errors cancel in part; two in a hundred
-        # where both inputs are bilinear.
-        assert_white(result, 0.02)
+        # Measured and tested on the same pixels: sampling errors cancel in part. Bilinear warps of
+        # both inputs have next to no power at the shortest waves, with phases that vary.
+        assert_white(result, 0.02 if warp == (bilinear, 1) else 0.01, 0.008)
         given = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance=result.covariance)
         np.testing.assert_array_equal(given.image, result.image)
 
