@@ -1,6 +1,7 @@
 """``whitediff batch`` on a cluster of dask.distributed."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,9 @@ from batch_files import (
 )
 from command_line import fail, run_command, succeed
 
-pytest.importorskip("distributed", reason="no distributed: pip install 'whitediff[dask]'")
+Client = pytest.importorskip(
+    "distributed", reason="no distributed: pip install 'whitediff[dask]'"
+).Client
 
 CLUSTER = [sys.executable, Path(__file__).with_name("batch_cluster.py")]
 
@@ -153,3 +156,28 @@ def test_missing_package_is_named(pairs, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     expected = "whitediff: the package distributed is missing: pip install 'whitediff[dask]'\n"
     assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_interrupt_leaves_nothing_to_the_scheduler(pairs, tmp_path):
+    rows = [row_of(pairs, n % 3, kernel="kernel.fits", output=f"white{n}.fits") for n in range(6)]
+    # Whoever reads it waits.
+    os.mkfifo(tmp_path / "kernel.fits")
+    manifest = write_manifest(tmp_path / "night.csv", rows)
+    command = [sys.executable, "-m", "whitediff.cli", "batch", manifest, "--scheduler"]
+
+    def wait_for_tasks(client, number):
+        end = time.monotonic() + 60
+        while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) != number:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    with running_cluster() as (process, address):
+        batch = subprocess.Popen([*command, address], stderr=subprocess.PIPE, text=True)
+        with Client(address, set_as_default=False) as client:
+            wait_for_tasks(client, len(rows))
+            batch.send_signal(signal.SIGINT)
+            _, message = batch.communicate(timeout=60)
+            assert batch.returncode == 130 and message.endswith("whitediff: interrupted\n")
+            wait_for_tasks(client, 0)
+        process.kill()
+    assert set(read_results(tmp_path / "night.results.ecsv")["status"]) == {"waiting"}

@@ -11,6 +11,7 @@ from whitediff import Exposure, read_exposure, write_exposure
 from whitediff.io import MatchingKernel, read_kernel, write_kernel
 from whitediff.kernel import fixed_kernel
 from whitediff.psf import CellPsf, KernelPsf
+from whitediff.whiteness import whiteness
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +312,23 @@ def test_planes_of_no_value_are_named(inputs, output, capsys):
     assert f"pixels without a value: {marked.sum()} marked by the mask" in printed
     message = fail(capsys, "decorrelate", *arguments, "--overwrite", "--no-value-plane", "HOLE")
     assert "unknown mask plane 'HOLE'" in message
+
+
+@pytest.mark.parametrize("fraction", [0.02, 0.42])
+def test_filled_pixels_of_the_difference_have_no_value(inputs, output, tmp_path, capsys, fraction):
+    difference = read_exposure(inputs / "difference.fits")
+    pixels = difference.image.array
+    columns = int(fraction * SHAPE[1])
+    pixels[:, -columns:] = 0
+    path = write_plain(tmp_path / "difference.fits", pixels)
+    given = ["--science-variance", 100, "--template-variance", 300]
+    arguments = options(inputs, difference=path)
+    printed = succeed(capsys, "decorrelate", *arguments, *given, "-o", output)
+    assert "pixels of exactly 0 have no value" in printed
+    result = read_exposure(output)
+    without_value = ~np.isfinite(pixels) | (pixels == 0)
+    np.testing.assert_array_equal(np.isnan(result.image.array), without_value)
+    assert "Pixels of exactly 0 have no value" in history_of(output)
+    noise = whiteness(result.image.array, result.variance.array)
+    # Four sampling errors of the pixels that are left; the rest is for stars too faint to be found.
+    assert noise.variance == pytest.approx(1, abs=4 * noise.variance_error + 0.02)

@@ -163,7 +163,7 @@ bool CellWorker<T>::load_image(T level, double sigma) {
       height(), level, {level - reach, level + reach}, [&](int tile, int y, T*) {
         const std::span<const T> pixels = tile_row(task_.input.image, tile, y);
         const std::int32_t* bits = task_.rule.no_value == 0 ? nullptr : tile_bits(tile, y);
-        marked = marked || (bits && any_bit(bits, static_cast<int>(pixels.size()), //
+        marked = marked || (bits && any_bit(bits, static_cast<int>(pixels.size()),  //
                                             task_.rule.no_value));
         return pixels;
       });
@@ -175,9 +175,9 @@ Extremes<T> CellWorker<T>::extremes_of_image() const {
   Extremes<T> all(task_.rule.limit);
   for (int y = expanded_.y0; y < expanded_.y1; ++y) {
     const std::int32_t* bits = task_.input.mask.empty() ? nullptr : task_.input.mask.row(y);
-    const Extremes<T> row = extremes(task_.input.image.row(y) + expanded_.x0,
-                                     bits ? bits + expanded_.x0 : nullptr, expanded_.width(),
-                                     task_.rule);
+    const Extremes<T> row =
+        extremes(task_.input.image.row(y) + expanded_.x0, bits ? bits + expanded_.x0 : nullptr,
+                 expanded_.width(), task_.rule);
     if (!row.complete) task_.completion.report_gaps(frame_row(y));
     all.add(row);
   }

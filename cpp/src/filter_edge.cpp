@@ -22,8 +22,8 @@ FilterEdge::FilterEdge(const FilterSupport& support, Shape frame)
 
 bool FilterEdge::mark(int y, std::span<const std::vector<Gap>> gaps, std::uint8_t* marks) {
   const bool inside = y >= reach_ && y + reach_ < frame_.height;
-  const bool plain = inside && std::all_of(gaps.begin(), gaps.end(),
-                                           [](const auto& row) { return row.empty(); });
+  const bool plain =
+      inside && std::all_of(gaps.begin(), gaps.end(), [](const auto& row) { return row.empty(); });
   if (plain && !plain_.empty()) {
     std::copy(plain_.begin(), plain_.end(), marks);
     return true;

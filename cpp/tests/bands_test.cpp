@@ -510,7 +510,7 @@ TEST_CASE("what fails reaches the caller, and nobody waits for ever") {
     whiten_bands<float>(image, sources, write, options);
   };
   const WriteRows<float> ignore = [](int, ImageView<const float>, ImageView<const float>,
-                                  ImageView<const std::uint8_t>) {};
+                                     ImageView<const std::uint8_t>) {};
 
   SUBCASE("a reader") {
     std::vector<Rows> calls;

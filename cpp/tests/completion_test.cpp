@@ -28,8 +28,8 @@ struct Case {
 
   Whitening plan{
       .cells = cells,
-      .noise = NoiseModel({{1.0, {}}, {1.0, {}}}, {}, {{4.5, 9.5}, {11.0, 9.5}},
-                          {12.0, 2.0, 14.0, 2.0}),
+      .noise =
+          NoiseModel({{1.0, {}}, {1.0, {}}}, {}, {{4.5, 9.5}, {11.0, 9.5}}, {12.0, 2.0, 14.0, 2.0}),
   };
   Unknown unknown;
   ValueRule<T> rule{T(1e25), 8};

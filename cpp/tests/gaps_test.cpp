@@ -42,8 +42,8 @@ struct Pair {
   Whitened<T> white() const {
     WhitenOptions with = options;
     with.mask = mask.view();
-    return whiten<T>(image.view(), {{v_s.view(), {}, 1.0, source_mask}, {v_t.view(), {kernel}, 1.0, {}}},
-                     with);
+    return whiten<T>(image.view(),
+                     {{v_s.view(), {}, 1.0, source_mask}, {v_t.view(), {kernel}, 1.0, {}}}, with);
   }
 };
 

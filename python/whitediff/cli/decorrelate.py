@@ -201,6 +201,8 @@ def _tell(whitened: WhitenedFile) -> None:
     ):
         number = "" if variance is None else f" {variance:.6g}"
         click.echo(f"{name} variance{number}: {whitened.noise[name]}")
+    for value in whitened.filled:
+        click.echo(f"pixels of exactly {value:g} have no value: they recur improbably often")
     for notice in facts.notices:
         click.echo(notice)
     border = "" if facts.border is None else f" with a border of {facts.border} pixels"

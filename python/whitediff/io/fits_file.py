@@ -84,7 +84,7 @@ def write_fits(
 
 def is_image(hdu: Any) -> bool:
     """Whether an HDU holds two-dimensional data."""
-    return isinstance(hdu, _IMAGES) and hdu.header["NAXIS"] == 2 and 0 not in hdu.shape
+    return isinstance(hdu, _IMAGES) and hdu.header["NAXIS"] == 2 and min(hdu.shape) > 0
 
 
 def find_image(hdus: fits.HDUList) -> Any:

@@ -70,14 +70,14 @@ def read_hotpants(hdus: fits.HDUList) -> MatchingKernel:
         kernels.append(kernel)
         backgrounds.append(background)
         sums.append(coefficients[1])
-    directions = {_keyword(header, f"CONVOL{n:02d}").strip() for n in range(n_regions)}
+    directions = {str(_keyword(header, f"CONVOL{n:02d}")).strip() for n in range(n_regions)}
     if len(directions) > 1 or not directions <= set(_CONVOLVED):
         raise ValueError(
             f"CONVOL must be TEMPLATE or IMAGE, the same in all regions, got {sorted(directions)}"
         )
     convolved = _CONVOLVED[directions.pop()]
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    scaled = _keyword(header, "PHOTNORM").strip() == _SCALED[convolved]
+    scaled = str(_keyword(header, "PHOTNORM")).strip() == _SCALED[convolved]
     scale = float(np.average(1 / np.array(sums), weights=areas)) if scaled else 1.0
     if n_regions == 1:
         return MatchingKernel(kernels[0], convolved, scale, backgrounds[0], origin="array")

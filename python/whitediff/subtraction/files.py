@@ -11,16 +11,21 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fill import fill_values
 from ..io import MatchingKernel, read_kernel
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.rows import Rows
 from ..kernel import Kernel
 from .job import Job, JobError, Side
 from .masks import check_planes, plane_bits
+from .meshes import spread_meshes
 
 __all__ = ["Subtraction", "blank_where_missing", "open_subtraction"]
 
 Value = TypeVar("Value")
+
+# A million pixels show what fills a thousandth of them.
+_MESH, _MAX_MESHES = 128, 64
 
 # What SFFT writes into the header of the difference image.
 _SFFT_CONVOLVED: dict[str, Side] = {"REF": "template", "SCI": "science"}
@@ -36,6 +41,9 @@ class Subtraction:
         On one pixel grid. Pixels of the difference that have no value are NaN.
     no_value_planes : sequence of str
         Mask planes of the difference that say so.
+    filled : sequence of float
+        Values that recur improbably often in the difference: pixels without data are filled with
+        them.
     kernel : Kernel
         The matching kernel; positions are in the pixel coordinates of the difference, origin
         included.
@@ -51,6 +59,7 @@ class Subtraction:
     template: ExposureRows
     difference: ExposureRows
     no_value_planes: Sequence[str]
+    filled: Sequence[float]
     kernel: Kernel
     convolved: Side
     convolved_is_known: bool
@@ -89,14 +98,16 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
                 f"{job.difference} has been whitened already (it has the keyword WDVERSN)"
             )
         no_value_planes = check_planes(job.no_value_planes, [whole.mask_planes], ["NO_DATA"])
+        filled = _filled(whole.image)
         matching = read_kernel(job.kernel)
         stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
         known: Side | None = _agreed("convolved", job.convolved, stated, job.kernel)
         yield Subtraction(
             science=exposures[job.science],
             template=exposures[job.template],
-            difference=blank_where_missing(whole, no_value_planes),
+            difference=blank_where_missing(whole, no_value_planes, filled),
             no_value_planes=no_value_planes,
+            filled=filled,
             kernel=_placed(matching, whole.xy0),
             convolved=known or "template",
             convolved_is_known=known is not None,
@@ -129,19 +140,32 @@ def _agreed(field: str, given: Value | None, stated: Value | None, path: Path) -
     return stated if given is None else given
 
 
-def blank_where_missing(exposure: ExposureRows, planes: Sequence[str]) -> ExposureRows:
-    """Give an exposure whose pixels are NaN where the mask has one of some planes."""
+def blank_where_missing(
+    exposure: ExposureRows, planes: Sequence[str], filled: Sequence[float]
+) -> ExposureRows:
+    """Give an exposure whose pixels are NaN where the mask says so, or where they are filled."""
     image, mask = exposure.image, exposure.mask
     bits = plane_bits(exposure.mask_planes, planes)
-    if mask is None or bits == 0:
+    if (mask is None or bits == 0) and not filled:
         return exposure
 
     def read(rows: slice) -> NDArray[Any]:
         pixels = image[rows]
-        pixels[(mask[rows] & bits) != 0] = np.nan
+        for value in filled:
+            pixels[pixels == value] = np.nan
+        if mask is not None:
+            pixels[(mask[rows] & bits) != 0] = np.nan
         return pixels
 
     return replace(exposure, image=Rows(image.shape, image.dtype, read))
+
+
+def _filled(image: Rows) -> list[float]:
+    """Values that fill pixels without data; none that pixels with data have as well."""
+    parts = [image[mesh].ravel() for mesh in spread_meshes(image.shape, _MESH, _MAX_MESHES)]
+    sample = np.concatenate(parts)[np.newaxis]
+    found = fill_values(sample, np.isfinite(sample))
+    return [fill.value for fill in found if not fill.is_data_too]
 
 
 def _size(exposure: ExposureRows) -> str:

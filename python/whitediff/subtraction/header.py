@@ -59,6 +59,10 @@ def whitened_header(
     header.add_history(f"Noise whitened by whitediff {__version__}, keywords WD...")
     for name, source in noise.items():
         header.add_history(_text(f"Variance of the {name} image: {source.description}"))
+    for value in subtraction.filled:
+        header.add_history(
+            f"Pixels of exactly {value:g} have no value: they recur improbably often"
+        )
     if not subtraction.convolved_is_known:
         header.add_history("No file says which image was convolved: the template, by assumption")
     return header

@@ -40,6 +40,8 @@ class WhitenedFile:
         What was asked for.
     planes, no_value_planes : sequence of str
         Mask planes that the statistics left out, and those of pixels without a value.
+    filled : sequence of float
+        Values of the difference that fill pixels without data.
     noise : mapping of str to str
         Where the variances of "science" and "template" come from, in words.
     facts : Facts
@@ -51,6 +53,7 @@ class WhitenedFile:
     job: Job
     planes: Sequence[str]
     no_value_planes: Sequence[str]
+    filled: Sequence[float]
     noise: Mapping[str, str]
     facts: Facts
     whitening: Whitening | None
@@ -59,7 +62,7 @@ class WhitenedFile:
     def open(self) -> Iterator[tuple[ExposureRows, ExposureRows]]:
         """Open the difference, its pixels without a value being NaN, and the whitened image."""
         with open_exposure(self.job.difference) as before, open_exposure(self.job.output) as after:
-            yield blank_where_missing(before, self.no_value_planes), after
+            yield blank_where_missing(before, self.no_value_planes, self.filled), after
 
 
 def whiten_files(
@@ -119,8 +122,15 @@ def whiten_files(
             whitening = _whiten_in_bands(job, inputs)
             facts = Facts.of(whitening)
     noise = {name: source.description for name, source in inputs.noise.items()}
-    no_value_planes = inputs.subtraction.no_value_planes
-    return WhitenedFile(job, inputs.planes, no_value_planes, noise, facts, whitening)
+    return WhitenedFile(
+        job,
+        inputs.planes,
+        inputs.subtraction.no_value_planes,
+        inputs.subtraction.filled,
+        noise,
+        facts,
+        whitening,
+    )
 
 
 def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:

@@ -103,23 +103,20 @@ class _Cluster:
         )
         row_of = dict(zip(futures, rows, strict=True))
         ended = as_completed(futures, loop=self._client.loop)
-        try:
-            while row_of:
-                news = []
-                for future in ended.next_batch(block=False):
-                    row = row_of.pop(future)
-                    finished = self._result(future, row)
-                    if finished is None:
-                        killers.append(row)
-                    else:
-                        news.append(finished)
-                if self._client.status != "running":
-                    raise self._lost()
-                yield news
-                time.sleep(_TICK_SECONDS)
-        finally:
-            if row_of and self._client.status == "running":
-                self._client.cancel(list(row_of), force=True)
+        # Whoever leaves early closes the client, at which the scheduler drops what is left.
+        while row_of:
+            news = []
+            for future in ended.next_batch(block=False):
+                row = row_of.pop(future)
+                finished = self._result(future, row)
+                if finished is None:
+                    killers.append(row)
+                else:
+                    news.append(finished)
+            if self._client.status != "running":
+                raise self._lost()
+            yield news
+            time.sleep(_TICK_SECONDS)
 
     def _result(self, future: Future[Any], row: int) -> Finished | None:
         if future.status in ("cancelled", "lost"):
