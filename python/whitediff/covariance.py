@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 # of a warp, is not the noise's to divide by.
 _BLOCK = 32
 # Frequencies an axis on which spectra are looked at.
-_SIDE = 128
+_SIDE = 64
 # Phases of an interpolation over which means are taken: exact for all but the highest harmonics.
 _PHASES = 64
 # In place of a PSF that is not given: its sigma in pixels, and how far it is followed.

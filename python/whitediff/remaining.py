@@ -150,24 +150,26 @@ class _Tiles:
 
     def leave_out_fill(self, plane: _core.PlaneF | _core.PlaneD) -> None:
         raw = np.zeros_like(self._planes[0])
-        for _, y0, _, y1 in self._boxes:
-            pixels = plane.rows(y0, y1)
-            for tile, rows, part in self._parts(y0, y1 - y0):
-                raw[tile] = pixels[rows, part]
+        for box, tile in self._whole():
+            raw[tile] = plane.cut(*box)
         self._usable = without_fill(raw, self._usable & np.isfinite(raw))
 
     def leave_out(self, mask: _core.PlaneI, bits: int) -> None:
-        for _, y0, _, y1 in self._boxes:
-            values = mask.rows(y0, y1)
-            for tile, rows, part in self._parts(y0, y1 - y0):
-                self._usable[tile] &= (values[rows, part] & bits) == 0
+        for box, tile in self._whole():
+            self._usable[tile] &= (mask.cut(*box) & bits) == 0
 
     def measured(self, psf: Any, n_threads: int) -> NoiseCovariance:
         image, variance = self._planes
         return measured_covariance(image, variance, self._usable, psf=psf, n_threads=n_threads)
 
+    def _whole(self) -> Any:
+        """Boxes, and where they lie in the tiles."""
+        for box, first in zip(self._boxes, self._first_rows, strict=False):
+            x0, y0, x1, y1 = box
+            yield box, (slice(first, first + y1 - y0), slice(0, x1 - x0))
+
     def _parts(self, begin: int, count: int) -> Any:
-        """Where rows of the frame lie in the tiles: a part of all, and of the rows."""
+        """Where rows of the frame lie in the tiles, and which part of the rows that is."""
         for (x0, y0, x1, y1), first in zip(self._boxes, self._first_rows, strict=False):
             low, high = max(y0, begin), min(y1, begin + count)
             if low >= high:
