@@ -27,7 +27,7 @@ from whitediff.whiteness import whiteness
 _ROOT = Path(__file__).resolve().parents[1]
 _DATA = _ROOT.parent / "shared/data"
 _MARGIN = 32
-_REACH = 8
+_REACH = 4
 _SIGMAS = 4.0
 
 Pixels = npt.NDArray[Any]
