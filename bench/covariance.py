@@ -29,6 +29,8 @@ _DATA = _ROOT.parent / "shared/data"
 _MARGIN = 32
 _REACH = 4
 _SIGMAS = 4.0
+# All phases of a warp come as often in one half of a frame as in the other.
+_PERIODS = 10
 
 Pixels = npt.NDArray[Any]
 
@@ -97,7 +99,9 @@ def simulated(size: int, seed: int) -> Iterator[tuple[str, Pixels, Any, tuple[fl
         inputs = [
             rng.normal(scale=np.sqrt(variance), size=big)
             if name is None
-            else coloured.warped_noise(big, variance, rng, *warps[name], n_images=n)
+            else coloured.warped_noise(
+                big, variance, rng, *warps[name], n_images=n, rotation=_PERIODS / (size / 2)
+            )
             for name, variance, n in ((science, 1.0, 1), (template, ratio, images))
         ]
         difference = (inner(inputs[0]) - matched(inputs[1], kernel)).astype(np.float32)
@@ -162,8 +166,8 @@ def main() -> None:
     def routes(
         name: str, difference: Pixels, keywords: dict[str, Any], masked: Any, *given: Any
     ) -> None:
-        # Real noise is not even over a frame; the phases of a simulated warp come back with every
-        # 333 rows, with which bands must not keep step.
+        # Real noise is not even over a frame; with the phases of a simulated warp, which come back
+        # every so many rows, bands must not keep step.
         other = halves(difference.shape, 8 if name.startswith(("GOTO", "DECam")) else 2)
         tested_half = other & ~masked
         plain = whitediff.decorrelate(difference, *given, **keywords)

@@ -40,12 +40,15 @@ def warped(image, shape, kernel, radius, shift=(0.4, 0.3), rotation=ROTATION):
     return total
 
 
-def warped_noise(shape, variance, rng, kernel, radius, n_images=1):
+def warped_noise(shape, variance, rng, kernel, radius, n_images=1, rotation=ROTATION):
     """A coadd of warps of white noise, scaled so that its inputs' variance is as given."""
     total = np.zeros(shape)
+    margin = 24 + 2 * int(rotation * max(shape))
     for _ in range(n_images):
-        noise = rng.normal(scale=np.sqrt(variance * n_images), size=[size + 24 for size in shape])
-        total += warped(noise, shape, kernel, radius, rng.uniform(size=2))
+        noise = rng.normal(
+            scale=np.sqrt(variance * n_images), size=[size + margin for size in shape]
+        )
+        total += warped(noise, shape, kernel, radius, rng.uniform(size=2), rotation)
     return total / n_images
 
 
