@@ -29,8 +29,9 @@ _DATA = _ROOT.parent / "shared/data"
 _MARGIN = 32
 _REACH = 4
 _SIGMAS = 4.0
-# All phases of a warp come as often in one half of a frame as in the other.
-_PERIODS = 10
+# All phases of a warp come as often in one half of a frame as in the other; an odd number, as tiles
+# are a quarter of the frame apart and would otherwise all begin with the same phase.
+_PERIODS = 11
 
 Pixels = npt.NDArray[Any]
 
