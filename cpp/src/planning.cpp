@@ -85,10 +85,8 @@ class Planning {
     }
     std::vector<NoiseModel::Source> sources;
     for (const auto& source : sources_) {
-      sources.push_back({source.weight, source.kernels});
-      for (const auto& covariance : {source.covariance, options_.remaining}) {
-        if (covariance) sources.back().covariances.push_back(*covariance);
-      }
+      sources.push_back({source.weight, source.kernels, source.covariances});
+      if (options_.remaining) sources.back().covariances.push_back(*options_.remaining);
     }
     return NoiseModel(std::move(sources),
                       filter_.mode == Mode::score ? options_.psf : std::vector<KernelPtr>{},

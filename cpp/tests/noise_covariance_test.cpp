@@ -50,7 +50,7 @@ Pair coloured_sources(const KernelPtr& kernel, const Image<double>& science,
   NoiseSource<double> t{
       .variance = Plane<double>(template_image.view()), .kernels = {kernel}, .name = "template"};
   Pair pair{{s, t}, {s, t}};
-  pair.covariances[1].covariance = covariance;
+  pair.covariances[1].covariances = {covariance};
   pair.kernels[1].kernels = {kernel, b};
   return pair;
 }
@@ -104,7 +104,7 @@ TEST_CASE("a covariance acts likewise in a score image") {
   std::vector<NoiseSource<float>> covariances{{.variance = 1.0, .kernels = {psf}},
                                               {.variance = 0.5, .kernels = {kernel}}};
   auto kernels = covariances;
-  covariances[0].covariance = covariance_of(root);
+  covariances[0].covariances = {covariance_of(root)};
   kernels[0].kernels.push_back(fixed_kernel(root.view()));
   WhitenOptions options;
   options.filter = FilterOptions::score();
@@ -131,7 +131,7 @@ TEST_CASE("what remains is a factor of the power of every source") {
   WhitenOptions remaining = options;
   remaining.remaining = covariance;
   const auto a = whiten(image.view(), sources, remaining);
-  for (auto& source : sources) source.covariance = covariance;
+  for (auto& source : sources) source.covariances = {covariance};
   const auto b = whiten(image.view(), sources, options);
   CHECK(test::same_bits(a.image, b.image));
   CHECK(test::same_bits(a.variance, b.variance));

@@ -123,9 +123,9 @@ void bind(py::module_& module, const char* source_name) {
   py::class_<NoiseSource<T>>(module, source_name)
       .def(py::init<std::variant<double, Plane<T>>, std::vector<KernelPtr>, double,
                     Plane<std::int32_t>, std::optional<double>, std::string,
-                    std::optional<whitediff::NoiseCovariance>>(),
+                    std::vector<whitediff::NoiseCovariance>>(),
            py::arg("variance"), py::arg("kernels"), py::arg("weight"), py::arg("mask"),
-           py::arg("mean_variance"), py::arg("name"), py::arg("covariance"));
+           py::arg("mean_variance"), py::arg("name"), py::arg("covariances"));
   const auto def = [&](auto function) {
     module.def("whiten", function, py::arg("plane"), py::arg("sources"), py::arg("options"),
                py::arg("write") = py::none());

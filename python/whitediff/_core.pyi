@@ -147,7 +147,7 @@ class NoiseSourceF:
         mask: PlaneI,
         mean_variance: float | None,
         name: str,
-        covariance: NoiseCovariance | None,
+        covariances: Sequence[NoiseCovariance],
     ) -> None: ...
 
 class NoiseSourceD:
@@ -159,7 +159,7 @@ class NoiseSourceD:
         mask: PlaneI,
         mean_variance: float | None,
         name: str,
-        covariance: NoiseCovariance | None,
+        covariances: Sequence[NoiseCovariance],
     ) -> None: ...
 
 _NoiseSource = NoiseSourceF | NoiseSourceD

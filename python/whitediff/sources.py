@@ -176,5 +176,5 @@ def _core_source(
         planes.masks[f"{prefix}mask"],
         mean_variance,
         f"{prefix}variance",
-        None if covariance is None else covariance.core,
+        [] if covariance is None else [covariance.core],
     )

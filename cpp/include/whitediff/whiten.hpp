@@ -31,8 +31,9 @@ struct NoiseSource {
   /// What filters are made with instead of clipped means of the variance; finite and >= 0.
   std::optional<double> mean_variance = {};
   std::string name = "variance";  ///< What messages call the variance.
-  /// That of its pixels; none: they are independent (docs/mathematics.md, Eq. 17).
-  std::optional<NoiseCovariance> covariance = {};
+  /// Those of its pixels, whose spectra multiply; none: they are independent (docs/mathematics.md,
+  /// Eq. 17).
+  std::vector<NoiseCovariance> covariances = {};
 };
 
 /// Called in the calling thread as cells are done; what it throws ends the computation.
