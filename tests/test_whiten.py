@@ -153,3 +153,14 @@ def test_source_says_what_it_is():
     source = NoiseSource(1.0, kernels=[KERNEL], weight=2)
     assert repr(source) == "NoiseSource(1 kernels, weight=2.0)"
     assert isinstance(source.kernels[0], whitediff.Kernel)
+
+
+def test_boolean_masks_may_lie_column_by_column(rng):
+    image = rng.normal(size=(40, 50))
+    mask = image > 1
+    sources = [NoiseSource(np.ones_like(image))]
+    by_rows, by_columns = (
+        whitediff.whiten(image, sources, mask=one, no_value_mask=1)
+        for one in (mask, np.asfortranarray(mask))
+    )
+    np.testing.assert_array_equal(by_columns.filter_edge, by_rows.filter_edge)

@@ -39,6 +39,7 @@ class Transposed {
     for (const LocalSource& source : noise.sources) {
       LocalSource& turned = noise_.sources.emplace_back(source);
       for (KernelImage& kernel : turned.kernels) kernel = transposed(kernel);
+      for (NoiseCovariance& covariance : turned.covariances) covariance = transposed(covariance);
     }
   }
 
@@ -54,7 +55,16 @@ class Transposed {
     return {image.view(), {kernel.center.x, kernel.center.y}};
   }
 
+  /// What several sources share stays shared.
+  NoiseCovariance transposed(const NoiseCovariance& covariance) {
+    for (const auto& [of, turned] : covariances_) {
+      if (of.is(covariance)) return turned;
+    }
+    return covariances_.emplace_back(covariance, covariance.transposed()).second;
+  }
+
   std::vector<Image<double>> images_;
+  std::vector<std::pair<NoiseCovariance, NoiseCovariance>> covariances_;
   LocalNoise noise_;
 };
 
@@ -123,7 +133,7 @@ void CellFilter<T>::set_whitening(const LocalNoise& noise) {
     clipped_modes_ += row.clipped;
   });
   for (std::size_t i = 0; i < gains_.size(); ++i) {
-    gains_[i] *= norm * (noise.sources[i].kernels.empty() ? noise_.squared_weights()[i] : 1.0);
+    gains_[i] *= norm * (noise_.is_white(i) ? noise_.squared_weights()[i] : 1.0);
   }
 }
 

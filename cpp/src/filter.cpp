@@ -163,7 +163,13 @@ int largest_extent(const LocalNoise& noise) {
       extent = std::max({extent, kernel.pixels.height(), kernel.pixels.width()});
     }
   };
-  for (const LocalSource& source : noise.sources) include(source.kernels);
+  for (const LocalSource& source : noise.sources) {
+    include(source.kernels);
+    for (const NoiseCovariance& covariance : source.covariances) {
+      const auto [height, width] = covariance.lags().shape();
+      extent = std::max({extent, height, width});
+    }
+  }
   include(noise.psf);
   return extent;
 }
@@ -233,7 +239,7 @@ std::vector<Image<double>> squared_responses(const LocalNoise& noise, const Filt
   std::vector<Image<double>> responses;
   fft::Buffer<double> whole(grid.size());
   for (const LocalSource& source : noise.sources) {
-    design.write_filtered(source.kernels, whole.data());
+    design.write_filtered(source.kernels, whole.data(), source.covariances);
     for (double& value : whole) value = (source.weight * value) * (source.weight * value);
     responses.push_back(
         cut_out(whole, support.grid, radius_of(whole, support.grid, lost_variance)));

@@ -70,10 +70,14 @@ void FilterDesign::write_spectrum(std::complex<double>* filter) const {
   }
 }
 
-void FilterDesign::write_filtered(const std::vector<KernelImage>& kernels, double* image) const {
+void FilterDesign::write_filtered(const std::vector<KernelImage>& kernels, double* image,
+                                  const std::vector<NoiseCovariance>& covariances) const {
   fft::Buffer<std::complex<double>> response(transform_->spectrum_size());
   write_spectrum(response.data());
   for (const KernelImage& kernel : kernels) multiply_transfer(kernel, *transform_, response.data());
+  for (const NoiseCovariance& covariance : covariances) {
+    multiply_root(covariance, *transform_, response.data());
+  }
   transform_->inverse(response.data(), image);
   const double norm = 1.0 / static_cast<double>(grid().size());
   for (std::size_t i = 0; i < grid().size(); ++i) image[i] *= norm;

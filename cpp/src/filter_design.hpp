@@ -33,9 +33,11 @@ class FilterDesign {
   /// F(k), in the layout of transform().
   void write_spectrum(std::complex<double>* filter) const;
 
-  /// The product of kernels, filtered, in real space.
+  /// The product of kernels, filtered, in real space; with covariances, times the roots of their
+  /// spectra.
   /// @param image  grid().size() values, zero shift in pixel [0, 0].
-  void write_filtered(const std::vector<KernelImage>& kernels, double* image) const;
+  void write_filtered(const std::vector<KernelImage>& kernels, double* image,
+                      const std::vector<NoiseCovariance>& covariances = {}) const;
 
  private:
   void set_psf(const std::vector<KernelImage>& psf);

@@ -84,7 +84,7 @@ NoiseModel::Batch NoiseModel::batch(std::span<const std::size_t> indices) const 
     LocalNoise& local = batch.local_.emplace_back();
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       local.sources.push_back({variances_[indices[n] * sources_.size() + i], sources_[i].weight,
-                               local_images(sources_[i].kernels, n)});
+                               local_images(sources_[i].kernels, n), sources_[i].covariances});
     }
     local.psf = local_images(psf_, n);
   }

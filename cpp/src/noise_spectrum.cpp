@@ -55,24 +55,27 @@ NoiseSpectrum::NoiseSpectrum(Shape grid, const FilterOptions& options)
     : spectrum_(grid),
       options_(options),
       rows_(PowerSpectrum::rows_at_once * spectrum_.stride()),
-      factor_(PowerSpectrum::rows_at_once * spectrum_.stride()) {}
+      factor_(PowerSpectrum::rows_at_once * spectrum_.stride()),
+      lifted_(PowerSpectrum::rows_at_once * spectrum_.stride()) {}
 
 void NoiseSpectrum::set(const LocalNoise& noise) {
   // Sources keep their buffers from one position to the next.
   count_ = noise.sources.size();
+  covariances_.clear();
   if (sources_.size() < count_) sources_.resize(count_);
   squared_weights_.resize(count_);
   source_rows_.resize(count_);
   constant_ = 0.0;
   power_at_zero_ = 0.0;
-  double bound = 0.0;
+  double bound = 0.0, least = 0.0;
   for (std::size_t i = 0; i < count_; ++i) {
     const LocalSource& source = noise.sources[i];
     sources_[i].variance = source.variance;
     squared_weights_[i] = source.weight * source.weight;
     double power = source.variance * squared_weights_[i];
     double largest = power;
-    if (source.kernels.empty()) constant_ += power;
+    double least_of_source = source.kernels.empty() ? power : 0.0;
+    if (source.kernels.empty() && source.covariances.empty()) constant_ += power;
     sources_[i].kernels.resize(source.kernels.size());
     for (std::size_t j = 0; j < source.kernels.size(); ++j) {
       const Sums sums = sums_of(source.kernels[j]);
@@ -80,18 +83,36 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
       largest *= sums.absolute * sums.absolute;
       spectrum_.prepare(source.kernels[j], sources_[i].kernels[j]);
     }
+    sources_[i].covariances.clear();
+    for (const NoiseCovariance& covariance : source.covariances) {
+      power *= covariance.power_at_zero();
+      largest *= covariance.bound();
+      least_of_source *= covariance.floor();
+      sources_[i].covariances.push_back(index_of(covariance));
+    }
     power_at_zero_ += power;
     bound += largest;
+    least += least_of_source;
   }
   require(power_at_zero_ > 0.0 && std::isfinite(bound), "noise",
           "have a finite, positive total variance at k = 0 (a source of positive variance whose "
           "kernels do not sum to zero)",
           power_at_zero_);
   floor_ = 0.0;
-  if (constant_ < options_.power_floor * bound) {
+  if (least < options_.power_floor * bound) {
     floor_ = options_.power_floor * largest_power();
     if (options_.mode == Mode::difference) power_at_zero_ += floor_;
   }
+}
+
+std::size_t NoiseSpectrum::index_of(const NoiseCovariance& covariance) {
+  for (std::size_t n = 0; n < covariances_.size(); ++n) {
+    if (covariances_[n].lags.is(covariance)) return n;
+  }
+  Covariance& added = covariances_.emplace_back(Covariance{covariance, {}, {}});
+  added.rows.resize(rows_.size());
+  spectrum_.prepare(covariance, added.prepared);
+  return covariances_.size() - 1;
 }
 
 double NoiseSpectrum::largest_power() {
@@ -102,16 +123,34 @@ double NoiseSpectrum::largest_power() {
   return largest;
 }
 
+void NoiseSpectrum::make_covariance_rows(int ky) {
+  std::fill(lifted_.begin(), lifted_.end(), char{0});
+  for (Covariance& covariance : covariances_) {
+    spectrum_.rows(covariance.prepared, ky, covariance.rows.data());
+    const double floor = covariance.lags.floor();
+    for (std::size_t x = 0; x < covariance.rows.size(); ++x) {
+      double& power = covariance.rows[x];
+      lifted_[x] |= static_cast<char>(power < floor);
+      power = std::max(power, floor);
+    }
+  }
+}
+
 void NoiseSpectrum::make_rows(int ky) {
+  make_covariance_rows(ky);
   std::fill(rows_.begin(), rows_.end(), constant_);
   for (std::size_t i = 0; i < count_; ++i) {
     Source& source = sources_[i];
-    if (source.kernels.empty()) continue;
+    if (is_white(i)) continue;
     source.rows.resize(rows_.size());
-    spectrum_.rows(source.kernels.front(), ky, source.rows.data());
-    for (std::size_t j = 1; j < source.kernels.size(); ++j) {
-      spectrum_.rows(source.kernels[j], ky, factor_.data());
-      multiply(factor_.data(), factor_.size(), source.rows.data());
+    if (source.kernels.empty()) std::fill(source.rows.begin(), source.rows.end(), 1.0);
+    for (std::size_t j = 0; j < source.kernels.size(); ++j) {
+      double* rows = j == 0 ? source.rows.data() : factor_.data();
+      spectrum_.rows(source.kernels[j], ky, rows);
+      if (j > 0) multiply(rows, factor_.size(), source.rows.data());
+    }
+    for (const std::size_t n : source.covariances) {
+      multiply(covariances_[n].rows.data(), source.rows.size(), source.rows.data());
     }
     if (squared_weights_[i] != 1.0) {
       for (double& value : source.rows) value *= squared_weights_[i];
@@ -123,13 +162,15 @@ void NoiseSpectrum::make_rows(int ky) {
 NoiseSpectrum::Row NoiseSpectrum::finished_row(int y, int j) {
   const std::size_t offset = j * stride();
   for (std::size_t i = 0; i < count_; ++i) {
-    source_rows_[i] = sources_[i].kernels.empty() ? nullptr : sources_[i].rows.data() + offset;
+    source_rows_[i] = is_white(i) ? nullptr : sources_[i].rows.data() + offset;
   }
   Row row{y, rows_.data() + offset, source_rows_, 0};
-  if (floor_ > 0.0) {
+  if (floor_ > 0.0 || !covariances_.empty()) {
     for (int x = 0; x < columns(); ++x) {
       double& power = row.power[x];
-      if (power < floor_) row.clipped += x == 0 || x == columns() - 1 ? 1 : 2;
+      const bool clipped = power < floor_ || lifted_[offset + x];
+      if (clipped) row.clipped += x == 0 || x == columns() - 1 ? 1 : 2;
+      if (floor_ == 0.0) continue;
       power = options_.mode == Mode::difference ? power + floor_ : std::max(power, floor_);
     }
   }

@@ -8,16 +8,16 @@
 
 namespace whitediff {
 
-/// P(k) = sum_i v_i |a_i(k)|^2 of one position, made row by row so that it stays in the nearest
-/// cache; the one place that says what the power of a source is. Not thread-safe.
+/// P(k) = sum_i v_i C_i(k) |a_i(k)|^2 of one position, made row by row so that it stays in the
+/// nearest cache; the one place that says what the power of a source is. Not thread-safe.
 class NoiseSpectrum {
  public:
   /// One row of the half grid.
   struct Row {
     int y;
     double* power;                              ///< P(k), with the floor.
-    const std::vector<const double*>& sources;  ///< |a_i(k)|^2; null: the same for all k.
-    long clipped;                               ///< Modes of the row below the floor.
+    const std::vector<const double*>& sources;  ///< C_i |a_i|^2; null: the same for all k.
+    long clipped;  ///< Modes of the row where P, or a covariance, is below its floor.
   };
 
   NoiseSpectrum(Shape grid, const FilterOptions& options);
@@ -31,8 +31,12 @@ class NoiseSpectrum {
 
   /// P(0), with the floor.
   double power_at_zero() const { return power_at_zero_; }
-  /// Squared weights: |a_i|^2 of the sources without kernels.
+  /// Squared weights: |a_i|^2 of the sources that are the same for all k.
   const std::vector<double>& squared_weights() const { return squared_weights_; }
+  /// Whether the power of a source is the same for all k.
+  bool is_white(std::size_t source) const {
+    return sources_[source].kernels.empty() && sources_[source].covariances.empty();
+  }
 
   /// Calls visit(const Row&) for every row, each once, in an order that is always the same.
   template <class Visit>
@@ -56,8 +60,17 @@ class NoiseSpectrum {
   struct Source {
     double variance;
     std::vector<PowerSpectrum::Prepared> kernels;
-    fft::Buffer<double> rows;  // of |a_i|^2, for one ky
+    std::vector<std::size_t> covariances;
+    fft::Buffer<double> rows;  // of C_i |a_i|^2, for one ky
   };
+  struct Covariance {
+    NoiseCovariance lags;
+    PowerSpectrum::Prepared prepared;
+    fft::Buffer<double> rows;  // for one ky
+  };
+
+  std::size_t index_of(const NoiseCovariance& covariance);
+  void make_covariance_rows(int ky);
 
   void make_rows(int ky);
   Row finished_row(int y, int j);
@@ -67,11 +80,13 @@ class NoiseSpectrum {
   FilterOptions options_;
   std::vector<Source> sources_;
   std::size_t count_ = 0;
+  std::vector<Covariance> covariances_;  // those of all sources, each once
   std::vector<double> squared_weights_;
   double constant_ = 0.0;
   double power_at_zero_ = 0.0;
   double floor_ = 0.0;
   fft::Buffer<double> rows_, factor_;
+  fft::Buffer<char> lifted_;  // whether a covariance is below its floor, for one ky
   std::vector<const double*> source_rows_;
 };
 

@@ -84,7 +84,10 @@ class Planning {
               "have known pixels and a positive total variance", "none");
     }
     std::vector<NoiseModel::Source> sources;
-    for (const auto& source : sources_) sources.push_back({source.weight, source.kernels});
+    for (const auto& source : sources_) {
+      sources.push_back({source.weight, source.kernels, source.covariances});
+      if (options_.remaining) sources.back().covariances.push_back(*options_.remaining);
+    }
     return NoiseModel(std::move(sources),
                       filter_.mode == Mode::score ? options_.psf : std::vector<KernelPtr>{},
                       std::move(positions), std::move(variances));

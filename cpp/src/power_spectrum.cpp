@@ -102,17 +102,30 @@ void PowerSpectrum::extend_waves(int terms) {
 }
 
 void PowerSpectrum::prepare(const KernelImage& kernel, Prepared& prepared) {
-  const auto [height, width] = kernel.pixels.shape();
-  extend_waves(width);
   autocorrelation_.set(kernel.pixels);
+  prepare_rows(
+      kernel.pixels.shape(), [&](int dy) { return autocorrelation_.row(dy); }, prepared);
+}
+
+void PowerSpectrum::prepare(const NoiseCovariance& covariance, Prepared& prepared) {
+  const ImageView<const double> lags = covariance.lags();
+  const int reach_y = lags.height() / 2, reach_x = lags.width() / 2;
+  prepare_rows(
+      {reach_y + 1, reach_x + 1}, [&](int dy) { return lags.row(reach_y + dy) + reach_x; },
+      prepared);
+}
+
+template <class Row>
+void PowerSpectrum::prepare_rows(Shape shape, const Row& row, Prepared& prepared) {
+  const auto [height, width] = shape;
+  extend_waves(width);
   prepared.terms = height;
   prepared.cosine_rows.resize(height * stride_);
   prepared.sine_rows.resize(height * stride_);
   for (int dy = 0; dy < height; ++dy) {
     // Rows dy > 0 stand for the equal ones at -dy, too.
-    transform_row(autocorrelation_.row(dy), dy == 0 ? 1.0 : 2.0, width, columns(),
-                  static_cast<int>(stride_), cosine_x_.data(), sine_x_.data(),
-                  prepared.cosine_rows.data() + dy * stride_,
+    transform_row(row(dy), dy == 0 ? 1.0 : 2.0, width, columns(), static_cast<int>(stride_),
+                  cosine_x_.data(), sine_x_.data(), prepared.cosine_rows.data() + dy * stride_,
                   prepared.sine_rows.data() + dy * stride_);
   }
 }

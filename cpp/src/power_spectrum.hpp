@@ -8,7 +8,8 @@
 
 namespace whitediff {
 
-/// Samples |K(k)|^2 of small kernel images on the half grid ky = 0 .. h - 1, kx = 0 .. w / 2.
+/// Samples |K(k)|^2 of small kernel images, and the spectra of covariances, on the half grid
+/// ky = 0 .. h - 1, kx = 0 .. w / 2.
 ///
 /// |K|^2 is the Fourier transform of the kernel's autocorrelation, which is even and small: two
 /// real matrix products, separable in the axes, beat a padded FFT.
@@ -17,7 +18,7 @@ class PowerSpectrum {
   /// Rows that come at once: ky, h - ky, h / 2 - ky and h / 2 + ky share their sums.
   static constexpr int rows_at_once = 4;
 
-  /// A kernel, transformed in x.
+  /// A kernel or a covariance, transformed in x.
   struct Prepared {
     int terms = 0;
     fft::Buffer<double> cosine_rows, sine_rows;
@@ -32,6 +33,7 @@ class PowerSpectrum {
   std::size_t stride() const { return stride_; }
 
   void prepare(const KernelImage& kernel, Prepared& prepared);
+  void prepare(const NoiseCovariance& covariance, Prepared& prepared);
   /// The indices of the rows that come with ky = 0 .. h / 4; some may be equal.
   std::array<int, rows_at_once> indices(int ky) const;
   /// Writes those rows, stride() apart.
@@ -39,6 +41,9 @@ class PowerSpectrum {
 
  private:
   void extend_waves(int terms);
+  /// @param row  (dy) -> values at the shifts dx = 0 .. w - 1, with those at -1 .. -(w - 1) before.
+  template <class Row>
+  void prepare_rows(Shape shape, const Row& row, Prepared& prepared);
 
   Shape grid_;
   std::size_t stride_;

@@ -11,4 +11,9 @@ namespace whitediff {
 void multiply_transfer(const KernelImage& kernel, const fft::RealTransform& transform,
                        std::complex<double>* spectrum);
 
+/// Multiplies a spectrum by the square root of that of a covariance: what takes independent pixels
+/// to such noise.
+void multiply_root(const NoiseCovariance& covariance, const fft::RealTransform& transform,
+                   std::complex<double>* spectrum);
+
 }  // namespace whitediff

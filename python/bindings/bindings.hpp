@@ -21,6 +21,7 @@
 namespace py = pybind11;
 
 void bind_cells(py::module_& module);
+void bind_covariance(py::module_& module);
 void bind_decorrelate(py::module_& module);
 void bind_filter(py::module_& module);
 void bind_image(py::module_& module);

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_plane(module);
   bind_cells(module);
   bind_filter(module);
+  bind_covariance(module);
   bind_whiten(module);
   bind_decorrelate(module);
   bind_image(module);

@@ -122,9 +122,10 @@ template <class T>
 void bind(py::module_& module, const char* source_name) {
   py::class_<NoiseSource<T>>(module, source_name)
       .def(py::init<std::variant<double, Plane<T>>, std::vector<KernelPtr>, double,
-                    Plane<std::int32_t>, std::optional<double>, std::string>(),
+                    Plane<std::int32_t>, std::optional<double>, std::string,
+                    std::vector<whitediff::NoiseCovariance>>(),
            py::arg("variance"), py::arg("kernels"), py::arg("weight"), py::arg("mask"),
-           py::arg("mean_variance"), py::arg("name"));
+           py::arg("mean_variance"), py::arg("name"), py::arg("covariances"));
   const auto def = [&](auto function) {
     module.def("whiten", function, py::arg("plane"), py::arg("sources"), py::arg("options"),
                py::arg("write") = py::none());
@@ -144,6 +145,7 @@ void bind_whiten(py::module_& module) {
   using whitediff::Mode;
   py::class_<WhitenOptions>(module, "WhitenOptions")
       .def(py::init<>())
+      .def("__copy__", [](const WhitenOptions& self) { return WhitenOptions(self); })
       .def_property(
           "mode", [](const WhitenOptions& self) { return self.filter.mode; },
           [](WhitenOptions& self, Mode mode) {
@@ -152,6 +154,7 @@ void bind_whiten(py::module_& module) {
       .def_readwrite("spatially_varying", &WhitenOptions::spatially_varying)
       .def_readwrite("variance", &WhitenOptions::variance)
       .def_readwrite("psf", &WhitenOptions::psf)
+      .def_readwrite("remaining", &WhitenOptions::remaining)
       .def_readwrite("xy0", &WhitenOptions::xy0)
       .def_readwrite("mask", &WhitenOptions::mask)
       .def_readwrite("ignore_mask", &WhitenOptions::ignore_mask)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._core import __version__
 from .cells import Cells, Grid
+from .covariance import NoiseCovariance
 from .decorrelate import decorrelate, decorrelate_bands, whiten, whiten_bands
 from .kernel import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
 from .options import WhitenOptions
@@ -28,6 +29,7 @@ __all__ = [
     "Exposure",
     "Grid",
     "Kernel",
+    "NoiseCovariance",
     "NoiseSource",
     "Polynomial2D",
     "SpatialKernel",

@@ -86,6 +86,7 @@ class PlaneF:
     def __init__(self, shape: tuple[int, int], read: _ReadRows) -> None: ...
     @property
     def shape(self) -> tuple[int, int]: ...
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float32]: ...
 
 class PlaneD:
     @overload
@@ -96,6 +97,7 @@ class PlaneD:
     def __init__(self, shape: tuple[int, int], read: _ReadRows) -> None: ...
     @property
     def shape(self) -> tuple[int, int]: ...
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float64]: ...
 
 class PlaneI:
     @overload
@@ -106,6 +108,7 @@ class PlaneI:
     def __init__(self, shape: tuple[int, int], read: _ReadRows) -> None: ...
     @property
     def shape(self) -> tuple[int, int]: ...
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.int32]: ...
 
 class Box:
     def __init__(self, x0: int, y0: int, x1: int, y1: int) -> None: ...
@@ -130,6 +133,11 @@ class Convolved(enum.Enum):
     template = 0
     science = 1
 
+class NoiseCovariance:
+    def __init__(self, lags: npt.NDArray[np.float64]) -> None: ...
+    @property
+    def floor(self) -> float: ...
+
 class NoiseSourceF:
     def __init__(
         self,
@@ -139,6 +147,7 @@ class NoiseSourceF:
         mask: PlaneI,
         mean_variance: float | None,
         name: str,
+        covariances: Sequence[NoiseCovariance],
     ) -> None: ...
 
 class NoiseSourceD:
@@ -150,6 +159,7 @@ class NoiseSourceD:
         mask: PlaneI,
         mean_variance: float | None,
         name: str,
+        covariances: Sequence[NoiseCovariance],
     ) -> None: ...
 
 _NoiseSource = NoiseSourceF | NoiseSourceD
@@ -168,10 +178,12 @@ class SubtractionD:
 
 class WhitenOptions:
     def __init__(self) -> None: ...
+    def __copy__(self) -> WhitenOptions: ...
     mode: Mode
     spatially_varying: bool
     variance: VariancePropagation
     psf: list[Kernel]
+    remaining: NoiseCovariance | None
     xy0: tuple[float, float]
     mask: PlaneI
     ignore_mask: int
@@ -264,4 +276,7 @@ def whiten(
 def clipped_mean(
     plane: _FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
 ) -> float: ...
+def measure_covariance(
+    noise: _FloatImage, usable: npt.NDArray[np.bool_], n_threads: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
 def copy_of(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]: ...

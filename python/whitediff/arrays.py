@@ -120,7 +120,9 @@ def as_masks(
         )
     return (
         {
-            name: None if m is None else _narrow_mask(m, ignore_mask, no_value_mask)
+            name: None
+            if m is None
+            else _with_contiguous_rows(_narrow_mask(m, ignore_mask, no_value_mask))
             for name, m in arrays.items()
         },
         _IGNORED,

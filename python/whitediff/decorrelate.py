@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Unpack
 
 import numpy as np
@@ -10,10 +11,22 @@ import numpy.typing as npt
 
 from . import _core
 from .adapters import as_psf
-from .arrays import FloatImage, Planes, as_callable, as_position, planes_in_memory, planes_on_disk
+from .arrays import (
+    FloatImage,
+    Planes,
+    as_callable,
+    as_image,
+    as_masks,
+    as_position,
+    planes_in_memory,
+    planes_on_disk,
+)
+from .blank_sky import center_and_sigma, without_fill
 from .cells import Grid
+from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
-from .sources import NoiseSource, core_sources, source_planes, subtraction_sources
+from .remaining import chosen_covariance
+from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtraction_sources
 from .whitening import Whitened, Whitening
 
 __all__ = ["decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
@@ -34,6 +47,8 @@ def decorrelate(
     science_mask: npt.ArrayLike | None = None,
     template_mask: npt.ArrayLike | None = None,
     mean_variances: tuple[float | None, float | None] = (None, None),
+    science_covariance: NoiseCovariance | None = None,
+    template_covariance: NoiseCovariance | None = None,
     psf: Any = None,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
@@ -80,6 +95,13 @@ def decorrelate(
     mean_variances : tuple [float or None, float or None], optional
         What filters are made with instead of clipped means of the variances of science and
         template; None keeps the clipped means.
+    science_covariance, template_covariance : NoiseCovariance, optional
+        Those of the raw pixels of each input; default: they are independent.
+    covariance : {"none", "auto", "measured"} or NoiseCovariance, optional
+        What remains of the noise's colour when all this is accounted for, as where inputs were
+        resampled or share data: "none"; "auto": what is measured on the whitened image (on some 16
+        tiles of a large one), applied if it is beyond doubt; "measured": applied in any case; or
+        given. Mode "score" measures nothing.
     psf : array_like [v, u], Kernel or object, optional
         PSF of the difference image (mode "score": of the science image); needed for the PSF of the
         result.
@@ -127,9 +149,17 @@ def decorrelate(
     )
     core = _core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
-        planes, kernel, core, convolved, scale, mean_variances, pre_kernel
+        planes,
+        kernel,
+        core,
+        convolved,
+        scale,
+        mean_variances,
+        pre_kernel,
+        science_covariance,
+        template_covariance,
     )
-    return Whitened(_core.whiten(planes.image, sources, core))
+    return _whitened(planes, sources, core, chosen)
 
 
 @shows_options
@@ -146,6 +176,8 @@ def decorrelate_bands(
     science_mask: Any = None,
     template_mask: Any = None,
     mean_variances: tuple[float | None, float | None] = (None, None),
+    science_covariance: NoiseCovariance | None = None,
+    template_covariance: NoiseCovariance | None = None,
     psf: Any = None,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
@@ -169,7 +201,8 @@ def decorrelate_bands(
         raises ends the computation.
     mask, science_mask, template_mask : array-like on disk of int or bool, [y, x], optional
         Masks of each image.
-    kernel, convolved, scale, mean_variances, psf, pre_kernel, xy0, options
+    kernel, convolved, scale, mean_variances, science_covariance, template_covariance, psf, \
+pre_kernel, xy0, options
         As in `decorrelate`.
 
     Returns
@@ -193,15 +226,23 @@ def decorrelate_bands(
     )
     core = _core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
-        planes, kernel, core, convolved, scale, mean_variances, pre_kernel
+        planes,
+        kernel,
+        core,
+        convolved,
+        scale,
+        mean_variances,
+        pre_kernel,
+        science_covariance,
+        template_covariance,
     )
-    return Whitening(_core.whiten(planes.image, sources, core, as_callable(write, "write")))
+    return _whitened_in_bands(planes, sources, core, chosen, write)
 
 
 @shows_options
 def whiten(
     image: npt.ArrayLike,
-    sources: Sequence[NoiseSource],
+    sources: Sequence[NoiseSource] | None = None,
     *,
     mask: npt.ArrayLike | None = None,
     psf: Any = None,
@@ -214,8 +255,10 @@ def whiten(
     ----------
     image : array_like, [y, x]
         The combination, for instance the difference of two stacks.
-    sources : sequence of NoiseSource
+    sources : sequence of NoiseSource, optional
         Every raw input image: its variance, the kernels that it went through, its weight, its mask.
+        Default: nothing is known, and all is measured on the image itself: one variance for the
+        whole frame, and ``covariance="measured"``.
     mask : array_like of int or bool, [y, x], optional
         Mask of ``image``.
     psf : array_like [v, u], Kernel or object, optional
@@ -240,13 +283,38 @@ def whiten(
     docs/mathematics.md, Eq. 3).
     """
     chosen = as_options(options, whiten)
+    if sources is None:
+        sources = [_measured_source(image, mask, chosen)]
+        if chosen.covariance == "none":
+            chosen = replace(chosen, covariance="measured")
     variances, masks = source_planes(sources)
     masks["mask"] = mask
     planes = planes_in_memory(
         image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
     )
     core = _core_options(chosen, planes, psf, xy0)
-    return Whitened(_core.whiten(planes.image, core_sources(sources, planes), core))
+    # Where no kernel tells the colour of the noise, all of it has to be measured, which takes two
+    # rounds: the first one leaves a hundredth or so.
+    rounds = 1 if any(source.kernels for source in sources) else 2
+    return _whitened(planes, core_sources(sources, planes), core, chosen, rounds)
+
+
+def _measured_source(
+    image: npt.ArrayLike, mask: npt.ArrayLike | None, options: WhitenOptions
+) -> NoiseSource:
+    """Give the noise of an image of which nothing else is known, as if it were white."""
+    pixels = as_image(image, "image")
+    masks, ignore, _ = as_masks({"mask": mask}, options.ignore_mask, pixels)
+    usable = np.isfinite(pixels)
+    if masks["mask"] is not None:
+        usable &= (masks["mask"] & ignore) == 0
+    usable = without_fill(pixels, usable)
+    if not usable.any():
+        raise ValueError("image must have finite, unmasked pixels, got none")
+    _, sigma = center_and_sigma(pixels, usable)
+    if not sigma > 0:
+        raise ValueError("image must have noise, got equal pixels")
+    return NoiseSource(sigma**2)
 
 
 @shows_options
@@ -294,8 +362,36 @@ def whiten_bands(
         image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
     )
     core = _core_options(chosen, planes, psf, xy0)
+    return _whitened_in_bands(planes, core_sources(sources, planes), core, chosen, write)
+
+
+def _whitened(
+    planes: Planes,
+    sources: Sequence[CoreSource],
+    core: _core.WhitenOptions,
+    options: WhitenOptions,
+    rounds: int = 1,
+) -> Whitened:
+    covariance, applied = chosen_covariance(
+        options.covariance, planes, sources, core, rounds=rounds
+    )
+    if covariance is not None and applied:
+        core.remaining = covariance.core
+    return Whitened(_core.whiten(planes.image, sources, core), covariance, applied)
+
+
+def _whitened_in_bands(
+    planes: Planes,
+    sources: Sequence[CoreSource],
+    core: _core.WhitenOptions,
+    options: WhitenOptions,
+    write: WriteRows,
+) -> Whitening:
     core_write = as_callable(write, "write")
-    return Whitening(_core.whiten(planes.image, core_sources(sources, planes), core, core_write))
+    covariance, applied = chosen_covariance(options.covariance, planes, sources, core)
+    if covariance is not None and applied:
+        core.remaining = covariance.core
+    return Whitening(_core.whiten(planes.image, sources, core, core_write), covariance, applied)
 
 
 def _core_options(

@@ -9,8 +9,10 @@ from typing import Any, Literal, TypedDict, TypeVar
 
 from .arrays import as_callable, as_integer, one_of
 from .cells import Grid
+from .covariance import NoiseCovariance
 
 __all__ = [
+    "Covariance",
     "Mode",
     "Progress",
     "Propagation",
@@ -22,6 +24,7 @@ __all__ = [
 
 Mode = Literal["difference", "score"]
 Propagation = Literal["estimate", "full"]
+Covariance = Literal["none", "auto", "measured"] | NoiseCovariance
 Progress = Callable[[int, int], object]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -40,6 +43,10 @@ class WhitenOptions:
     variance : {"estimate", "full"}
         How the variance plane is propagated: each plane times a mean gain, or convolved with the
         squared response.
+    covariance : {"none", "auto", "measured"} or NoiseCovariance
+        What remains of the noise's colour when the kernels are accounted for, because pixels of
+        the inputs are not independent: nothing; what is measured on the whitened image, if that is
+        beyond doubt; what is measured; what is given.
     ignore_mask : int
         Bits of the masks that leave a pixel out of statistics; boolean masks leave out what is
         True.
@@ -64,6 +71,7 @@ class WhitenOptions:
     mode: Mode = "difference"
     spatially_varying: bool = True
     variance: Propagation = "estimate"
+    covariance: Covariance = "none"
     ignore_mask: int = 0
     no_value_mask: int = 0
     grid: Grid | None = None
@@ -73,6 +81,8 @@ class WhitenOptions:
     def __post_init__(self) -> None:
         one_of(self.mode, ("difference", "score"), "mode")
         one_of(self.variance, ("estimate", "full"), "variance")
+        if not isinstance(self.covariance, NoiseCovariance):
+            one_of(self.covariance, ("none", "auto", "measured"), "covariance")
         as_integer(self.ignore_mask, "ignore_mask")
         as_integer(self.no_value_mask, "no_value_mask")
         as_integer(self.n_threads, "n_threads")
@@ -88,6 +98,7 @@ class WhitenKeywords(TypedDict, total=False):
     mode: Mode
     spatially_varying: bool
     variance: Propagation
+    covariance: Covariance
     ignore_mask: int
     no_value_mask: int
     grid: Grid | None

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from . import _core
 from .adapters import as_kernel, as_psf
 from .arrays import Planes, as_number, one_of
+from .covariance import NoiseCovariance, as_covariance
 from .kernel import Kernel
 
 __all__ = ["NoiseSource", "core_sources", "source_planes", "subtraction_sources"]
@@ -18,7 +19,7 @@ CoreSource = _core.NoiseSourceF | _core.NoiseSourceD
 
 
 class NoiseSource:
-    """One raw input image of independent pixel noise.
+    """One raw input image of noise.
 
     Its transfer function is the weight times the product of the kernels' Fourier transforms: what
     the image went through before it became a part of the image to be whitened.
@@ -36,10 +37,12 @@ class NoiseSource:
         Its mask, for the clipped mean of the variance.
     mean_variance : float, optional
         What filters are made with instead of clipped means of the variance.
+    covariance : NoiseCovariance, optional
+        That of the raw pixels; default: they are independent.
 
     Notes
     -----
-    A term of the noise power of docs/mathematics.md, Eq. 1.
+    A term of the noise power of docs/mathematics.md, Eqs. 1 and 17.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class NoiseSource:
         weight: float = 1.0,
         mask: npt.ArrayLike | None = None,
         mean_variance: float | None = None,
+        covariance: NoiseCovariance | None = None,
     ) -> None:
         self.variance = variance
         self.kernels: tuple[Kernel, ...] = tuple(as_kernel(kernel) for kernel in kernels)
         self.weight = float(weight)
         self.mask = mask
         self.mean_variance = None if mean_variance is None else float(mean_variance)
+        self.covariance = as_covariance(covariance, "covariance")
 
     def __repr__(self) -> str:
         return f"NoiseSource({len(self.kernels)} kernels, weight={self.weight})"
@@ -83,7 +88,14 @@ def source_planes(
 def core_sources(sources: Sequence[NoiseSource], planes: Planes) -> list[CoreSource]:
     """Give sources as the compiled core takes them; their planes are those of `source_planes`."""
     return [
-        _core_source(planes, f"sources[{n}].", source.mean_variance, source.kernels, source.weight)
+        _core_source(
+            planes,
+            f"sources[{n}].",
+            source.mean_variance,
+            source.covariance,
+            source.kernels,
+            source.weight,
+        )
         for n, source in enumerate(sources)
     ]
 
@@ -96,6 +108,8 @@ def subtraction_sources(
     scale: float | None,
     mean_variances: tuple[float | None, float | None],
     pre_kernel: Any,
+    science_covariance: NoiseCovariance | None,
+    template_covariance: NoiseCovariance | None,
 ) -> Sequence[CoreSource]:
     """Give the two sources of a difference image, as the compiled core takes them.
 
@@ -105,7 +119,7 @@ def subtraction_sources(
         Variances and masks of both, with the prefixes "science_" and "template_".
     options : WhitenOptions of the core
         Gets the PSF with which whitening has to do.
-    kernel, convolved, scale, mean_variances, pre_kernel
+    kernel, convolved, scale, mean_variances, pre_kernel, science_covariance, template_covariance
         As of `whitediff.decorrelate`.
 
     Raises
@@ -123,8 +137,18 @@ def subtraction_sources(
     )
     subtraction = _core.subtraction_sources(
         planes.image.shape,
-        _core_source(planes, "science_", science_mean),
-        _core_source(planes, "template_", template_mean),
+        _core_source(
+            planes,
+            "science_",
+            science_mean,
+            as_covariance(science_covariance, "science_covariance"),
+        ),
+        _core_source(
+            planes,
+            "template_",
+            template_mean,
+            as_covariance(template_covariance, "template_covariance"),
+        ),
         as_kernel(kernel),
         options,
         _core.Convolved[convolved],
@@ -139,6 +163,7 @@ def _core_source(
     planes: Planes,
     prefix: str,
     mean_variance: float | None,
+    covariance: NoiseCovariance | None,
     kernels: Sequence[Kernel] = (),
     weight: float = 1.0,
 ) -> CoreSource:
@@ -151,4 +176,5 @@ def _core_source(
         planes.masks[f"{prefix}mask"],
         mean_variance,
         f"{prefix}variance",
+        [] if covariance is None else [covariance.core],
     )

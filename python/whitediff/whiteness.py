@@ -9,23 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatImage, as_image, as_masks, as_variance_plane
-from .fill import fill_values, grown
+from .blank_sky import without_sources
+from .fill import fill_values
 
 __all__ = ["Whiteness", "whiteness"]
 
 Floats = npt.NDArray[np.float64]
 
 _CLIP_SIGMAS = 4.0
-# Sources are sought in the image as it is and smoothed by boxes of three pixels, each of variance
-# 2/3 pixel squared: to a sigma of 1.6 pixels, about that of a star. They grow by so many pixels.
-_SOURCE_SIGMAS = 4.5
-_SMOOTHING_PASSES = 4
-_GROWTH = 4
-# The first round's sigma still has the sources in it.
-_ROUNDS = 2
-_SIGMA_OF_IQR = 0.741
-# Quantiles are taken of at most this many pixels.
-_SAMPLE = 1 << 20
 # Of a Fourier transform over which products are summed: short enough for the cache.
 _FRAME_SIDE = 288
 
@@ -209,7 +200,7 @@ def whiteness(
         # As pixels that are not finite, and not as sources, whose surroundings are left out.
         noise[without_data] = np.nan
         usable &= ~without_data
-    usable, center, sigma = _without_sources(noise, usable)
+    usable, center, sigma = without_sources(noise, usable)
     noise = np.where(usable, noise - noise.dtype.type(center), 0)
     usable &= np.abs(noise) <= _CLIP_SIGMAS * sigma
     noise[~usable] = 0
@@ -238,51 +229,6 @@ def _variance_kept(sigmas: float) -> float:
 
 
 _VARIANCE_KEPT = _variance_kept(_CLIP_SIGMAS)
-
-
-def _without_sources(
-    noise: FloatImage, usable: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.bool_], float, float]:
-    """Usable pixels away from sources; centre and sigma of the noise."""
-    kept = usable
-    # Masked sources count as sources too: their wings may be outside of the mask.
-    finite = np.isfinite(noise)
-    for _ in range(_ROUNDS):
-        if not kept.any():
-            raise ValueError(
-                f"image must have finite, unmasked pixels that are no sources, got none among "
-                f"{noise.size}"
-            )
-        center, sigma = _center_and_sigma(noise, kept)
-        flat = np.where(finite, noise - noise.dtype.type(center), 0)
-        smooth = _smoothed(flat)
-        smooth_center, smooth_sigma = _center_and_sigma(smooth, kept)
-        source = np.abs(flat) > _SOURCE_SIGMAS * sigma
-        source |= np.abs(smooth - noise.dtype.type(smooth_center)) > _SOURCE_SIGMAS * smooth_sigma
-        kept = usable & ~grown(source, _GROWTH)
-    return kept, center, sigma
-
-
-def _center_and_sigma(image: FloatImage, kept: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    values = image[kept]
-    lower, center, upper = np.percentile(values[:: 1 + values.size // _SAMPLE], (25, 50, 75))
-    return float(center), float(_SIGMA_OF_IQR * (upper - lower))
-
-
-def _smoothed(image: FloatImage) -> FloatImage:
-    """The image through boxes of three by three pixels, again and again; zero beyond the frame."""
-    for _ in range(_SMOOTHING_PASSES):
-        for axis in (0, 1):
-            image = _sum_of_three(image, axis)
-    return image
-
-
-def _sum_of_three(image: FloatImage, axis: int) -> FloatImage:
-    view = image.swapaxes(0, axis)
-    total = view / 3
-    total[1:] += view[:-1] / 3
-    total[:-1] += view[1:] / 3
-    return total.swapaxes(0, axis)
 
 
 def _products(

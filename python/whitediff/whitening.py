@@ -10,6 +10,7 @@ import numpy.typing as npt
 from . import _core
 from .arrays import FloatImage
 from .cells import Cells
+from .covariance import NoiseCovariance
 
 __all__ = ["Whitened", "Whitening"]
 
@@ -37,6 +38,10 @@ class Whitening:
         stood in for them.
     masked_means : bool
         Whether a source had no known variance but under the mask: its means are those.
+    covariance : NoiseCovariance or None
+        What remains of the noise's colour, as measured or given.
+    covariance_applied : bool
+        Whether the filters take account of it.
     seconds : dict [str, float]
         What the stages took: "plan", "statistics", "filter".
     bank : object
@@ -44,8 +49,15 @@ class Whitening:
         who want a PSF later, but neither image nor variance.
     """
 
-    def __init__(self, bank: _core.Whitening) -> None:
+    def __init__(
+        self,
+        bank: _core.Whitening,
+        covariance: NoiseCovariance | None = None,
+        covariance_applied: bool = False,
+    ) -> None:
         self.bank = bank
+        self.covariance = covariance
+        self.covariance_applied = covariance_applied
         self.cells = Cells(
             boxes=bank.boxes,
             expanded=bank.expanded,
@@ -96,8 +108,13 @@ class Whitened(Whitening):
         beyond the frame, the gaps themselves among them: the variance is off by 1 per cent or more.
     """
 
-    def __init__(self, core: _core.Whitened) -> None:
-        super().__init__(core.whitening)
+    def __init__(
+        self,
+        core: _core.Whitened,
+        covariance: NoiseCovariance | None = None,
+        covariance_applied: bool = False,
+    ) -> None:
+        super().__init__(core.whitening, covariance, covariance_applied)
         self.image: FloatImage = core.image
         self.variance: FloatImage = core.variance
         self.filter_edge: npt.NDArray[np.bool_] = core.filter_edge

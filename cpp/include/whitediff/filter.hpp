@@ -37,7 +37,7 @@ struct FilterOptions {
 /// A filter as a small image in real space, and what it does to the noise.
 struct FilterImage {
   Image<double> image;  ///< Odd height and width, zero shift in the middle pixel.
-  /// Of every source: mean over k of |F(k) a_i(k)|^2 (docs/mathematics.md, Eq. 4).
+  /// Of every source: mean over k of C_i(k) |F(k) a_i(k)|^2 (docs/mathematics.md, Eqs. 4 and 17).
   std::vector<double> gains;
   long clipped_modes = 0;  ///< Modes of the grid used whose power is below the floor.
 };
@@ -70,8 +70,9 @@ FilterImage filter_image(const LocalNoise& noise, const FilterOptions& options,
                          const FilterSupport& support);
 
 /// What carries the variance planes of the sources to that of the filtered image: the image-space
-/// squares of c_i = F a_i, one image a source, zero shift in the middle pixel (docs/mathematics.md,
-/// Eq. 5). They reach as far as all but 1e-6 of the variance does, and their sums are the gains.
+/// squares of c_i = F a_i (times the roots of covariances), one image a source, zero shift in the
+/// middle pixel (docs/mathematics.md, Eq. 5). They reach as far as all but 1e-6 of the variance
+/// does, and their sums are the gains.
 std::vector<Image<double>> squared_responses(const LocalNoise& noise, const FilterOptions& options,
                                              const FilterSupport& support);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "whitediff/kernel.hpp"
+#include "whitediff/noise_covariance.hpp"
 
 namespace whitediff {
 
@@ -14,18 +15,21 @@ struct KernelImage {
   KernelCenter center;
 };
 
-/// One raw input image as seen at one position: pixels of independent noise with this variance,
-/// that went through all these kernels and were multiplied by a weight.
+/// One raw input image as seen at one position: pixels of noise with this variance, that went
+/// through all these kernels and were multiplied by a weight.
 /// Its transfer function is a(k) = weight * product of the kernels' Fourier transforms
-/// (docs/mathematics.md, Eq. 1).
+/// (docs/mathematics.md, Eq. 1). Noise that is not white has, in addition, the product of the
+/// spectra of its covariances (docs/mathematics.md, Eq. 17).
 struct LocalSource {
   double variance = 0.0;
   double weight = 1.0;
   std::vector<KernelImage> kernels;
+  std::vector<NoiseCovariance> covariances = {};
 };
 
-/// The noise of an image at one position, P(k) = sum_i v_i |a_i(k)|^2 (docs/mathematics.md, Eq. 1),
-/// and its point spread function, whose Fourier transform is the product of those of `psf`.
+/// The noise of an image at one position, P(k) = sum_i v_i C_i(k) |a_i(k)|^2 (docs/mathematics.md,
+/// Eqs. 1 and 17; C_i is 1 where pixels are independent), and its point spread function, whose
+/// Fourier transform is the product of those of `psf`.
 struct LocalNoise {
   std::vector<LocalSource> sources;
   std::vector<KernelImage> psf;
@@ -38,6 +42,7 @@ class NoiseModel {
   struct Source {
     double weight = 1.0;
     std::vector<KernelPtr> kernels;
+    std::vector<NoiseCovariance> covariances = {};
   };
 
   /// @param sources    at least one.

@@ -9,6 +9,8 @@
 #include "whitediff/geometry.hpp"
 #include "whitediff/image.hpp"
 #include "whitediff/kernel.hpp"
+#include "whitediff/measured_covariance.hpp"
+#include "whitediff/noise_covariance.hpp"
 #include "whitediff/noise_model.hpp"
 #include "whitediff/plane.hpp"
 #include "whitediff/plans.hpp"

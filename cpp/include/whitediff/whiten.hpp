@@ -20,7 +20,7 @@ enum class VariancePropagation {
   full,      ///< sum_i v_i convolved with the image-space square of c_i
 };
 
-/// One raw input image of independent pixel noise.
+/// One raw input image of noise.
 template <class T>
 struct NoiseSource {
   /// Of the shape of the image, or one number for all pixels, >= 0.
@@ -31,6 +31,9 @@ struct NoiseSource {
   /// What filters are made with instead of clipped means of the variance; finite and >= 0.
   std::optional<double> mean_variance = {};
   std::string name = "variance";  ///< What messages call the variance.
+  /// Those of its pixels, whose spectra multiply; none: they are independent (docs/mathematics.md,
+  /// Eq. 17).
+  std::vector<NoiseCovariance> covariances = {};
 };
 
 /// Called in the calling thread as cells are done; what it throws ends the computation.
@@ -44,6 +47,9 @@ struct WhitenOptions {
   VariancePropagation variance = VariancePropagation::estimate;
   /// Kernels whose product is the PSF of the image; mode score needs it, others pass it on.
   std::vector<KernelPtr> psf;
+  /// What remains between the pixels when the image is whitened without it: a factor of the power
+  /// of every source (docs/mathematics.md, Eq. 17).
+  std::optional<NoiseCovariance> remaining;
   Point xy0;                       ///< Position of pixel [0, 0], for kernels and PSF.
   Plane<std::int32_t> mask;        ///< Of the image; may be empty.
   std::int32_t ignore_mask = 0;    ///< Pixels with one of these bits are left out of statistics.
@@ -87,7 +93,8 @@ struct Whitening {
   FilterSupport support = {};
   int border = 0;  ///< Of automatic cells; that the filter asks for, where cells were given.
   int n_threads = 0;
-  long clipped_modes = 0;  ///< Modes with less power than the floor, over all filters.
+  /// Modes where power, or that of a covariance, is below its floor, over all filters.
+  long clipped_modes = 0;
   /// Whether a source had no unmasked variance: its means are those of masked pixels.
   bool masked_means = false;
   Unknown unknown = {};
@@ -109,7 +116,8 @@ template <class T>
 using WriteRows = std::function<void(int y0, ImageView<const T> image, ImageView<const T> variance,
                                      ImageView<const std::uint8_t> filter_edge)>;
 
-/// Makes the noise of an image white: any linear combination of raw images with independent pixels.
+/// Makes the noise of an image white: any linear combination of raw images, with pixels that are
+/// independent or of a given covariance.
 ///
 /// A pixel has no value if it is not finite, if its mask says so, or if it is larger than any pixel
 /// can be (1e25, or 1e10 times the noise). Such gaps, and what lies beyond the frame, are filled

@@ -1,0 +1,120 @@
+#include "whitediff/measured_covariance.hpp"
+
+#include "support.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+Image<std::uint8_t> all_usable(Shape shape) { return test::constant<std::uint8_t>(shape, 1); }
+
+/// Eq. 19, pair by pair, of pixels that need no clipping.
+Image<double> direct(const Image<double>& noise, const Image<std::uint8_t>& usable) {
+  const auto [height, width] = noise.shape();
+  double sum = 0.0, count = 0.0;
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      if (!usable(y, x)) continue;
+      sum += noise(y, x);
+      ++count;
+    }
+  }
+  const double mean = sum / count;
+  Image<double> means({25, 25});
+  double plateau = 0.0;
+  int lags = 0;
+  for (int dy = -12; dy <= 12; ++dy) {
+    for (int dx = -12; dx <= 12; ++dx) {
+      double products = 0.0, pairs = 0.0;
+      for (int y = std::max(0, -dy); y < std::min(height, height - dy); ++y) {
+        for (int x = std::max(0, -dx); x < std::min(width, width - dx); ++x) {
+          if (!usable(y, x) || !usable(y + dy, x + dx)) continue;
+          products += (noise(y, x) - mean) * (noise(y + dy, x + dx) - mean);
+          ++pairs;
+        }
+      }
+      means(dy + 12, dx + 12) = products / pairs;
+      if (std::max(std::abs(dy), std::abs(dx)) < 8) continue;
+      plateau += means(dy + 12, dx + 12);
+      ++lags;
+    }
+  }
+  plateau /= lags;
+  const double density = std::exp(-8.0) / std::sqrt(2.0 * std::numbers::pi);
+  const double kept = 1.0 - 8.0 * density / std::erf(4.0 / std::sqrt(2.0));
+  Image<double> expected({13, 13});
+  for (int dy = -6; dy <= 6; ++dy) {
+    for (int dx = -6; dx <= 6; ++dx) {
+      const int lag = std::max(std::abs(dy), std::abs(dx));
+      const double window = lag <= 3 ? 1.0 : (7 - lag) / 4.0;
+      expected(dy + 6, dx + 6) = window * (means(dy + 12, dx + 12) - plateau) / kept;
+    }
+  }
+  return expected;
+}
+
+}  // namespace
+
+TEST_CASE("the measured covariance is the direct sum over pairs, in one tile and in several") {
+  for (const Shape shape : {Shape{40, 50}, {260, 300}}) {
+    CAPTURE(to_string(shape));
+    Image<double> noise = test::noise<double>(shape, 7);
+    // Nothing to be clipped: what lies beyond 3 sigma is pulled in.
+    for (std::size_t n = 0; n < shape.size(); ++n) {
+      noise.data()[n] = 2.0 + std::clamp(noise.data()[n], -3.0, 3.0);
+    }
+    Image<std::uint8_t> usable = all_usable(shape);
+    for (int y = 0; y < shape.height; ++y) {
+      for (int x = 0; x < shape.width; ++x) {
+        if ((x * 7 + y * 5) % 11 > 1 && std::abs(x - 20) + std::abs(y - 12) > 6) continue;
+        usable(y, x) = 0;
+        noise(y, x) = test::not_a_number;
+      }
+    }
+    const auto measured = measure_covariance<double>(noise.view(), usable.view(), 1);
+    // Means of up to 1e5 products of order one: rounding of 1e-16 times the root of their number
+    // each, and of the same order in the transforms.
+    CHECK(test::difference(measured.lags, direct(noise, usable)) < 1e-12);
+    double count = 0.0;
+    for (std::size_t n = 0; n < shape.size(); ++n) count += usable.data()[n];
+    CHECK(measured.pairs(6, 6) == count);
+    const auto threaded = measure_covariance<double>(noise.view(), usable.view(), 3);
+    CHECK(test::same_bits(measured.lags, threaded.lags));
+  }
+}
+
+TEST_CASE("clipping takes outliers off and keeps the variance of noise") {
+  const Shape shape{500, 500};
+  Image<float> noise = test::noise<float>(shape, 9);
+  for (int n = 0; n < 500; ++n) noise(n, (n * 37) % 500) = 50.0F;
+  const auto measured = measure_covariance<float>(noise.view(), all_usable(shape).view());
+  // The sampling error of a variance from 250 000 pixels is 0.0028; five of them.
+  CHECK(std::abs(measured.lags(6, 6) - 1.0) < 0.014);
+  CHECK(measured.pairs(6, 6) < shape.size() - 500 + 1);
+}
+
+TEST_CASE("a level far from zero and a wide ripple do not count as noise") {
+  const Shape shape{512, 512};
+  Image<double> noise = test::noise<double>(shape, 11);
+  for (int y = 0; y < shape.height; ++y) {
+    for (int x = 0; x < shape.width; ++x) {
+      noise(y, x) += 1e3 + 0.15 * std::cos(2.0 * std::numbers::pi * x / 200.0);
+    }
+  }
+  const auto measured = measure_covariance<double>(noise.view(), all_usable(shape).view());
+  // The ripple alone has a covariance of 0.011 at all lags, whose sum over the window is 1.0.
+  // Sampling of the sum over 85 lags' worth of window: sqrt(85 / 262 000) = 0.02; less than 4
+  // errors.
+  CHECK(std::abs(test::sum(measured.lags) - 1.0) < 0.08);
+}
+
+TEST_CASE("images without noise are refused") {
+  const Shape shape{30, 30};
+  const auto noise = test::noise<double>(shape, 1);
+  CHECK_THROWS_AS(measure_covariance<double>(noise.view(), Image<std::uint8_t>(shape).view()),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(measure_covariance<double>(Image<double>(shape).view(), all_usable(shape).view()),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(measure_covariance<double>(noise.view(), all_usable({30, 29}).view()),
+                  std::invalid_argument);
+}

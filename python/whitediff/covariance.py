@@ -1,0 +1,368 @@
+"""How the noise of neighbouring pixels goes together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .adapters import as_psf
+from .arrays import FloatImage, as_image, as_masks, as_number, as_variance_plane, one_of
+from .blank_sky import GROWTH, without_fill, without_sources
+from .fill import grown
+from .kernel import fixed_kernel
+
+__all__ = ["NoiseCovariance", "as_covariance", "measured_covariance", "psf_image"]
+
+Floats = npt.NDArray[np.float64]
+
+# Variance planes are smoothed over blocks of so many pixels: their moire, which follows the phases
+# of a warp, is not the noise's to divide by.
+_BLOCK = 32
+# Frequencies an axis on which spectra are looked at.
+_SIDE = 64
+# Phases of an interpolation over which means are taken: exact for all but the highest harmonics.
+_PHASES = 64
+# In place of a PSF that is not given: its sigma in pixels, and how far it is followed.
+_PSF_SIGMA, _PSF_RADIUS = 1.7, 8
+# The window of docs/mathematics.md, Eq. 19, as the core has it.
+_WHOLE_TO, _ZERO_FROM = 3, 7
+_SIGNIFICANT = 5.0
+_LEAST_PIXELS = 60_000
+
+
+class NoiseCovariance:
+    """Covariances of the noise of pixels that lie (y, x) apart, in units of the variance plane.
+
+    Parameters
+    ----------
+    lags : array_like, [2 a + 1, 2 b + 1]
+        No lag in the middle; the same at lags of opposite sign; zero beyond. The value in the
+        middle need not be 1: after a resampling the plane often holds more, or less, than the
+        pixels scatter.
+    psf : array_like [v, u] or Kernel, optional
+        Of the image, for ``psf_scale``; default: a Gaussian of sigma 1.7 pixels.
+
+    Attributes
+    ----------
+    lags : numpy.ndarray of float64
+        As given.
+    n_pairs : numpy.ndarray of float64, same shape, or None
+        Pairs of pixels behind each lag, if the covariance was measured; of a product of two, the
+        fewest pixels.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not odd, a value is not finite, the middle is not positive, or lags of
+        opposite sign differ.
+
+    Notes
+    -----
+    C_i or r of docs/mathematics.md, Eq. 17. Where its spectrum is below a hundredth of the value in
+    the middle it is held there; ``lifted`` says where that is.
+    """
+
+    def __init__(self, lags: npt.ArrayLike, *, psf: Any = None) -> None:
+        array = np.array(as_image(lags, "covariance"), np.float64)
+        self.core = _core.NoiseCovariance(array)
+        array.flags.writeable = False
+        self.lags: Floats = array
+        self.n_pairs: Floats | None = None
+        self._overlap = _overlap(_gaussian() if psf is None else psf_image(psf), array.shape)
+
+    @classmethod
+    def measured(
+        cls,
+        image: npt.ArrayLike,
+        variance: npt.ArrayLike,
+        *,
+        mask: npt.ArrayLike | None = None,
+        psf: Any = None,
+        n_threads: int = 0,
+    ) -> NoiseCovariance:
+        """Measure that of an image.
+
+        Parameters
+        ----------
+        image : array_like, [y, x]
+            Sky-subtracted. Sources are found and left out, as by `whitediff.whiteness.whiteness`.
+        variance : float or array_like, [y, x]
+            Variance of its pixels; a plane is smoothed over blocks of 32 pixels.
+        mask : array_like of bool, [y, x], optional
+            True: the pixel is left out with its surroundings.
+        psf : array_like [v, u] or Kernel, optional
+            PSF of the image.
+        n_threads : int, optional
+            0 for all cores that the process may use. The result does not depend on it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong kind, shapes differ, or no usable noise is left.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 19.
+        """
+        pixels = as_image(image, "image")
+        plane = as_variance_plane(variance, pixels, "variance")
+        usable = np.isfinite(pixels)
+        if mask is not None:
+            bits = as_masks({"mask": mask}, -1, pixels)[0]["mask"]
+            usable &= bits == 0
+        usable = without_fill(pixels, usable)
+        return measured_covariance(pixels, plane, usable, psf=psf, n_threads=n_threads)
+
+    @classmethod
+    def resampling(
+        cls, kernel: str, phase: tuple[float, float] | None = None, *, psf: Any = None
+    ) -> NoiseCovariance:
+        """Give that of white noise after an interpolation.
+
+        Parameters
+        ----------
+        kernel : {"bilinear", "bicubic", "lanczos2", "lanczos3", "lanczos4", "lanczos5"}
+            The interpolation; weights are scaled to a sum of one.
+        phase : tuple [float, float], optional
+            Fractions (y, x) of a pixel by which the image was shifted; default: the mean over all,
+            as after a rotation, or in a coadd of many images.
+        psf : array_like [v, u] or Kernel, optional
+            As of the class.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 18. In units of the variance of the pixels before the
+        interpolation: divide ``lags`` by the value in the middle where the variance plane has that
+        of the pixels after it.
+        """
+        one_of(kernel, tuple(_INTERPOLATIONS), "kernel")
+        phases = (None, None) if phase is None else tuple(as_number(p, "phase") for p in phase)
+        if len(phases) != 2:
+            raise ValueError(f"phase must be a pair of numbers (y, x), got {phase!r}")
+        in_y, in_x = (_resampled(*_INTERPOLATIONS[kernel], one) for one in phases)
+        return cls(np.outer(in_y, in_x), psf=psf)
+
+    @property
+    def reach(self) -> int:
+        """Greatest lag, in pixels, whose covariance is not zero."""
+        height, width = self.lags.shape
+        y, x = np.nonzero(self.lags)
+        return int(max(abs(y - height // 2).max(), abs(x - width // 2).max()))
+
+    @property
+    def power_at_zero(self) -> float:
+        """Power at k = 0: the variance of a sum over many pixels over that of as many free ones."""
+        return float(max(self.lags.sum(), self.core.floor))
+
+    @property
+    def lifted(self) -> float:
+        """What part of the Fourier modes the floor lifts."""
+        return float((_spectrum(self.lags) < self.core.floor).mean())
+
+    @property
+    def psf_scale(self) -> float:
+        """Variance of a matched filter over what the plane says (docs/mathematics.md, Eq. 20)."""
+        return float((self.lags * self._overlap).sum())
+
+    @property
+    def psf_scale_error(self) -> float:
+        """Sampling error of ``psf_scale``; 0 if the covariance was not measured."""
+        if self.n_pixels is None:
+            return 0.0
+        product = _spectrum(self.lags) * _spectrum(self._overlap * self._window())
+        return float(np.sqrt(2.0 / self.n_pixels * (product**2).mean()))
+
+    @property
+    def n_pixels(self) -> int | None:
+        """Number of pixels used; None if the covariance was not measured."""
+        return None if self.n_pairs is None else int(self.n_pairs.max())
+
+    @property
+    def errors(self) -> Floats:
+        """Sampling errors of ``lags``, as of white noise; 0 if they were not measured."""
+        if self.n_pairs is None:
+            return np.zeros_like(self.lags)
+        middle = tuple(size // 2 for size in self.lags.shape)
+        with np.errstate(divide="ignore"):
+            errors: Floats = self.lags[middle] * self._window() / np.sqrt(self.n_pairs)
+        errors[middle] *= np.sqrt(2.0)
+        return errors
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether a measurement says, beyond doubt, that the noise is not white or the plane wrong.
+
+        The number on the scale of the PSF, or a lag up to 3, is off by more than five errors, and
+        60 000 pixels or more were measured.
+        """
+        if self.n_pixels is None or self.n_pixels < _LEAST_PIXELS:
+            return False
+        if abs(self.psf_scale - 1.0) > _SIGNIFICANT * self.psf_scale_error:
+            return True
+        inner = self._distance() <= _WHOLE_TO
+        inner &= self._distance() > 0
+        return bool((np.abs(self.lags) > _SIGNIFICANT * self.errors)[inner].any())
+
+    def root_kernel(self, radius: int = 12) -> _core.SpatialKernel:
+        """Give the symmetric kernel that takes white noise to such noise, cut off at a radius."""
+        side = max(_SIDE, 4 * radius, 2 * max(self.lags.shape))
+        root = np.sqrt(np.maximum(_spectrum(self.lags, side), self.core.floor))
+        image = np.fft.fftshift(np.fft.ifft2(root).real)
+        inside = slice(side // 2 - radius, side // 2 + radius + 1)
+        return fixed_kernel(image[inside, inside])
+
+    def __mul__(self, other: NoiseCovariance) -> NoiseCovariance:
+        """Give the covariance whose spectrum is the product of both: one after the other."""
+        if not isinstance(other, NoiseCovariance):
+            return NotImplemented
+        shape = tuple(a + b - 1 for a, b in zip(self.lags.shape, other.lags.shape, strict=True))
+        spectra = (np.fft.rfft2(one.lags, s=shape) for one in (self, other))
+        lags = np.fft.irfft2(next(spectra) * next(spectra), s=shape)
+        product = NoiseCovariance(0.5 * (lags + lags[::-1, ::-1]))
+        measured = [one.n_pairs for one in (self, other) if one.n_pairs is not None]
+        if measured:
+            # Errors are those of the fewest pixels.
+            product.n_pairs = np.full(shape, min(pairs.max() for pairs in measured))
+        return product
+
+    def __repr__(self) -> str:
+        error = "" if self.n_pairs is None else f" +- {self.psf_scale_error:.4f}"
+        pixels = "" if self.n_pairs is None else f", {self.n_pixels} pixels"
+        return (
+            f"NoiseCovariance(psf_scale={self.psf_scale:.4f}{error}, "
+            f"power_at_zero={self.power_at_zero:.4f}, reach={self.reach}{pixels})"
+        )
+
+    def _distance(self) -> npt.NDArray[np.intp]:
+        y, x = (abs(np.arange(size) - size // 2) for size in self.lags.shape)
+        distance: npt.NDArray[np.intp] = np.maximum(y[:, np.newaxis], x)
+        return distance
+
+    def _window(self) -> Floats:
+        """Give the window of lags of docs/mathematics.md, Eq. 19."""
+        window: Floats = np.clip((_ZERO_FROM - self._distance()) / (_ZERO_FROM - _WHOLE_TO), 0, 1)
+        return window
+
+
+def as_covariance(value: NoiseCovariance | None, name: str) -> NoiseCovariance | None:
+    """Give the value back if it is a covariance, or None.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+    """
+    if not (value is None or isinstance(value, NoiseCovariance)):
+        raise TypeError(f"{name} must be a NoiseCovariance, got {type(value).__name__}")
+    return value
+
+
+def measured_covariance(
+    image: FloatImage,
+    variance: float | FloatImage,
+    usable: npt.NDArray[np.bool_],
+    *,
+    psf: Any = None,
+    n_threads: int = 0,
+) -> NoiseCovariance:
+    """Measure the covariance of pixels that may be used; see `NoiseCovariance.measured`."""
+    scale: Any = variance
+    if not isinstance(variance, float):
+        usable = usable & np.isfinite(variance) & (variance > 0)
+        scale = _smooth(variance, usable)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        noise: FloatImage = np.divide(image, np.sqrt(scale), dtype=image.dtype)
+    usable = usable & np.isfinite(noise)
+    usable &= ~grown(~usable, GROWTH)
+    usable, _, _ = without_sources(noise, usable)
+    lags, n_pairs = _core.measure_covariance(noise, np.ascontiguousarray(usable), n_threads)
+    covariance = NoiseCovariance(lags, psf=psf)
+    covariance.n_pairs = n_pairs
+    return covariance
+
+
+def psf_image(psf: Any, x: float = 0.0, y: float = 0.0) -> Floats:
+    """Give the image of a PSF at a position."""
+    image: Floats = as_psf(psf).evaluate(np.array([x]), np.array([y]))[0]
+    return image
+
+
+def _smooth(plane: FloatImage, usable: npt.NDArray[np.bool_]) -> FloatImage:
+    """Means over the usable pixels of blocks; NaN where a block has none."""
+    starts = [np.arange(0, size, _BLOCK) for size in plane.shape]
+
+    def sums(values: npt.NDArray[Any]) -> Floats:
+        rows = np.add.reduceat(values, starts[1], axis=1, dtype=np.float64)
+        total: Floats = np.add.reduceat(rows, starts[0], axis=0)
+        return total
+
+    with np.errstate(invalid="ignore"):
+        means = (sums(np.where(usable, plane, 0)) / sums(usable)).astype(plane.dtype)
+    height, width = plane.shape
+    smooth: Any = means.repeat(_BLOCK, axis=0)[:height].repeat(_BLOCK, axis=1)[:, :width]
+    return smooth  # type: ignore[no-any-return]
+
+
+def _spectrum(lags: Floats, side: int = _SIDE) -> Floats:
+    """The Fourier transform of lags, on a grid of frequencies."""
+    height, width = lags.shape
+    waves = [
+        np.exp(-2j * np.pi * np.outer(np.arange(side), np.arange(size) - size // 2) / side)
+        for size in (height, width)
+    ]
+    spectrum: Floats = (waves[0] @ lags @ waves[1].T).real
+    return spectrum
+
+
+def _gaussian() -> Floats:
+    offset = np.arange(-_PSF_RADIUS, _PSF_RADIUS + 1)
+    profile = np.exp(-0.5 * (offset / _PSF_SIGMA) ** 2)
+    image: Floats = np.outer(profile, profile) / profile.sum() ** 2
+    return image
+
+
+def _overlap(psf: Floats, shape: tuple[int, ...]) -> Floats:
+    """A(l) / A(0), A being the autocorrelation of a PSF, at the lags of an array of this shape."""
+    frame = [size + lags for size, lags in zip(psf.shape, shape, strict=True)]
+    power = abs(np.fft.rfft2(psf, s=frame)) ** 2
+    correlation = np.fft.irfft2(power, s=frame)
+    at_lags = np.ix_(*(np.arange(size) - size // 2 for size in shape))
+    overlap: Floats = correlation[at_lags] / correlation[0, 0]
+    return overlap
+
+
+def _bilinear(x: Floats) -> Floats:
+    return np.maximum(0.0, 1.0 - abs(x))
+
+
+def _bicubic(x: Floats) -> Floats:
+    """Keys (1981), with a = -1/2."""
+    x = abs(x)
+    inner = (1.5 * x - 2.5) * x**2 + 1.0
+    outer = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    return np.where(x <= 1.0, inner, np.where(x < 2.0, outer, 0.0))
+
+
+def _lanczos(order: int) -> Callable[[Floats], Floats]:
+    return lambda x: np.where(abs(x) < order, np.sinc(x) * np.sinc(x / order), 0.0)
+
+
+# Each a function of the distance, and the distance at which it ends.
+_INTERPOLATIONS: dict[str, tuple[Callable[[Floats], Floats], int]] = {
+    "bilinear": (_bilinear, 1),
+    "bicubic": (_bicubic, 2),
+    **{f"lanczos{order}": (_lanczos(order), order) for order in (2, 3, 4, 5)},
+}
+
+
+def _resampled(kernel: Callable[[Floats], Floats], order: int, phase: float | None) -> Floats:
+    """docs/mathematics.md, Eq. 18, in one dimension."""
+    phases = (np.arange(_PHASES) + 0.5) / _PHASES if phase is None else np.array([phase % 1.0])
+    weights = kernel(np.arange(-order, order + 1) + phases[:, np.newaxis])
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean: Floats = np.mean([np.correlate(one, one, "full") for one in weights], axis=0)
+    return mean

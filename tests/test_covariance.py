@@ -1,0 +1,296 @@
+"""The covariance of noise: given, of a resampling, measured; and what whitening makes of it."""
+
+import re
+
+import numpy as np
+import pytest
+
+import whitediff
+from coloured_noise import bilinear, lanczos3, psf_profile, pull, warped_noise
+from white_noise import RADIUS, gaussian, inner, linear_kernel, matched
+from whitediff import NoiseCovariance, NoiseSource
+from whitediff.whiteness import whiteness
+
+PROFILE = psf_profile()
+PSF = np.outer(PROFILE, PROFILE)
+# Sides of simulated frames. The sampling error of a pull, 1 / sqrt(2 N_eff) with N_eff some
+# 4 pi sigma^2 = 36 pixels each, is 0.0047 for 900^2, that of a measured covariance's number half
+# as much again.
+SIDE = 900
+
+
+def direct_resampling(kernel, radius, phase):
+    """Eq. 18 for one phase, from the weights themselves."""
+    weights = kernel(np.arange(-radius, radius + 1) + phase)
+    weights = weights / weights.sum()
+    size = len(weights)
+    return np.array(
+        [
+            sum(weights[m] * weights[m + lag] for m in range(size) if 0 <= m + lag < size)
+            for lag in range(1 - size, size)
+        ]
+    )
+
+
+class TestLags:
+    def test_are_kept_with_what_follows_from_them(self):
+        lags = np.array([[0.02, 0.05, 0.0], [0.1, 0.9, 0.1], [0.0, 0.05, 0.02]])
+        covariance = NoiseCovariance(lags)
+        np.testing.assert_array_equal(covariance.lags, lags)
+        assert covariance.reach == 1
+        assert covariance.power_at_zero == pytest.approx(lags.sum(), rel=1e-14)
+        assert covariance.n_pixels is None
+        assert covariance.psf_scale_error == 0
+        assert covariance.lifted == 0
+        assert not covariance.is_significant
+        with pytest.raises(ValueError, match="read-only"):
+            covariance.lags[1, 1] = 2
+
+    def test_psf_scale_is_the_variance_of_a_matched_filter(self):
+        lags = np.outer([0.2, 1.0, 0.2], [0.1, 1.0, 0.1])
+        covariance = NoiseCovariance(lags, psf=PSF)
+        power = abs(np.fft.fft2(PSF, s=(64, 64))) ** 2
+        frequency = 2 * np.pi * np.fft.fftfreq(64)
+        spectrum = np.outer(1 + 0.4 * np.cos(frequency), 1 + 0.2 * np.cos(frequency))
+        expected = (power * spectrum).sum() / power.sum()
+        # The grid holds the whole of the autocorrelation: rounding alone.
+        assert covariance.psf_scale == pytest.approx(expected, rel=1e-12)
+
+    def test_root_kernel_has_the_covariance(self):
+        covariance = NoiseCovariance.resampling("lanczos3")
+        root = covariance.root_kernel(12).basis[0]
+        power = abs(np.fft.fft2(root, s=(64, 64))) ** 2
+        lags = np.fft.ifft2(power).real
+        # Cut off at 12 pixels, the root is off by some 1e-5 (2 in 1e5 here).
+        assert lags[0, 0] == pytest.approx(covariance.lags[6, 6], abs=5e-5)
+        assert lags[1, 0] == pytest.approx(covariance.lags[7, 6], abs=5e-5)
+        assert lags[2, 1] == pytest.approx(covariance.lags[8, 7], abs=5e-5)
+
+    def test_products_are_those_of_spectra(self):
+        a = NoiseCovariance([[0.2, 1.0, 0.2]])
+        b = NoiseCovariance([[0.1], [1.0], [0.1]])
+        np.testing.assert_allclose(
+            (a * b).lags, np.outer([0.1, 1.0, 0.1], [0.2, 1.0, 0.2]), rtol=0, atol=1e-15
+        )
+
+    @pytest.mark.parametrize(
+        ("lags", "message"),
+        [
+            ([[1.0, 0.1]], "covariance must have odd height and width, got (1, 2)"),
+            ([[0.1, 1.0, 0.2]], "covariance must be the same at lags of opposite sign"),
+            ([[0.1, -1.0, 0.1]], "covariance must be positive at no lag, got -1"),
+            ([[np.nan, 1.0, np.nan]], "covariance must be finite, got nan"),
+            ([1.0], "covariance must be a 2-D array"),
+        ],
+    )
+    def test_that_cannot_be_are_refused(self, lags, message):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            NoiseCovariance(lags)
+
+    def test_negative_spectra_are_lifted_and_that_is_said(self):
+        # 1 + 1.2 cos k is below 0.01 beyond k = 2.54: 19 per cent of all k, on a grid of 64.
+        assert NoiseCovariance([[0.6, 1.0, 0.6]]).lifted == pytest.approx(0.19, abs=1 / 64)
+
+
+class TestResampling:
+    @pytest.mark.parametrize(
+        ("name", "kernel", "radius"), [("bilinear", bilinear, 1), ("lanczos3", lanczos3, 3)]
+    )
+    def test_of_one_phase_is_the_sum_over_weights(self, name, kernel, radius):
+        covariance = NoiseCovariance.resampling(name, (0.3, 0.5))
+        expected = np.outer(*(direct_resampling(kernel, radius, phase) for phase in (0.3, 0.5)))
+        np.testing.assert_allclose(covariance.lags, expected, rtol=0, atol=1e-14)
+
+    def test_mean_of_all_phases_is_known_for_linear_interpolation(self):
+        # Means of (1-f)^2 + f^2 and f (1-f) are 2/3 and 1/6; the midpoint rule over 64 phases is
+        # off by 1 / (12 * 64^2) of the second derivative, 4.
+        lags = NoiseCovariance.resampling("bilinear").lags
+        expected = np.outer([0, 1 / 6, 2 / 3, 1 / 6, 0], [0, 1 / 6, 2 / 3, 1 / 6, 0])
+        np.testing.assert_allclose(lags, expected, rtol=0, atol=2e-4)
+
+    def test_unknown_kernels_and_phases_are_refused(self):
+        with pytest.raises(ValueError, match="kernel must be one of 'bilinear', .*, got 'spline'"):
+            NoiseCovariance.resampling("spline")
+        with pytest.raises(ValueError, match="phase must be a pair of numbers"):
+            NoiseCovariance.resampling("bilinear", (0.1,))
+
+
+class TestMeasured:
+    def test_of_white_noise_raises_no_alarm(self, rng):
+        for _ in range(6):
+            image = rng.normal(size=(400, 400)).astype(np.float32)
+            covariance = NoiseCovariance.measured(image, 1.0, psf=PSF)
+            assert not covariance.is_significant
+            # Within the five errors of the alarm; fewer than 4 are left of 6 frames.
+            assert abs(covariance.psf_scale - 1) < 4 * covariance.psf_scale_error
+
+    def test_finds_a_small_colour(self, rng):
+        root = np.array([0.03, 1.0, 0.03])
+        noise = rng.normal(size=(702, 702))
+        for axis in (0, 1):
+            noise = np.apply_along_axis(np.convolve, axis, noise, root, "same")
+        covariance = NoiseCovariance.measured(noise[1:-1, 1:-1], 1.0, psf=PSF)
+        assert covariance.is_significant
+        middle = covariance.lags.shape[0] // 2
+        square = (root**2).sum()
+        # 490 000 pixels: 1 / 700 a lag; four of them.
+        assert abs(covariance.lags[middle, middle + 1] - 0.06 * square) < 4 / 700
+        assert abs(covariance.lags[middle + 1, middle] - 0.06 * square) < 4 / 700
+
+    def test_few_pixels_are_not_significant(self, rng):
+        noise = rng.normal(size=(200, 201))
+        assert not NoiseCovariance.measured(noise[:, 1:] + noise[:, :-1], 2.0).is_significant
+
+    def test_leaves_out_masked_pixels_sources_and_moire(self, rng):
+        image = rng.normal(size=(500, 500))
+        plane = np.ones_like(image)
+        plane[:, ::2], plane[:, 1::2] = 0.5, 1.5
+        mask = np.zeros(image.shape, bool)
+        mask[100:200, 50:300] = True
+        image[mask] = 3
+        image[300:305, 300:305] = 50
+        covariance = NoiseCovariance.measured(image, plane, mask=mask, psf=PSF)
+        middle = covariance.lags.shape[0] // 2
+        # 220 000 pixels: sqrt(2 / 220 000) = 0.003 of a variance, five of them.
+        assert abs(covariance.lags[middle, middle] - 1) < 0.015
+        assert covariance.n_pixels < image.size - mask.sum()
+
+    def test_images_without_noise_are_refused(self):
+        with pytest.raises(ValueError, match="image must have"):
+            NoiseCovariance.measured(np.zeros((50, 50)), 1.0)
+
+
+def subtraction(rng, variances, *, science=None, template=None, n_images=1, side=SIDE):
+    """A difference image, and its kernel; inputs are white, or warps (kernel, radius)."""
+    shape = (side, side)
+    big = (side + 2 * RADIUS, side + 2 * RADIUS)
+    kernel = linear_kernel(shape)
+    inputs = []
+    for variance, warp in zip(variances, (science, template), strict=True):
+        if warp is None:
+            inputs.append(rng.normal(scale=np.sqrt(variance), size=big))
+        else:
+            inputs.append(warped_noise(big, variance, rng, *warp, n_images=n_images))
+    return (inner(inputs[0]) - matched(inputs[1], kernel)).astype(np.float32), kernel
+
+
+def assert_white(result, largest_pull_error, largest_lag=0.005):
+    found = whiteness(result.image, result.variance, max_lag=3)
+    # Lags of 800 000 pixels have an error of 0.0011, most of which measuring takes off.
+    others = found.autocorrelation.copy()
+    others[3, 3] = 0
+    assert abs(others).max() < largest_lag
+    assert abs(pull(result.image, result.variance, PROFILE) - 1) < largest_pull_error
+
+
+class TestWhitening:
+    def test_a_covariance_acts_like_one_more_kernel(self, rng):
+        image = rng.normal(size=(150, 160))
+        root = np.outer([0.1, 1.0, 0.1], [0.05, 1.0, 0.05])
+        lags = np.outer(
+            *(np.correlate(one, one, "full") for one in ([0.1, 1, 0.1], [0.05, 1, 0.05]))
+        )
+        kernel = gaussian(1.2, 6)
+        as_covariance = whitediff.whiten(
+            image,
+            [
+                NoiseSource(1.0),
+                NoiseSource(0.7, kernels=[kernel], covariance=NoiseCovariance(lags)),
+            ],
+        )
+        as_kernel = whitediff.whiten(
+            image, [NoiseSource(1.0), NoiseSource(0.7, kernels=[kernel, root])]
+        )
+        # Sums in another order.
+        np.testing.assert_allclose(as_covariance.image, as_kernel.image, rtol=0, atol=1e-11)
+        np.testing.assert_allclose(as_covariance.variance, as_kernel.variance, rtol=1e-11)
+        subtracted = whitediff.decorrelate(
+            image, 1.0, 0.7, kernel, template_covariance=NoiseCovariance(lags)
+        )
+        np.testing.assert_array_equal(subtracted.image, as_covariance.image)
+
+    def test_a_known_resampling_is_made_white(self, rng):
+        image, kernel = subtraction(rng, (1.0, 1.0), template=(lanczos3, 3))
+        result = whitediff.decorrelate(
+            image, 1.0, 1.0, kernel, template_covariance=NoiseCovariance.resampling("lanczos3")
+        )
+        # Three sampling errors.
+        assert_white(result, 0.015)
+        assert result.covariance is None
+
+    @pytest.mark.parametrize("warp", [(bilinear, 1), (lanczos3, 3)])
+    def test_measured_covariance_makes_resampled_inputs_white(self, rng, warp):
+        image, kernel = subtraction(rng, (1.0, 1.0), science=warp, template=warp)
+        plain = whitediff.decorrelate(image, 1.0, 1.0, kernel)
+        result = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance="auto", psf=PSF)
+        assert result.covariance_applied
+        # What it is for: more than five errors without it.
+        assert abs(whiteness(plain.image, plain.variance).in_x[0]) > 0.0055
+        # Measured and tested on the same pixels: sampling errors cancel in part. Bilinear warps of
+        # both inputs have next to no power at the shortest waves, with phases that vary.
+        assert_white(result, 0.02 if warp == (bilinear, 1) else 0.01, 0.008)
+        given = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance=result.covariance)
+        np.testing.assert_array_equal(given.image, result.image)
+
+    def test_white_inputs_are_left_alone(self, rng):
+        image, kernel = subtraction(rng, (1.0, 1.0))
+        plain = whitediff.decorrelate(image, 1.0, 1.0, kernel)
+        auto = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance="auto")
+        assert not auto.covariance_applied
+        assert auto.covariance.n_pixels > 0.9 * image.size
+        np.testing.assert_array_equal(auto.image, plain.image)
+        forced = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance="measured")
+        assert forced.covariance_applied
+        before, after = (pull(one.image, one.variance, PROFILE) for one in (plain, forced))
+        # Measured on these very pixels, the pull may follow their scatter: one sampling error.
+        assert abs(before - after) < 0.006
+
+    def test_blind(self, rng):
+        image, _ = subtraction(rng, (100.0, 30.0), template=(bilinear, 1))
+        result = whitediff.whiten(image)
+        assert result.covariance_applied
+        assert_white(result, 0.015)
+        # sum_i g_i v_i = P(0): what science and template have together, to four per cent.
+        assert np.median(result.variance) == pytest.approx(130, rel=0.04)
+
+    def test_bands_give_the_same(self, rng):
+        image, kernel = subtraction(rng, (1.0, 1.0), template=(bilinear, 1), side=1300)
+        planes = np.full(image.shape, 1, np.float32)
+        mask = np.zeros(image.shape, bool)
+        mask[400:700, 300:800] = True
+        whole = whitediff.decorrelate(
+            image, planes, planes, kernel, covariance="measured", mask=mask
+        )
+        rows = np.empty_like(image)
+
+        def write(y0, image, variance, edge):
+            rows[y0 : y0 + len(image)] = image
+
+        bands = whitediff.decorrelate_bands(
+            image, planes, planes, kernel, write, covariance="measured", mask=mask
+        )
+        # Tiles, as the frame is large: about 16 of them.
+        assert 1_000_000 < whole.covariance.n_pixels < 1_300_000
+        np.testing.assert_array_equal(bands.covariance.lags, whole.covariance.lags)
+        np.testing.assert_array_equal(rows, whole.image)
+
+    def test_score_images_measure_nothing(self, rng):
+        image = rng.normal(size=(100, 100))
+        with pytest.raises(
+            ValueError, match="covariance must be 'none' or a NoiseCovariance in mo"
+        ):
+            whitediff.decorrelate(
+                image, 1.0, 1.0, gaussian(1.2, 6), mode="score", psf=PSF, covariance="auto"
+            )
+
+    def test_what_is_no_covariance_is_refused(self):
+        with pytest.raises(
+            ValueError, match="covariance must be one of 'none', 'auto', 'measured'"
+        ):
+            whitediff.WhitenOptions(covariance="yes")
+        with pytest.raises(
+            TypeError, match="template_covariance must be a NoiseCovariance, got str"
+        ):
+            whitediff.decorrelate(
+                np.ones((9, 9)), 1.0, 1.0, np.ones((1, 1)), template_covariance="lanczos3"
+            )
