@@ -233,6 +233,11 @@ BAD_OPTIONS = [
         ["-c", f"{MAPPER}.ignoreMaskPlanes=['SAT']", "--ignore-plane", "BAD"],
         "--ignore-plane contradicts the configuration",
     ),
+    (["-c", "spatiallyVarying=False"], "spatiallyVarying=False: give --constant"),
+    (
+        ["-c", "spatiallyVarying=True", "--constant"],
+        "spatiallyVarying=True: do not give --constant",
+    ),
     (["--save-metadata", "nowhere/metadata.json"], "directory 'nowhere'"),
 ]
 

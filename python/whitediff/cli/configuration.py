@@ -57,6 +57,11 @@ def configured_task(
         _load(config, file)
     for override in overrides:
         _override(config, override, constant=constant)
+    if config.spatiallyVarying is constant:
+        raise click.UsageError(
+            f"the configuration has spatiallyVarying={constant}: "
+            f"{'do not give' if constant else 'give'} --constant"
+        )
     with _as_value_error("configuration"):
         for field, (option, value) in settings.items():
             found = getattr(_member(config, part), field)

@@ -29,7 +29,10 @@ __all__ = ["configured_job", "planes_of", "whiten_with_task", "write_metadata"]
 
 
 def configured_job(job: Job, task: DecorrelateALKernelSpatialTask) -> Job:
-    """Give a job with the propagation of variances that a task is configured for."""
+    """Give a job with the filters and the propagation of variances that a task is configured for."""
+    varying = task.config.spatiallyVarying
+    if varying is not None:
+        job = replace(job, options=replace(job.options, spatially_varying=varying))
     full = _worker_of(task, job).config.completeVarPlanePropagation
     return replace(job, options=replace(job.options, variance="full" if full else "estimate"))
 
