@@ -29,7 +29,7 @@ __all__ = ["configured_job", "planes_of", "whiten_with_task", "write_metadata"]
 
 
 def configured_job(job: Job, task: DecorrelateALKernelSpatialTask) -> Job:
-    """Give a job with the filters and the propagation of variances that a task is configured for."""
+    """Give a job with the number of filters and the propagation that a task is configured for."""
     varying = task.config.spatiallyVarying
     if varying is not None:
         job = replace(job, options=replace(job.options, spatially_varying=varying))
