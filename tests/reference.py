@@ -100,7 +100,7 @@ def filtered_plane(plane, filter_spectrum, shape):
 
 
 def level_of(image, box, sigma, ignored=None):
-    """What lies beyond a box [y, x]: a plane through some 2 048 of its finite pixels.
+    """What lies beyond a box [y, x]: a plane through some 1 024 of its finite pixels.
 
     Its middle is their median, its slopes go from the median of one half to that of the other,
     twice, as far as they rise by more than a quarter of the noise from the middle to the edge.
@@ -108,7 +108,7 @@ def level_of(image, box, sigma, ignored=None):
     others; all where so few are usable.
     """
     x0, y0, x1, y1 = box
-    share = (x1 - x0) * (y1 - y0) / 2048
+    share = (x1 - x0) * (y1 - y0) / 1024
     step = max(1, int(share if share <= 16 else np.sqrt(16 * share)))
     usable = np.isfinite(image)
     wanted = usable if ignored is None else usable & ~ignored
@@ -123,15 +123,15 @@ def level_of(image, box, sigma, ignored=None):
         return np.zeros(image.shape)
     places = {1: x - (x0 + x1 - 1) / 2, 0: y - (y0 + y1 - 1) / 2}
     pixels, slopes = image[y, x].astype(float), {1: 0.0, 0: 0.0}
+    sides = {1: x1 - x0, 0: y1 - y0}
     for _ in range(2):
-        found = {axis: half_slope(pixels, place) for axis, place in places.items()}
+        flat = pixels - sum(slopes[axis] * place for axis, place in places.items())
         for axis, place in places.items():
-            pixels -= found[axis] * place
-            slopes[axis] += found[axis]
-    for axis, side in ((1, x1 - x0), (0, y1 - y0)):
-        if abs(slopes[axis]) * side / 2 <= 0.25 * sigma:
-            pixels += slopes[axis] * places[axis]
-            slopes[axis] = 0.0
+            slope = slopes[axis] + half_slope(flat, place)
+            slopes[axis] = slope if abs(slope) * sides[axis] / 2 > 0.25 * sigma else 0.0
+        if not any(slopes.values()):
+            break
+    pixels -= sum(slopes[axis] * place for axis, place in places.items())
     rows, columns = np.indices(image.shape)
     ramp = slopes[0] * (rows - (y0 + y1 - 1) / 2) + slopes[1] * (columns - (x0 + x1 - 1) / 2)
     return upper_median(pixels) + ramp

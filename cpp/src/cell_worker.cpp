@@ -13,11 +13,11 @@
 namespace whitediff {
 namespace {
 
-// A level that fills gaps, or the outside of the frame, is known to 0.03 of the scatter, and a
-// slope to 0.06 at the edge of a cell, more where neighbours are correlated: less than `flat_rise`
+// A level that fills gaps, or the outside of the frame, is known to 0.04 of the scatter, and a
+// slope to 0.08 at the edge of a cell, more where neighbours are correlated: less than `flat_rise`
 // of it may be noise. Elsewhere a level only spares digits.
 constexpr double flat_rise = 0.25;
-constexpr std::size_t pixels_of_filling = std::size_t{1} << 11;
+constexpr std::size_t pixels_of_filling = std::size_t{1} << 10;
 constexpr std::size_t pixels_of_level = std::size_t{1} << 6;
 
 /// The pixels of a row in another precision, or where they are.

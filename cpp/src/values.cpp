@@ -56,9 +56,14 @@ struct Pixel {
   double value, x, y;  ///< Place counted from the middle of the box.
 };
 
+void take_off(std::vector<Pixel>& pixels, double dx, double dy) {
+  for (Pixel& pixel : pixels) pixel.value -= dx * pixel.x + dy * pixel.y;
+}
+
 /// How fast the values rise along an axis.
 double slope(const std::vector<Pixel>& pixels, double Pixel::*axis) {
   std::vector<double> values[2];
+  for (auto& half : values) half.reserve(pixels.size());
   double sums[2] = {0.0, 0.0};
   for (const Pixel& pixel : pixels) {
     const int half = pixel.*axis < 0.0 ? 0 : 1;
@@ -129,6 +134,7 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
   level.about = box.center();
   // What the mask asks to ignore comes second.
   std::vector<Pixel> usable, ignored;
+  usable.reserve(2 * count);
   for (;;) {
     for (int y = box.y0 + step / 2; y < box.y1; y += step) {
       const T* row = image.row(y);
@@ -149,22 +155,26 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
   }
   std::vector<Pixel>& pixels = usable.empty() ? ignored : usable;
   if (pixels.empty()) return level;
-  // The first slope is as uncertain as the values are spread out by it.
-  for (int round = 0; flat < infinity && round < 2; ++round) {
-    const double dx = slope(pixels, &Pixel::x), dy = slope(pixels, &Pixel::y);
-    for (Pixel& pixel : pixels) pixel.value -= dx * pixel.x + dy * pixel.y;
-    level.dx += dx;
-    level.dy += dy;
-  }
   const auto kept = [flat](double slope, int side) {
     return 0.5 * std::abs(slope) * side > flat ? slope : 0.0;
   };
-  const double lost_x = level.dx - kept(level.dx, box.width());
-  const double lost_y = level.dy - kept(level.dy, box.height());
-  std::vector<double> values;
-  for (const auto& [value, x, y] : pixels) values.push_back(value + lost_x * x + lost_y * y);
-  level.dx -= lost_x;
-  level.dy -= lost_y;
+  if (flat < infinity) {
+    level.dx = kept(slope(pixels, &Pixel::x), box.width());
+    level.dy = kept(slope(pixels, &Pixel::y), box.height());
+  }
+  if (level.dx != 0.0 || level.dy != 0.0) {
+    // These are as uncertain as the values are spread out by them.
+    take_off(pixels, level.dx, level.dy);
+    const double dx = slope(pixels, &Pixel::x), dy = slope(pixels, &Pixel::y);
+    const double kept_x = kept(level.dx + dx, box.width());
+    const double kept_y = kept(level.dy + dy, box.height());
+    take_off(pixels, kept_x - level.dx, kept_y - level.dy);
+    level.dx = kept_x;
+    level.dy = kept_y;
+  }
+  std::vector<double> values(pixels.size());
+  std::transform(pixels.begin(), pixels.end(), values.begin(),
+                 [](const Pixel& pixel) { return pixel.value; });
   level.middle = median(values);
   return level;
 }

@@ -114,8 +114,9 @@ TEST_CASE("a fixed filter acts as the direct convolution with its image") {
       const double scale = std::sqrt(test::mean_square(direct, scene.image.view().box()));
       const double tolerance = 6.0 * result.filter.tolerance * scale;
       CHECK(test::difference_inside(result.image, direct, result.support.radius) < tolerance);
-      // Beyond the edge is the level of a cell, not zero: the median of its pixels errs by 0.02.
-      CHECK(test::difference(result.image, direct) < 0.1 * scale);
+      // Beyond the edge is the level of a cell, not zero: the median of its pixels errs by 0.04 of
+      // their scatter, which is larger than that of the whitened image.
+      CHECK(test::difference(result.image, direct) < 0.2 * scale);
     }
   }
 }
@@ -203,7 +204,7 @@ TEST_CASE("reductions and cells differ by no more than the filter varies") {
     const auto other = scene.whitened(options);
     // One filter for all cells, each of which sees all that it reaches.
     CHECK(test::difference_inside(other.image, reference.image, reference.border) < 1e-4);
-    // What lies beyond the edge has the level of a cell, whose median errs by 0.02.
+    // What lies beyond the edge has the level of a cell, whose median errs by 0.04.
     CHECK(test::difference(other.image, reference.image) < 0.05);
     CHECK(test::difference(other.variance, reference.variance) < 1e-12);
   }
