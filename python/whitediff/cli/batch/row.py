@@ -80,7 +80,8 @@ def _cells(result: WhitenedFile) -> dict[str, Any]:
             "image_unit": unit_of(difference),
             "whitediff_version": __version__,
         }
-        ignored = left_out_rows(difference, result.planes)
+        # The mask of the difference, and the edge of filters.
+        ignored = left_out_rows(whitened, result.planes)
         plane: Any = whitened.variance
         for when, exposure in (("before", difference), ("after", whitened)):
             cells |= _named(sampled_whiteness(exposure.image, plane, ignored), when)
