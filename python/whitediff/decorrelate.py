@@ -372,12 +372,8 @@ def _whitened(
     options: WhitenOptions,
     rounds: int = 1,
 ) -> Whitened:
-    covariance, applied = chosen_covariance(
-        options.covariance, planes, sources, core, rounds=rounds
-    )
-    if covariance is not None and applied:
-        core.remaining = covariance.core
-    return Whitened(_core.whiten(planes.image, sources, core), covariance, applied)
+    remaining = _set_remaining(planes, sources, core, options, rounds)
+    return Whitened(_core.whiten(planes.image, sources, core), *remaining)
 
 
 def _whitened_in_bands(
@@ -388,10 +384,24 @@ def _whitened_in_bands(
     write: WriteRows,
 ) -> Whitening:
     core_write = as_callable(write, "write")
-    covariance, applied = chosen_covariance(options.covariance, planes, sources, core)
+    remaining = _set_remaining(planes, sources, core, options)
+    return Whitening(_core.whiten(planes.image, sources, core, core_write), *remaining)
+
+
+def _set_remaining(
+    planes: Planes,
+    sources: Sequence[CoreSource],
+    core: _core.WhitenOptions,
+    options: WhitenOptions,
+    rounds: int = 1,
+) -> tuple[NoiseCovariance | None, bool]:
+    """Let whitening take account of what remains of the colour; what that is, and whether."""
+    covariance, applied = chosen_covariance(
+        options.covariance, planes, sources, core, rounds=rounds
+    )
     if covariance is not None and applied:
         core.remaining = covariance.core
-    return Whitening(_core.whiten(planes.image, sources, core, core_write), covariance, applied)
+    return covariance, applied
 
 
 def _core_options(

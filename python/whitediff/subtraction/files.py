@@ -18,14 +18,11 @@ from ..io.rows import Rows
 from ..kernel import Kernel
 from .job import Job, JobError, Side
 from .masks import check_planes, plane_bits
-from .meshes import spread_meshes
+from .meshes import in_one_row, sky_meshes
 
 __all__ = ["Subtraction", "blank_where_missing", "open_subtraction"]
 
 Value = TypeVar("Value")
-
-# A million pixels show what fills a thousandth of them.
-_MESH, _MAX_MESHES = 128, 64
 
 # What SFFT writes into the header of the difference image.
 _SFFT_CONVOLVED: dict[str, Side] = {"REF": "template", "SCI": "science"}
@@ -162,8 +159,7 @@ def blank_where_missing(
 
 def _filled(image: Rows) -> list[float]:
     """Values that fill pixels without data; none that pixels with data have as well."""
-    parts = [image[mesh].ravel() for mesh in spread_meshes(image.shape, _MESH, _MAX_MESHES)]
-    sample = np.concatenate(parts)[np.newaxis]
+    sample = in_one_row(image[mesh] for mesh in sky_meshes(image.shape))
     found = fill_values(sample, np.isfinite(sample))
     return [fill.value for fill in found if not fill.is_data_too]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,8 @@ def check_planes(
 
 def left_out(exposure: Exposure, planes: Iterable[str]) -> NDArray[np.bool_]:
     """Pixels [y, x] with a bit of any of the planes that the exposure has."""
-    mask = exposure.mask
-    own = mask.getMaskPlaneDict()
-    bits = mask.getPlaneBitMask([name for name in planes if name in own])
-    return np.asarray((mask.array & bits) != 0)
+    bits = plane_bits(exposure.mask.getMaskPlaneDict(), planes)
+    return np.asarray((exposure.mask.array & bits) != 0)
 
 
 def left_out_rows(exposure: ExposureRows, planes: Iterable[str]) -> Rows | None:
@@ -75,10 +74,7 @@ def plane_bits(own: Mapping[str, int], planes: Iterable[str]) -> int:
 
 def with_filter_edge(own: Mapping[str, int]) -> dict[str, int]:
     """Give the planes of a mask with FILTER_EDGE among them, if there is a bit left for it."""
-    planes = dict(own)
-    try:
-        mask = Mask(np.zeros((1, 1), np.int32), planes=planes)
-        planes[FILTER_EDGE] = mask.addMaskPlane(FILTER_EDGE)
-    except ValueError:
-        return planes
-    return planes
+    mask = Mask(np.zeros((1, 1), np.int32), planes=own)
+    with suppress(ValueError):
+        mask.addMaskPlane(FILTER_EDGE)
+    return mask.getMaskPlaneDict()

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["spread_meshes"]
+__all__ = ["in_one_row", "sky_meshes", "spread_meshes"]
+
+# A million pixels tell the variance to 0.14 %, and what fills a thousandth of them.
+_SKY_SIDE = 128
+_SKY_MESHES = 64
+
+
+def sky_meshes(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
+    """Choose the meshes in which the sky is measured, and fill values are sought."""
+    return spread_meshes(shape, _SKY_SIDE, _SKY_MESHES)
+
+
+def in_one_row(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Give the pixels of meshes as an image of one row."""
+    return np.concatenate([part.ravel() for part in parts])[np.newaxis]
 
 
 def spread_meshes(shape: tuple[int, ...], side: int, number: int) -> list[tuple[slice, slice]]:

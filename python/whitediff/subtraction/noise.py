@@ -7,22 +7,18 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..fill import fill_values
 from ..io.exposure_rows import ExposureRows
 from ..io.rows import Rows
 from ..whiteness import whiteness
-from .meshes import spread_meshes
+from .meshes import in_one_row, sky_meshes
 
 __all__ = ["InputNoise", "Sky", "input_noise", "measured_sky"]
 
-_MESH = 128
-# A million pixels tell the variance to 0.14 %.
-_MAX_MESHES = 64
 # A larger variance is a mark of pixels without a value, and none less than or equal to 0 can be.
 _LARGEST_VARIANCE = 1e25
 # Planes are searched in bands of about so many pixels.
@@ -156,14 +152,14 @@ def measured_sky(image: Rows, ignored: Rows | None) -> Sky:
     ValueError
         If no mesh has sky.
     """
-    meshes = spread_meshes(image.shape, _MESH, _MAX_MESHES)
+    meshes = sky_meshes(image.shape)
     pixels = [image[mesh] for mesh in meshes]
     masks = [np.zeros(part.shape, bool) for part in pixels]
     if ignored is not None:
         masks = [ignored[mesh] for mesh in meshes]
     usable = [np.isfinite(part) & ~mask for part, mask in zip(pixels, masks, strict=True)]
     filled: Counter[float] = Counter()
-    for fill in fill_values(_in_one_row(pixels), _in_one_row(usable)):
+    for fill in fill_values(in_one_row(pixels), in_one_row(usable)):
         for part, seen in zip(pixels, usable, strict=True):
             without_data = fill.pixels(part)
             filled[fill.value] += int(np.count_nonzero(seen & without_data))
@@ -184,7 +180,3 @@ def measured_sky(image: Rows, ignored: Rows | None) -> Sky:
         float(np.median(variances[n_pixels >= np.median(n_pixels) / 2])),
         {value: number / total for value, number in sorted(filled.items()) if number},
     )
-
-
-def _in_one_row(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    return np.concatenate([part.ravel() for part in parts])[np.newaxis]
