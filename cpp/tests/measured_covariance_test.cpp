@@ -55,7 +55,7 @@ Image<double> direct(const Image<double>& noise, const Image<std::uint8_t>& usab
 
 }  // namespace
 
-TEST_CASE("the measured covariance is the direct sum over pairs, in one tile and in several") {
+TEST_CASE("the measured covariance is the direct sum over pairs, in one band and in several") {
   for (const Shape shape : {Shape{40, 50}, {260, 300}}) {
     CAPTURE(to_string(shape));
     Image<double> noise = test::noise<double>(shape, 7);
@@ -71,15 +71,18 @@ TEST_CASE("the measured covariance is the direct sum over pairs, in one tile and
         noise(y, x) = test::not_a_number;
       }
     }
-    const auto measured = measure_covariance<double>(noise.view(), usable.view(), 1);
-    // Means of up to 1e5 products of order one: rounding of 1e-16 times the root of their number
-    // each, and of the same order in the transforms.
+    const auto all = autocovariance<double>(noise.view(), usable.view(), 12, 1);
+    const auto measured = noise_covariance(all);
+    // Means of up to 1e5 products of order one: rounding of 1e-16 times the root of their number.
     CHECK(test::difference(measured.lags, direct(noise, usable)) < 1e-12);
     double count = 0.0;
     for (std::size_t n = 0; n < shape.size(); ++n) count += usable.data()[n];
     CHECK(measured.pairs(6, 6) == count);
-    const auto threaded = measure_covariance<double>(noise.view(), usable.view(), 3);
-    CHECK(test::same_bits(measured.lags, threaded.lags));
+    const auto threaded = autocovariance<double>(noise.view(), usable.view(), 12, 3);
+    CHECK(test::same_bits(all.lags, threaded.lags));
+    // Lags of which none is looked at change nothing.
+    const auto longer = noise_covariance(autocovariance<double>(noise.view(), usable.view(), 15));
+    CHECK(test::difference(longer.lags, measured.lags) < 1e-12);
   }
 }
 
@@ -87,7 +90,8 @@ TEST_CASE("clipping takes outliers off and keeps the variance of noise") {
   const Shape shape{500, 500};
   Image<float> noise = test::noise<float>(shape, 9);
   for (int n = 0; n < 500; ++n) noise(n, (n * 37) % 500) = 50.0F;
-  const auto measured = measure_covariance<float>(noise.view(), all_usable(shape).view());
+  const auto measured =
+      noise_covariance(autocovariance<float>(noise.view(), all_usable(shape).view()));
   // The sampling error of a variance from 250 000 pixels is 0.0028; five of them.
   CHECK(std::abs(measured.lags(6, 6) - 1.0) < 0.014);
   CHECK(measured.pairs(6, 6) < shape.size() - 500 + 1);
@@ -101,20 +105,42 @@ TEST_CASE("a level far from zero and a wide ripple do not count as noise") {
       noise(y, x) += 1e3 + 0.15 * std::cos(2.0 * std::numbers::pi * x / 200.0);
     }
   }
-  const auto measured = measure_covariance<double>(noise.view(), all_usable(shape).view());
+  const auto measured =
+      noise_covariance(autocovariance<double>(noise.view(), all_usable(shape).view()));
   // The ripple alone has a covariance of 0.011 at all lags, whose sum over the window is 1.0.
   // Sampling of the sum over 85 lags' worth of window: sqrt(85 / 262 000) = 0.02; less than 4
   // errors.
   CHECK(std::abs(test::sum(measured.lags) - 1.0) < 0.08);
 }
 
+TEST_CASE("level and limit of a large image are those of some of its rows") {
+  const Shape shape{1100, 1024};
+  Image<float> noise = test::noise<float>(shape, 12);
+  Image<std::uint8_t> usable = all_usable(shape);
+  const auto measured = autocovariance<float>(noise.view(), usable.view(), 1);
+  // The sampling error of a variance from 1.1e6 pixels is 0.0013; five of them.
+  CHECK(std::abs(measured.lags(1, 1) - 1.0) < 0.0067);
+  // All but 6.3e-5 of the pixels lie within 4 sigma.
+  CHECK(measured.pairs(1, 1) > (1.0 - 1e-4) * static_cast<double>(shape.size()));
+  // Where hardly any of those rows can be used, all rows count.
+  for (int y = 0; y < shape.height; ++y) {
+    if (y % 5 == 0) std::fill_n(usable.row(y), shape.width, std::uint8_t(0));
+  }
+  CHECK(std::abs(autocovariance<float>(noise.view(), usable.view(), 1).lags(1, 1) - 1.0) < 0.0075);
+}
+
 TEST_CASE("images without noise are refused") {
   const Shape shape{30, 30};
   const auto noise = test::noise<double>(shape, 1);
-  CHECK_THROWS_AS(measure_covariance<double>(noise.view(), Image<std::uint8_t>(shape).view()),
-                  std::invalid_argument);
-  CHECK_THROWS_AS(measure_covariance<double>(Image<double>(shape).view(), all_usable(shape).view()),
-                  std::invalid_argument);
-  CHECK_THROWS_AS(measure_covariance<double>(noise.view(), all_usable({30, 29}).view()),
-                  std::invalid_argument);
+  const auto refused = [](const Image<double>& image, const Image<std::uint8_t>& usable, int lag) {
+    CHECK_THROWS_AS(autocovariance<double>(image.view(), usable.view(), lag),
+                    std::invalid_argument);
+  };
+  refused(noise, Image<std::uint8_t>(shape), 12);
+  refused(Image<double>(shape), all_usable(shape), 12);
+  refused(noise, all_usable({30, 29}), 12);
+  refused(noise, all_usable(shape), 0);
+  CHECK_THROWS_AS(
+      noise_covariance(autocovariance<double>(noise.view(), all_usable(shape).view(), 11)),
+      std::invalid_argument);
 }

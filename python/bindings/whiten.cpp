@@ -1,6 +1,7 @@
 #include "whitediff/whiten.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "bindings.hpp"
 
@@ -118,6 +119,19 @@ Whitening whiten_bands(
       options);
 }
 
+/// @return  image, whitened image, its variance, usable pixels.
+template <class T>
+std::tuple<py::array, py::array, py::array, py::array> whiten_sample(
+    const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources,
+    const WhitenOptions& options) {
+  auto sample = [&] {
+    const py::gil_scoped_release release;
+    return whitediff::whiten_sample(plane, sources, options);
+  }();
+  return {to_numpy(std::move(sample.image)), to_numpy(std::move(sample.whitened)),
+          to_numpy(std::move(sample.variance)), to_marks(std::move(sample.usable))};
+}
+
 template <class T>
 void bind(py::module_& module, const char* source_name) {
   py::class_<NoiseSource<T>>(module, source_name)
@@ -132,6 +146,8 @@ void bind(py::module_& module, const char* source_name) {
   };
   def(&whiten<T>);
   def(&whiten_bands<T>);
+  module.def("whiten_sample", &whiten_sample<T>, py::arg("plane"), py::arg("sources"),
+             py::arg("options"));
 }
 
 }  // namespace

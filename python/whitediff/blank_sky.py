@@ -5,21 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
 from .arrays import FloatImage
-from .fill import fill_values, grown
+from .fill import fill_values
 
-__all__ = ["GROWTH", "center_and_sigma", "without_fill", "without_sources"]
-
-# Sources are sought in the image as it is and smoothed by boxes of three pixels, each of variance
-# 2/3 pixel squared: to a sigma of 1.6 pixels, about that of a star. They grow by so many pixels.
-_SOURCE_SIGMAS = 4.5
-_SMOOTHING_PASSES = 4
-GROWTH = 4
-# The first round's sigma still has the sources in it.
-_ROUNDS = 2
-_SIGMA_OF_IQR = 0.741
-# Quantiles are taken of at most this many pixels.
-_SAMPLE = 1 << 20
+__all__ = ["in_units_of_noise", "without_fill", "without_sources"]
 
 
 def without_fill(image: FloatImage, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -29,13 +19,49 @@ def without_fill(image: FloatImage, usable: npt.NDArray[np.bool_]) -> npt.NDArra
     return usable
 
 
+def in_units_of_noise(
+    image: FloatImage,
+    variance: float | FloatImage,
+    usable: npt.NDArray[np.bool_],
+    n_threads: int = 0,
+) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
+    """Give the image over the root of its variance, and the usable pixels of known variance.
+
+    A plane counts with its means over the usable pixels of blocks of 32 by 32 pixels: one that
+    follows the phases of a warp, or the noise of its own image, is not the noise's to divide by.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, [y, x]
+        Pixels.
+    variance : float or numpy.ndarray, [y, x]
+        Of the shape and dtype of the image; known where it is finite and positive.
+    usable : numpy.ndarray of bool, [y, x]
+        Those that count.
+    n_threads : int, optional
+        0 for all cores that the process may use. The result does not depend on it.
+    """
+    if isinstance(variance, float):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            noise: FloatImage = np.divide(image, np.sqrt(variance), dtype=image.dtype)
+    else:
+        usable = usable & np.isfinite(variance) & (variance > 0)
+        noise = _core.in_units_of_noise(image, variance, usable, n_threads)
+    return noise, usable & np.isfinite(noise)
+
+
 def without_sources(
-    noise: FloatImage, usable: npt.NDArray[np.bool_]
+    noise: FloatImage,
+    usable: npt.NDArray[np.bool_],
+    *,
+    surroundings: bool = False,
+    n_threads: int = 0,
 ) -> tuple[npt.NDArray[np.bool_], float, float]:
     """Give the usable pixels away from sources, with centre and sigma of the noise.
 
     Pixels more than 4.5 sigma from the median, in the image or in the image smoothed to the size of
-    a star, are taken for sources and left out with their surroundings.
+    a star, are taken for sources and left out with four pixels around them; those that are not
+    usable but finite too: the wings of a masked source may reach beyond its mask.
 
     Parameters
     ----------
@@ -43,49 +69,14 @@ def without_sources(
         In units of its standard deviation.
     usable : numpy.ndarray of bool, [y, x]
         Finite, unmasked pixels.
+    surroundings : bool, optional
+        Whether four pixels around those that are not usable are left out as well.
+    n_threads : int, optional
+        0 for all cores that the process may use. The result does not depend on it.
 
     Raises
     ------
     ValueError
         If there is none.
     """
-    kept = usable
-    # Masked sources count as sources too: their wings may be outside of the mask.
-    finite = np.isfinite(noise)
-    for _ in range(_ROUNDS):
-        if not kept.any():
-            raise ValueError(
-                f"image must have finite, unmasked pixels that are no sources, got none among "
-                f"{noise.size}"
-            )
-        center, sigma = center_and_sigma(noise, kept)
-        flat = np.where(finite, noise - noise.dtype.type(center), 0)
-        smooth = _smoothed(flat)
-        smooth_center, smooth_sigma = center_and_sigma(smooth, kept)
-        source = np.abs(flat) > _SOURCE_SIGMAS * sigma
-        source |= np.abs(smooth - noise.dtype.type(smooth_center)) > _SOURCE_SIGMAS * smooth_sigma
-        kept = usable & ~grown(source, GROWTH)
-    return kept, center, sigma
-
-
-def center_and_sigma(image: FloatImage, kept: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Median, and sigma from the quartiles, of the pixels that are kept."""
-    values = image[kept]
-    lower, center, upper = np.percentile(values[:: 1 + values.size // _SAMPLE], (25, 50, 75))
-    return float(center), float(_SIGMA_OF_IQR * (upper - lower))
-
-
-def _smoothed(image: FloatImage) -> FloatImage:
-    """The image through boxes of three by three pixels, again and again; zero beyond the frame."""
-    for _ in range(_SMOOTHING_PASSES):
-        for axis in (0, 1):
-            image = _sum_of_three(image, axis)
-    return image
-
-
-def _sum_of_three(image: FloatImage, axis: int) -> FloatImage:
-    view = image.swapaxes(0, axis)
-    total = view / 3
-    total[1:] += view[:-1] / 3
-    total[:-1] += view[1:] / 3
-    return total.swapaxes(0, axis)
+    return _core.blank_sky(noise, np.ascontiguousarray(usable), surroundings, n_threads)

@@ -11,17 +11,23 @@ import numpy.typing as npt
 from . import _core
 from .adapters import as_psf
 from .arrays import FloatImage, as_image, as_masks, as_number, as_variance_plane, one_of
-from .blank_sky import GROWTH, without_fill, without_sources
-from .fill import grown
+from .blank_sky import in_units_of_noise, without_fill, without_sources
 from .kernel import fixed_kernel
 
-__all__ = ["NoiseCovariance", "as_covariance", "measured_covariance", "psf_image"]
+__all__ = [
+    "LONGEST_LAG",
+    "NoiseCovariance",
+    "as_covariance",
+    "covariance_of",
+    "measured_covariance",
+    "psf_image",
+]
 
 Floats = npt.NDArray[np.float64]
 
-# Variance planes are smoothed over blocks of so many pixels: their moire, which follows the phases
-# of a warp, is not the noise's to divide by.
-_BLOCK = 32
+LONGEST_LAG = 12
+"""How far an autocovariance must be known for the noise in it to be told."""
+
 # Frequencies an axis on which spectra are looked at.
 _SIDE = 64
 # Phases of an interpolation over which means are taken: exact for all but the highest harmonics.
@@ -270,18 +276,29 @@ def measured_covariance(
     n_threads: int = 0,
 ) -> NoiseCovariance:
     """Measure the covariance of pixels that may be used; see `NoiseCovariance.measured`."""
-    scale: Any = variance
-    if not isinstance(variance, float):
-        usable = usable & np.isfinite(variance) & (variance > 0)
-        scale = _smooth(variance, usable)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        noise: FloatImage = np.divide(image, np.sqrt(scale), dtype=image.dtype)
-    usable = usable & np.isfinite(noise)
-    usable &= ~grown(~usable, GROWTH)
-    usable, _, _ = without_sources(noise, usable)
-    lags, n_pairs = _core.measure_covariance(noise, np.ascontiguousarray(usable), n_threads)
-    covariance = NoiseCovariance(lags, psf=psf)
-    covariance.n_pairs = n_pairs
+    noise, usable = in_units_of_noise(image, variance, usable, n_threads)
+    usable, _, _ = without_sources(noise, usable, surroundings=True, n_threads=n_threads)
+    return covariance_of(*_core.autocovariance(noise, usable, LONGEST_LAG, n_threads), psf=psf)
+
+
+def covariance_of(lags: Floats, n_pairs: Floats, *, psf: Any = None) -> NoiseCovariance:
+    """Give the part of a measured autocovariance that is noise (docs/mathematics.md, Eq. 19).
+
+    Parameters
+    ----------
+    lags, n_pairs : numpy.ndarray of float64, [2 a + 1, 2 a + 1]
+        No lag in the middle, a at least `LONGEST_LAG`; and pairs of pixels behind each.
+    psf : array_like [v, u] or Kernel, optional
+        PSF of the image.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left.
+    """
+    noise, pairs = _core.noise_covariance(lags, n_pairs)
+    covariance = NoiseCovariance(noise, psf=psf)
+    covariance.n_pairs = pairs
     return covariance
 
 
@@ -289,22 +306,6 @@ def psf_image(psf: Any, x: float = 0.0, y: float = 0.0) -> Floats:
     """Give the image of a PSF at a position."""
     image: Floats = as_psf(psf).evaluate(np.array([x]), np.array([y]))[0]
     return image
-
-
-def _smooth(plane: FloatImage, usable: npt.NDArray[np.bool_]) -> FloatImage:
-    """Means over the usable pixels of blocks; NaN where a block has none."""
-    starts = [np.arange(0, size, _BLOCK) for size in plane.shape]
-
-    def sums(values: npt.NDArray[Any]) -> Floats:
-        rows = np.add.reduceat(values, starts[1], axis=1, dtype=np.float64)
-        total: Floats = np.add.reduceat(rows, starts[0], axis=0)
-        return total
-
-    with np.errstate(invalid="ignore"):
-        means = (sums(np.where(usable, plane, 0)) / sums(usable)).astype(plane.dtype)
-    height, width = plane.shape
-    smooth: Any = means.repeat(_BLOCK, axis=0)[:height].repeat(_BLOCK, axis=1)[:, :width]
-    return smooth  # type: ignore[no-any-return]
 
 
 def _spectrum(lags: Floats, side: int = _SIDE) -> Floats:

@@ -21,7 +21,7 @@ from .arrays import (
     planes_in_memory,
     planes_on_disk,
 )
-from .blank_sky import center_and_sigma, without_fill
+from .blank_sky import without_fill, without_sources
 from .cells import Grid
 from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
@@ -309,9 +309,7 @@ def _measured_source(
     if masks["mask"] is not None:
         usable &= (masks["mask"] & ignore) == 0
     usable = without_fill(pixels, usable)
-    if not usable.any():
-        raise ValueError("image must have finite, unmasked pixels, got none")
-    _, sigma = center_and_sigma(pixels, usable)
+    _, _, sigma = without_sources(pixels, usable)
     if not sigma > 0:
         raise ValueError("image must have noise, got equal pixels")
     return NoiseSource(sigma**2)

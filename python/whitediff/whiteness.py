@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatImage, as_image, as_masks, as_variance_plane
-from .blank_sky import without_sources
+from . import _core
+from .arrays import as_image, as_masks, as_variance_plane
+from .blank_sky import in_units_of_noise, without_sources
+from .covariance import LONGEST_LAG, NoiseCovariance, covariance_of
 from .fill import fill_values
 
 __all__ = ["Whiteness", "whiteness"]
 
 Floats = npt.NDArray[np.float64]
-
-_CLIP_SIGMAS = 4.0
-# Of a Fourier transform over which products are summed: short enough for the cache.
-_FRAME_SIDE = 288
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +38,10 @@ class Whiteness:
         Number of pixel pairs behind each; the one in the middle is the number of pixels.
     filled : mapping of float to int
         Values that fill pixels without data, and how many pixels were left out for each.
+    covariance : NoiseCovariance or None
+        The same as noise alone, in units of the variance plane: its ``psf_scale`` tells whether
+        errors of fluxes are right. None where the image is too small to tell, at most 12 pixels
+        wide or high.
     """
 
     variance: float
@@ -46,6 +49,7 @@ class Whiteness:
     autocorrelation: Floats
     n_pairs: npt.NDArray[np.int64]
     filled: Mapping[float, int] = field(default_factory=dict)
+    covariance: NoiseCovariance | None = None
 
     @property
     def max_lag(self) -> int:
@@ -144,12 +148,15 @@ def whiteness(
     mask: npt.ArrayLike | None = None,
     ignore_mask: int = 0,
     max_lag: int = 5,
+    psf: Any = None,
+    n_threads: int = 0,
 ) -> Whiteness:
     """Measure how white the noise of an image is.
 
     Pixels more than 4.5 sigma from the median, in the image or in the image smoothed to the size of
     a star, are taken for sources and left out with their surroundings. Of the rest, pixels within 4
-    sigma are used, and the variance is corrected for what a normal distribution loses there.
+    sigma of the mean are used, and the variance is corrected for what a normal distribution loses
+    there. A variance plane is smoothed over blocks of 32 pixels.
 
     A value that recurs improbably often, such as the 0 in corners without data, is left out: it
     fills pixels. ``filled`` of the result tells which, and how many. In images of integers, where
@@ -168,6 +175,10 @@ def whiteness(
         The bits to leave out.
     max_lag : int, optional
         Largest shift, in pixels, of the autocorrelation; at least 1.
+    psf : array_like [v, u] or Kernel, optional
+        PSF of the image, for ``covariance.psf_scale``; default: a Gaussian of sigma 1.7 pixels.
+    n_threads : int, optional
+        0 for all cores that the process may use. The result does not depend on it.
 
     Raises
     ------
@@ -186,95 +197,31 @@ def whiteness(
         )
     masks, ignore, _ = as_masks({"mask": mask}, ignore_mask, pixels)
     plane = 1.0 if variance is None else as_variance_plane(variance, pixels, "variance")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        noise: FloatImage = np.divide(pixels, np.sqrt(plane), dtype=pixels.dtype)
-    usable = np.isfinite(noise) & np.isfinite(plane)
+    usable = np.isfinite(pixels)
     bits = masks["mask"]
     if bits is not None:
         usable &= (bits & ignore) == 0
     filled = {}
+    no_data = np.zeros_like(usable)
     for fill in fill_values(pixels, usable):
         without_data = fill.pixels(pixels)
         if number := int(np.count_nonzero(usable & without_data)):
             filled[fill.value] = number
+        no_data |= without_data
+    noise, usable = in_units_of_noise(pixels, plane, usable & ~no_data, n_threads)
+    if filled:
         # As pixels that are not finite, and not as sources, whose surroundings are left out.
-        noise[without_data] = np.nan
-        usable &= ~without_data
-    usable, center, sigma = without_sources(noise, usable)
-    noise = np.where(usable, noise - noise.dtype.type(center), 0)
-    usable &= np.abs(noise) <= _CLIP_SIGMAS * sigma
-    noise[~usable] = 0
-
-    products, n_pairs = _products(noise, usable, max_lag)
-    n_pixels = n_pairs[max_lag, max_lag]
-    clipped_variance = products[max_lag, max_lag] / n_pixels
-    if not clipped_variance > 0:
-        raise ValueError(f"image must have noise, got {n_pixels} equal pixels")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        autocorrelation = products / n_pairs / clipped_variance
+        noise[no_data] = np.nan
+    usable, _, _ = without_sources(noise, usable, n_threads=n_threads)
+    longest = max(max_lag, LONGEST_LAG)
+    lags, pairs = _core.autocovariance(noise, usable, longest, n_threads)
+    n_pixels, measured = pairs[longest, longest], lags[longest, longest]
+    inner = slice(longest - max_lag, longest + max_lag + 1)
     return Whiteness(
-        variance=float(clipped_variance / _VARIANCE_KEPT),
-        variance_error=float(clipped_variance / _VARIANCE_KEPT * np.sqrt(2.0 / n_pixels)),
-        autocorrelation=autocorrelation,
-        n_pairs=n_pairs,
+        variance=float(measured),
+        variance_error=float(measured * np.sqrt(2.0 / n_pixels)),
+        autocorrelation=np.where(pairs > 0, lags / measured, np.nan)[inner, inner],
+        n_pairs=pairs[inner, inner].astype(np.int64),
         filled=filled,
+        covariance=covariance_of(lags, pairs, psf=psf) if (pairs > 0).all() else None,
     )
-
-
-def _variance_kept(sigmas: float) -> float:
-    """Variance of a standard normal distribution cut off on both sides."""
-    offset = np.linspace(-sigmas, sigmas, 20001)
-    density = np.exp(-0.5 * offset**2)
-    return float((offset**2 * density).sum() / density.sum())
-
-
-_VARIANCE_KEPT = _variance_kept(_CLIP_SIGMAS)
-
-
-def _products(
-    noise: FloatImage, usable: npt.NDArray[np.bool_], max_lag: int
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Sums of products of pixels, and numbers of usable pairs, for every shift up to a lag.
-
-    Tile by tile in Fourier space: memory is bounded, and every pair is counted once.
-    """
-    side = max(_FRAME_SIDE, 4 * max_lag)
-    frame = (side, side)
-    products = np.zeros((side, side // 2 + 1), complex)
-    pairs = np.zeros_like(products)
-    for inner, outer in _tiles(noise.shape, side, max_lag):
-        for image, total in ((noise, products), (usable, pairs)):
-            # No shift comes out at pixel [max_lag, max_lag]: so deep in its surroundings is a tile.
-            tile = np.fft.rfft2(np.asarray(image[inner], np.float64), s=frame)
-            total += tile.conj() * np.fft.rfft2(_padded(image, outer), s=frame)
-    inside = slice(0, 2 * max_lag + 1)
-    sums, counts = (np.fft.irfft2(total, s=frame)[inside, inside] for total in (products, pairs))
-    return sums, np.rint(counts).astype(np.int64)
-
-
-def _tiles(
-    shape: tuple[int, ...], side: int, border: int
-) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Tiles of the frame, and the windows around them, which may reach beyond the frame."""
-    tile = side - 2 * border
-    for y in range(0, shape[0], tile):
-        for x in range(0, shape[1], tile):
-            yield (
-                (slice(y, y + tile), slice(x, x + tile)),
-                (slice(y - border, y + tile + border), slice(x - border, x + tile + border)),
-            )
-
-
-def _padded(image: FloatImage | npt.NDArray[np.bool_], window: tuple[slice, slice]) -> Floats:
-    """Pixels of a window; zero where it lies beyond the frame."""
-    result = np.zeros([part.stop - part.start for part in window])
-    inside = [
-        slice(max(0, part.start), min(size, part.stop))
-        for part, size in zip(window, image.shape, strict=True)
-    ]
-    target = [
-        slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(inside, window, strict=True)
-    ]
-    result[tuple(target)] = image[tuple(inside)]
-    return result

@@ -2,6 +2,7 @@
 
 // Everything that the library offers.
 
+#include "whitediff/blank_sky.hpp"
 #include "whitediff/cells.hpp"
 #include "whitediff/decorrelate.hpp"
 #include "whitediff/error.hpp"

@@ -1,0 +1,366 @@
+#include "whitediff/blank_sky.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "multiversion.hpp"
+#include "parallel.hpp"
+#include "require.hpp"
+
+namespace whitediff {
+namespace {
+
+constexpr double source_sigmas = 4.5;
+constexpr double sigma_of_iqr = 0.741;  // 1 / 1.349, for a normal distribution
+constexpr int growth = 4;
+// Boxes of three pixels, each of variance 2/3 pixel squared, four times: a sigma of 1.6 pixels,
+// about that of a star.
+constexpr int reach = 4;
+constexpr int taps[] = {1, 4, 10, 16, 19, 16, 10, 4, 1};
+constexpr double sum_of_taps = 81.0;
+// Quartiles are taken of whole rows with about so many pixels.
+constexpr std::size_t sample_size = std::size_t{1} << 16;
+constexpr int band = 64;
+constexpr int block = 32;
+
+struct Spread {
+  double center = 0.0, sigma = 0.0;
+};
+
+/// Of values whose order changes; between ranks, that of the lower one.
+template <class T>
+Spread spread_of(std::vector<T>& values) {
+  const auto at = [&](double quantile) {
+    const auto place = values.begin() + static_cast<std::ptrdiff_t>(
+                                            quantile * static_cast<double>(values.size() - 1));
+    std::nth_element(values.begin(), place, values.end());
+    return static_cast<double>(*place);
+  };
+  const double center = at(0.5), lower = at(0.25), upper = at(0.75);
+  return {center, sigma_of_iqr * (upper - lower)};
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void level_off(const T* noise, int width, T level, T* flat) {
+  for (int x = 0; x < width; ++x) {
+    const T value = noise[x] - level;
+    flat[x] = std::abs(value) <= std::numeric_limits<T>::max() ? value : T(0);
+  }
+}
+
+/// @param rows    the row and as many above and below it as there are taps
+/// @param summed  of `width` and as many pixels on both sides, which stay 0
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void smooth_row(const T* const* rows, int width, T* summed, T* smooth) {
+  constexpr int count = 2 * reach + 1;
+  for (int x = 0; x < width; ++x) {
+    T sum = 0;
+    for (int n = 0; n < count; ++n) sum += static_cast<T>(taps[n] / sum_of_taps) * rows[n][x];
+    summed[reach + x] = sum;
+  }
+  for (int x = 0; x < width; ++x) {
+    T sum = 0;
+    for (int n = 0; n < count; ++n) sum += static_cast<T>(taps[n] / sum_of_taps) * summed[x + n];
+    smooth[x] = sum;
+  }
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void mark(const T* flat, const T* smooth, int width, T limit, T level,
+                                  T smooth_limit, std::uint8_t* source) {
+  for (int x = 0; x < width; ++x) {
+    source[x] = std::abs(flat[x]) > limit || std::abs(smooth[x] - level) > smooth_limit;
+  }
+}
+
+WHITEDIFF_MULTIVERSION
+void add_unusable(const std::uint8_t* usable, int width, std::uint8_t* source) {
+  for (int x = 0; x < width; ++x) source[x] |= usable[x] == 0;
+}
+
+/// to |= from, shifted by every number of pixels up to the growth.
+WHITEDIFF_MULTIVERSION
+void grow_in_x(const std::uint8_t* from, int width, std::uint8_t* to) {
+  for (int shift = -growth; shift <= growth; ++shift) {
+    const int first = std::max(0, -shift), last = std::min(width, width - shift);
+    for (int x = first; x < last; ++x) to[x] |= from[x + shift];
+  }
+}
+
+/// @param sources  the row and as many above and below it as sources grow
+WHITEDIFF_MULTIVERSION
+void grow_in_y(const std::uint8_t* const* sources, int width, std::uint8_t* grown) {
+  std::copy_n(sources[0], width, grown);
+  for (int n = 1; n <= 2 * growth; ++n) {
+    const std::uint8_t* source = sources[n];
+    for (int x = 0; x < width; ++x) grown[x] |= source[x];
+  }
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void keep_row(const T* noise, const std::uint8_t* usable,
+                                      const std::uint8_t* source, int width, std::uint8_t* kept) {
+  for (int x = 0; x < width; ++x) {
+    kept[x] =
+        std::abs(noise[x]) <= std::numeric_limits<T>::max() && usable[x] != 0 && source[x] == 0;
+  }
+}
+
+/// sums += the known values of a row.
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void add_row(const T* values, const std::uint8_t* usable, int width,
+                                     T* sums, T* counts) {
+  for (int x = 0; x < width; ++x) {
+    const bool known =
+        values[x] > T(0) && values[x] <= std::numeric_limits<T>::max() && usable[x] != 0;
+    sums[x] += known ? values[x] : T(0);
+    counts[x] += known ? T(1) : T(0);
+  }
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void multiply_row(const T* image, const T* factors, int width, T* noise) {
+  for (int x = 0; x < width; ++x) noise[x] = image[x] * factors[x];
+}
+
+#define WHITEDIFF_FOR_BOTH(T)                                                                   \
+  WHITEDIFF_MULTIVERSION void flatten(const T* noise, int width, T level, T* flat) {            \
+    level_off(noise, width, level, flat);                                                       \
+  }                                                                                             \
+  WHITEDIFF_MULTIVERSION void smoothen(const T* const* rows, int width, T* summed, T* smooth) { \
+    smooth_row(rows, width, summed, smooth);                                                    \
+  }                                                                                             \
+  WHITEDIFF_MULTIVERSION void mark_sources(const T* flat, const T* smooth, int width, T limit,  \
+                                           T level, T smooth_limit, std::uint8_t* source) {     \
+    mark(flat, smooth, width, limit, level, smooth_limit, source);                              \
+  }                                                                                             \
+  WHITEDIFF_MULTIVERSION void keep(const T* noise, const std::uint8_t* usable,                  \
+                                   const std::uint8_t* source, int width, std::uint8_t* kept) { \
+    keep_row(noise, usable, source, width, kept);                                               \
+  }                                                                                             \
+  WHITEDIFF_MULTIVERSION void add_known(const T* values, const std::uint8_t* usable, int width, \
+                                        T* sums, T* counts) {                                   \
+    add_row(values, usable, width, sums, counts);                                               \
+  }                                                                                             \
+  WHITEDIFF_MULTIVERSION void multiply(const T* image, const T* factors, int width, T* noise) { \
+    multiply_row(image, factors, width, noise);                                                 \
+  }
+WHITEDIFF_FOR_BOTH(float)
+WHITEDIFF_FOR_BOTH(double)
+#undef WHITEDIFF_FOR_BOTH
+
+/// What counts as a source.
+struct Limits {
+  Spread plain, smooth;
+};
+
+/// Some rows of the image, with their level taken off, smoothed, and searched for sources.
+template <class T>
+class Search {
+ public:
+  Search(ImageView<const T> noise, ImageView<const std::uint8_t> usable, bool surroundings)
+      : noise_(noise),
+        usable_(usable),
+        surroundings_(surroundings),
+        summed_(noise.width() + 2 * reach),
+        smooth_(noise.width()),
+        zeros_(noise.width()),
+        source_(noise.width()),
+        none_(noise.width()) {}
+
+  /// Row y of the image, smoothed.
+  const T* smoothed(int y, double level) {
+    flatten_rows(y - reach, y + reach + 1, level);
+    smooth(y);
+    return smooth_.data();
+  }
+
+  /// The usable pixels of rows y0 .. y1 - 1 away from sources, `stride` apart.
+  void search(int y0, int y1, const Limits& limits, std::uint8_t* kept, std::ptrdiff_t stride) {
+    const int width = noise_.width(), height = noise_.height();
+    flatten_rows(y0 - growth - reach, y1 + growth + reach, limits.plain.center);
+    const int first = std::max(0, y0 - growth), last = std::min(height, y1 + growth);
+    grown_.assign(static_cast<std::size_t>(last - first) * width, 0);
+    const auto grown = [&](int y) {
+      return y < first || y >= last
+                 ? none_.data()
+                 : grown_.data() + static_cast<std::ptrdiff_t>(y - first) * width;
+    };
+    for (int y = first; y < last; ++y) {
+      smooth(y);
+      mark_sources(flat(y), smooth_.data(), width,
+                   static_cast<T>(source_sigmas * limits.plain.sigma),
+                   static_cast<T>(limits.smooth.center),
+                   static_cast<T>(source_sigmas * limits.smooth.sigma), source_.data());
+      if (surroundings_) add_unusable(usable_.row(y), width, source_.data());
+      grow_in_x(source_.data(), width, grown(y));
+    }
+    for (int y = y0; y < y1; ++y) {
+      const std::uint8_t* sources[2 * growth + 1];
+      for (int n = 0; n <= 2 * growth; ++n) sources[n] = grown(y - growth + n);
+      grow_in_y(sources, width, source_.data());
+      keep(noise_.row(y), usable_.row(y), source_.data(), width, kept + (y - y0) * stride);
+    }
+  }
+
+ private:
+  void flatten_rows(int y0, int y1, double level) {
+    first_ = std::max(0, y0);
+    last_ = std::min(noise_.height(), y1);
+    flat_.resize(static_cast<std::size_t>(last_ - first_) * noise_.width());
+    for (int y = first_; y < last_; ++y) {
+      flatten(noise_.row(y), noise_.width(), static_cast<T>(level),
+              flat_.data() + static_cast<std::ptrdiff_t>(y - first_) * noise_.width());
+    }
+  }
+
+  /// Zero beyond the frame.
+  const T* flat(int y) const {
+    if (y < first_ || y >= last_) return zeros_.data();
+    return flat_.data() + static_cast<std::ptrdiff_t>(y - first_) * noise_.width();
+  }
+
+  void smooth(int y) {
+    const T* rows[2 * reach + 1];
+    for (int n = 0; n <= 2 * reach; ++n) rows[n] = flat(y - reach + n);
+    smoothen(rows, noise_.width(), summed_.data(), smooth_.data());
+  }
+
+  ImageView<const T> noise_;
+  ImageView<const std::uint8_t> usable_;
+  bool surroundings_;
+  int first_ = 0, last_ = 0;
+  std::vector<T> flat_, summed_, smooth_, zeros_;
+  std::vector<std::uint8_t> source_, grown_, none_;
+};
+
+template <class T>
+class Sky {
+ public:
+  Sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable, bool surroundings,
+      int threads)
+      : noise_(noise),
+        threads_(threads),
+        searches_(threads),
+        make_([=] { return Search<T>(noise, usable, surroundings); }) {
+    const std::size_t size = noise.shape().size();
+    const int step = static_cast<int>(1 + size / sample_size);
+    for (int y = std::min(step, noise.height()) / 2; y < noise.height(); y += step) {
+      rows_.push_back(y);
+    }
+    kept_ = Image<std::uint8_t>({static_cast<int>(rows_.size()), noise.width()});
+    const std::vector<std::uint8_t> none(noise.width());
+    for (std::size_t n = 0; n < rows_.size(); ++n) {
+      keep(noise.row(rows_[n]), usable.row(rows_[n]), none.data(), noise.width(),
+           kept_.row(static_cast<int>(n)));
+    }
+  }
+
+  BlankSky find() {
+    Limits limits = this->limits();
+    // The first limits still have the sources in them.
+    parallel_for(rows_.size(), threads_, [&](std::size_t n) {
+      searches_.get(make_).search(rows_[n], rows_[n] + 1, limits, kept_.row(static_cast<int>(n)),
+                                  0);
+    });
+    limits = this->limits();
+    BlankSky sky{Image<std::uint8_t>(noise_.shape()), limits.plain.center, limits.plain.sigma};
+    const std::size_t bands = (noise_.height() + band - 1) / band;
+    parallel_for(bands, threads_, [&](std::size_t n) {
+      const int y0 = static_cast<int>(n) * band;
+      searches_.get(make_).search(y0, std::min(y0 + band, noise_.height()), limits,
+                                  sky.usable.row(y0), noise_.width());
+    });
+    return sky;
+  }
+
+ private:
+  /// Of what is kept of the sampled rows.
+  Limits limits() {
+    Limits limits;
+    limits.plain = spread([&](std::size_t n) { return noise_.row(rows_[n]); });
+    limits.smooth = spread([&](std::size_t n) {
+      return searches_.get(make_).smoothed(rows_[n], limits.plain.center);
+    });
+    return limits;
+  }
+
+  template <class Row>
+  Spread spread(const Row& row) {
+    std::vector<std::vector<T>> parts(rows_.size());
+    parallel_for(rows_.size(), threads_, [&](std::size_t n) {
+      const T* pixels = row(n);
+      const std::uint8_t* kept = kept_.row(static_cast<int>(n));
+      for (int x = 0; x < noise_.width(); ++x) {
+        if (kept[x]) parts[n].push_back(pixels[x]);
+      }
+    });
+    std::vector<T> values;
+    for (const auto& part : parts) values.insert(values.end(), part.begin(), part.end());
+    require(!values.empty(), "image", "have finite, unmasked pixels that are no sources",
+            "none among " + std::to_string(noise_.shape().size()));
+    return spread_of(values);
+  }
+
+  ImageView<const T> noise_;
+  int threads_;
+  PerThread<Search<T>> searches_;
+  std::function<Search<T>()> make_;
+  std::vector<int> rows_;     // that are sampled
+  Image<std::uint8_t> kept_;  // of them
+};
+
+}  // namespace
+
+template <class T>
+BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
+                   bool surroundings, int n_threads) {
+  require(usable.shape() == noise.shape(), "usable",
+          "have shape " + to_string(noise.shape()) + ", that of the image", usable.shape());
+  const int threads = thread_count(n_threads);
+  BlankSky sky;
+  with_threads(threads, [&] { sky = Sky<T>(noise, usable, surroundings, threads).find(); });
+  return sky;
+}
+
+template <class T>
+Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
+                           ImageView<const std::uint8_t> usable, int n_threads) {
+  require(variance.shape() == image.shape(), "variance",
+          "have shape " + to_string(image.shape()) + ", that of the image", variance.shape());
+  require(usable.shape() == image.shape(), "usable",
+          "have shape " + to_string(image.shape()) + ", that of the image", usable.shape());
+  const auto [height, width] = image.shape();
+  Image<T> noise(image.shape());
+  const std::size_t bands = (height + block - 1) / block;
+  parallel_for(bands, thread_count(n_threads), [&, height = height, width = width](std::size_t n) {
+    const int y0 = static_cast<int>(n) * block, y1 = std::min(y0 + block, height);
+    std::vector<T> sums(width), counts(width);
+    for (int y = y0; y < y1; ++y) {
+      add_known(variance.row(y), usable.row(y), width, sums.data(), counts.data());
+    }
+    for (int x0 = 0; x0 < width; x0 += block) {
+      const int x1 = std::min(x0 + block, width);
+      const double sum = std::accumulate(sums.begin() + x0, sums.begin() + x1, 0.0);
+      const double count = std::accumulate(counts.begin() + x0, counts.begin() + x1, 0.0);
+      // NaN where there is none.
+      std::fill(sums.begin() + x0, sums.begin() + x1, static_cast<T>(1.0 / std::sqrt(sum / count)));
+    }
+    for (int y = y0; y < y1; ++y) multiply(image.row(y), sums.data(), width, noise.row(y));
+  });
+  return noise;
+}
+
+template BlankSky blank_sky(ImageView<const float>, ImageView<const std::uint8_t>, bool, int);
+template BlankSky blank_sky(ImageView<const double>, ImageView<const std::uint8_t>, bool, int);
+template Image<float> in_units_of_noise(ImageView<const float>, ImageView<const float>,
+                                        ImageView<const std::uint8_t>, int);
+template Image<double> in_units_of_noise(ImageView<const double>, ImageView<const double>,
+                                         ImageView<const std::uint8_t>, int);
+
+}  // namespace whitediff

@@ -1,0 +1,224 @@
+#include "lag_products.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "fft.hpp"
+#include "multiversion.hpp"
+#include "parallel.hpp"
+
+namespace whitediff {
+namespace {
+
+// Rows that are summed as one, and columns so many at a time that the rows of all lags stay in the
+// first-level cache.
+constexpr int band_rows = 96;
+constexpr int widest_strip = 256;
+// Rows whose products are added up in registers; bytes hold the number of their pairs.
+constexpr int chunk_rows = 36;
+// Lags in y that share what is loaded of a row: as many as there are registers for.
+constexpr int together = 13;
+
+constexpr int register_bytes = 64;
+template <class T>
+using Lanes __attribute__((vector_size(register_bytes))) = T;
+/// The same, anywhere in memory.
+template <class T>
+using Unaligned __attribute__((vector_size(register_bytes), aligned(alignof(T)), may_alias)) = T;
+template <class T>
+constexpr int lanes = register_bytes / static_cast<int>(sizeof(T));
+static_assert(chunk_rows * widest_strip / lanes<std::uint8_t> <= 255);
+
+/// Rows of pixels one below the other.
+template <class T>
+struct RowsOf {
+  const T* data;
+  std::ptrdiff_t pitch;
+
+  const T* row(int y) const { return data + y * pitch; }
+};
+
+/// For some rows r of b, sums of a[r - dy] * b[r], dy = 0 .. count - 1; of bytes, which are 1 or 0,
+/// of a[r - dy] & b[r]. The width fills registers.
+template <int count, class T, class Sum>
+WHITEDIFF_ALWAYS_INLINE void dots(RowsOf<T> a, RowsOf<T> b, int width, int rows, Sum* sums) {
+  Lanes<T> parts[count] = {};
+  for (int r = 0; r < rows; ++r) {
+    for (int x = 0; x < width; x += lanes<T>) {
+      const Lanes<T> second = *reinterpret_cast<const Unaligned<T>*>(b.row(r) + x);
+      for (int dy = 0; dy < count; ++dy) {
+        const auto& first = *reinterpret_cast<const Lanes<T>*>(a.row(r - dy) + x);
+        if constexpr (std::is_integral_v<T>) {
+          parts[dy] += first & second;
+        } else {
+          parts[dy] += first * second;
+        }
+      }
+    }
+  }
+  for (int dy = 0; dy < count; ++dy) {
+    for (int lane = 0; lane < lanes<T>; ++lane) sums[dy] += parts[dy][lane];
+  }
+}
+
+template <class T, class Sum>
+WHITEDIFF_ALWAYS_INLINE void all_dots(RowsOf<T> a, RowsOf<T> b, int width, int rows, int lags,
+                                      Sum* sums) {
+  int dy = 0;
+  for (; dy + together <= lags; dy += together) {
+    dots<together>({a.row(-dy), a.pitch}, b, width, rows, sums + dy);
+  }
+  for (; dy < lags; ++dy) dots<1>({a.row(-dy), a.pitch}, b, width, rows, sums + dy);
+}
+
+WHITEDIFF_MULTIVERSION
+void add_dots(RowsOf<float> a, RowsOf<float> b, int width, int rows, int lags, double* sums) {
+  all_dots(a, b, width, rows, lags, sums);
+}
+WHITEDIFF_MULTIVERSION
+void add_dots(RowsOf<double> a, RowsOf<double> b, int width, int rows, int lags, double* sums) {
+  all_dots(a, b, width, rows, lags, sums);
+}
+WHITEDIFF_MULTIVERSION
+void add_dots(RowsOf<std::uint8_t> a, RowsOf<std::uint8_t> b, int width, int rows, int lags,
+              std::int64_t* sums) {
+  all_dots(a, b, width, rows, lags, sums);
+}
+
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void take_row(const T* noise, const std::uint8_t* usable, int width,
+                                      T level, T limit, T* values, std::uint8_t* taken) {
+  for (int x = 0; x < width; ++x) {
+    const T value = noise[x] - level;
+    const bool inside = std::abs(value) <= limit && usable[x] != 0;
+    values[x] = inside ? value : T(0);
+    taken[x] = inside;
+  }
+}
+
+WHITEDIFF_MULTIVERSION
+void take(const float* noise, const std::uint8_t* usable, int width, float level, float limit,
+          float* values, std::uint8_t* taken) {
+  take_row(noise, usable, width, level, limit, values, taken);
+}
+WHITEDIFF_MULTIVERSION
+void take(const double* noise, const std::uint8_t* usable, int width, double level, double limit,
+          double* values, std::uint8_t* taken) {
+  take_row(noise, usable, width, level, limit, values, taken);
+}
+
+/// Pixels of one kind, twice: the first ones of pairs, zero above and below the band, and the
+/// second ones, with so many columns on both sides, and rows below, as the longest lag.
+template <class T>
+struct Pixels {
+  Pixels(int strip, int lag)
+      : wide(strip + 2 * lag),
+        first(static_cast<std::size_t>(band_rows + 2 * lag) * strip),
+        second(static_cast<std::size_t>(band_rows + lag) * wide + lanes<T>) {}
+
+  int wide;
+  fft::Buffer<T> first, second;
+};
+
+/// A strip of columns of a band of rows.
+template <class T>
+class Strip {
+ public:
+  Strip(const TakenPixels<T>& pixels, int width, int lag)
+      : pixels_(pixels),
+        width_(width),
+        lag_(lag),
+        values_(width, lag),
+        taken_(width, lag),
+        sums_(lag + 1),
+        pairs_(lag + 1) {}
+
+  void load(int y0, int y1, int x0) {
+    rows_ = y1 - y0;
+    const auto [height, width] = pixels_.noise.shape();
+    const int left = std::max(0, x0 - lag_), right = std::min(width, x0 + width_ + lag_);
+    std::fill(values_.second.begin(), values_.second.end(), T(0));
+    std::fill(taken_.second.begin(), taken_.second.end(), std::uint8_t(0));
+    for (int y = y0; y < std::min(y1 + lag_, height); ++y) {
+      const std::ptrdiff_t offset =
+          static_cast<std::ptrdiff_t>(y - y0) * values_.wide + left - (x0 - lag_);
+      take(pixels_.noise.row(y) + left, pixels_.usable.row(y) + left, right - left,
+           static_cast<T>(pixels_.level), static_cast<T>(pixels_.limit),
+           values_.second.data() + offset, taken_.second.data() + offset);
+    }
+    set_first(values_);
+    set_first(taken_);
+  }
+
+  void add(LagProducts& total) {
+    for (int dx = -lag_; dx <= lag_; ++dx) {
+      std::fill(sums_.begin(), sums_.end(), 0.0);
+      std::fill(pairs_.begin(), pairs_.end(), 0);
+      for (int row = 0; row < rows_ + lag_; row += chunk_rows) {
+        const int rows = std::min(chunk_rows, rows_ + lag_ - row);
+        add_dots(first(values_, row), second(values_, row, dx), width_, rows, lag_ + 1,
+                 sums_.data());
+        add_dots(first(taken_, row), second(taken_, row, dx), width_, rows, lag_ + 1,
+                 pairs_.data());
+      }
+      for (int dy = 0; dy <= lag_; ++dy) {
+        total.products(dy, dx) += sums_[dy];
+        total.pairs(dy, dx) += pairs_[dy];
+      }
+    }
+  }
+
+ private:
+  template <class Pixel>
+  void set_first(Pixels<Pixel>& of) const {
+    std::fill(of.first.begin(), of.first.end(), Pixel(0));
+    for (int y = 0; y < rows_; ++y) {
+      std::copy_n(of.second.data() + static_cast<std::ptrdiff_t>(y) * of.wide + lag_, width_,
+                  of.first.data() + static_cast<std::ptrdiff_t>(y + lag_) * width_);
+    }
+  }
+  template <class Pixel>
+  RowsOf<Pixel> first(const Pixels<Pixel>& of, int row) const {
+    return {of.first.data() + static_cast<std::ptrdiff_t>(row + lag_) * width_, width_};
+  }
+  template <class Pixel>
+  RowsOf<Pixel> second(const Pixels<Pixel>& of, int row, int dx) const {
+    return {of.second.data() + static_cast<std::ptrdiff_t>(row) * of.wide + lag_ + dx, of.wide};
+  }
+
+  const TakenPixels<T>& pixels_;
+  int width_, lag_, rows_ = 0;
+  Pixels<T> values_;
+  Pixels<std::uint8_t> taken_;
+  std::vector<double> sums_;
+  std::vector<std::int64_t> pairs_;
+};
+
+}  // namespace
+
+template <class T>
+LagProducts lag_products(const TakenPixels<T>& pixels, int largest_lag, int threads) {
+  const auto [height, width] = pixels.noise.shape();
+  std::vector<LagProducts> bands((height + band_rows - 1) / band_rows, LagProducts(largest_lag));
+  PerThread<Strip<T>> strips(threads);
+  const int count = (width + widest_strip - 1) / widest_strip;
+  constexpr int unit = lanes<std::uint8_t>;
+  const int strip = (width + count * unit - 1) / (count * unit) * unit;
+  parallel_for(bands.size(), threads, [&, width = width, height = height](std::size_t n) {
+    Strip<T>& part = strips.get([&] { return Strip<T>(pixels, strip, largest_lag); });
+    const int y0 = static_cast<int>(n) * band_rows;
+    for (int x0 = 0; x0 < width; x0 += strip) {
+      part.load(y0, std::min(y0 + band_rows, height), x0);
+      part.add(bands[n]);
+    }
+  });
+  LagProducts total(largest_lag);
+  for (const LagProducts& band : bands) total.add(band);
+  return total;
+}
+
+template LagProducts lag_products(const TakenPixels<float>&, int, int);
+template LagProducts lag_products(const TakenPixels<double>&, int, int);
+
+}  // namespace whitediff
