@@ -50,6 +50,10 @@ def test_white_noise(noise, tmp_path, capsys):
     assert given == pytest.approx(2**0.5 * error * VARIANCE, rel=0.05)  # printed with two digits
     _, (value, given) = rows["over variance plane"]
     assert abs(value - 1) < 4.5 * given
+    for label in ("PSF scale", "k = 0"):
+        text, (value, given) = rows[f"noise at {label}"]
+        assert abs(value - 1) < 4.5 * given < 0.2 and "*" not in text
+    assert rows["PSF"][0] == "Gaussian, σ 1.7 px"
     for axis in "xy":
         for lag in range(1, 6):
             text, (value, given) = rows[f"correlation, {axis} lag {lag}"]
@@ -69,6 +73,11 @@ def test_correlated_noise_is_marked(noise, tmp_path, capsys):
     assert value == pytest.approx((kernel[:, 1:] * kernel[:, :-1]).sum() / power, abs=9 * given)
     assert text.endswith("*")
     assert "*" not in rows["correlation, y lag 5"][0]
+    # Noise that a kernel of sum one has smoothed has the power of the raw pixels at k = 0, and all
+    # but that on the scale of a PSF: over what the pixels scatter.
+    _, (value, given) = rows["noise at k = 0"]
+    assert value == pytest.approx(1 / power, abs=4.5 * given)
+    assert rows["noise at PSF scale"][0].endswith("*")
     assert rows["over variance plane"][0] == "no variance plane"
     assert rows["pixel variance"][0].endswith("adu²")
 

@@ -52,9 +52,15 @@ def test_before_and_after_with_nine_filters(before, kernel):
         f"after\nσ = {sigmas[1]:.4g} electron",
     ]
     power = axes[4]
-    assert power.get_xlabel() == "spatial frequency (cycles/pixel)"
+    assert power.get_xlabel() == (
+        "spatial frequency (cycles/pixel), seen with a resolution of 0.031"
+    )
     assert power.get_ylabel() == "power per mode (electron²)"
-    noise_before, noise_after, level = (line.get_ydata() for line in power.get_lines())
+    noise_before, noise_after, level, predicted = (line.get_ydata() for line in power.get_lines())
+    # A band of one sampling error around each spectrum, which the prediction leaves seldom.
+    assert len(power.collections) == 2
+    error = whiteness(before, max_lag=16).radial_power_spectrum()[2]
+    assert (abs(predicted / noise_before - 1) < 4.5 * error + 0.04).all()
     # The power of K falls from 1 to 0, and 30 of 120 are left at high frequencies; each of the
     # values is known to 2 % or better, those of the innermost rings to 10 %.
     assert noise_before[0] == pytest.approx(120, rel=0.3)

@@ -56,6 +56,36 @@ def test_sampling_errors_are_those_of_white_noise():
     assert variances.std() == pytest.approx(1, abs=4.5 * 0.07)
 
 
+def test_noise_on_the_scale_of_a_psf_is_that_of_white_noise():
+    """Neither biased, nor farther off than its sampling error says."""
+    many = [
+        whiteness(np.random.default_rng(n).normal(size=(230, 260)), 1.0).covariance
+        for n in range(100)
+    ]
+    for name in ("psf_scale", "power_at_zero"):
+        values = np.array([getattr(one, name) for one in many])
+        errors = np.array([getattr(one, name + "_error") for one in many])
+        # The scatter of 100 normal numbers is known to 7 %, their mean to 0.1; peaks that are taken
+        # for sources take off another tenth or two of an error.
+        assert ((values - 1) / errors).std() == pytest.approx(1, abs=4.5 * 0.07)
+        assert abs(((values - 1) / errors).mean()) < 0.65
+
+
+def test_noise_on_the_scale_of_a_psf_is_that_of_correlated_noise(rng):
+    noise, _ = smoothed_noise(rng, shape=(600, 700))
+    psf = gaussian(1.5, radius=6)
+    result = whiteness(noise, 1.0, psf=psf)
+    kernel = gaussian(0.7, radius=6)
+    kernel /= np.sqrt(np.sum(kernel**2))
+    # The variance of a matched filter: noise of variance one through kernel and PSF.
+    size = (64, 64)
+    both = abs(np.fft.fft2(kernel, s=size) * np.fft.fft2(psf, s=size)) ** 2
+    expected = both.mean() / np.sum(psf**2)
+    assert abs(result.covariance.psf_scale - expected) < 4.5 * result.covariance.psf_scale_error
+    assert expected > 1.5
+    assert whiteness(noise[:12, :300]).covariance is None
+
+
 def overlap(shift, size):
     """Indices that stay inside after the opposite shift."""
     return slice(max(0, shift), min(size, size + shift))
@@ -75,7 +105,7 @@ def test_autocorrelation_and_pairs_are_those_of_brute_force(rng):
             n_pairs = np.sum(~mask[here] & ~mask[there])
             expected = np.sum(kept[here] * kept[there]) / n_pairs / variance
             assert result.n_pairs[7 + dy, 7 + dx] == n_pairs
-            # Rounding of Fourier transforms.
+            # Rounding.
             assert result.autocorrelation[7 + dy, 7 + dx] == pytest.approx(expected, abs=1e-12)
 
 
@@ -96,7 +126,7 @@ def test_axes_are_not_mixed_up(rng):
     assert result.in_x[1] > 0.3
     assert max(abs(result.in_y).max(), abs(result.in_x[0])) < 0.05
     mirrored = result.autocorrelation[::-1, ::-1]
-    # Rounding of Fourier transforms.
+    # Rounding.
     np.testing.assert_allclose(result.autocorrelation, mirrored, atol=1e-12)
 
 
@@ -267,20 +297,31 @@ class TestPowerSpectrum:
         # Ten per cent of the peak: sampling errors, and the window's resolution.
         assert abs(power - expected).max() < 0.1 * expected.max()
         mirrored = np.roll(power[::-1, ::-1], (1, 1), (0, 1))
-        # Rounding of Fourier transforms.
+        # Rounding.
         np.testing.assert_allclose(power, mirrored, atol=1e-12 * power.max())
 
     def test_mean_over_rings(self, rng):
         noise, _ = smoothed_noise(rng, sigma=1.0)
         result = whiteness(noise, max_lag=12)
-        frequency, power = result.radial_power_spectrum(32)
-        assert frequency.shape == power.shape == (16,)
+        frequency, power, error = result.radial_power_spectrum(32)
+        assert frequency.shape == power.shape == error.shape == (16,)
         assert frequency[0] == 0
         assert power[0] == pytest.approx(result.power_spectrum(32)[16, 16])
         assert (np.diff(frequency) > 0).all()
         assert 0.45 < frequency[-1] < 0.5
         expected = 4 * np.pi * np.exp(-((2 * np.pi * frequency) ** 2))
         assert abs(power - expected).max() < 0.1 * expected[0]
+
+
+def test_sampling_errors_of_rings_are_those_of_white_noise():
+    many = [
+        whiteness(np.random.default_rng(n).normal(size=(120, 130)), max_lag=6) for n in range(100)
+    ]
+    rings = np.array(
+        [(power - 1) / error for _, power, error in (m.radial_power_spectrum(32) for m in many)]
+    )
+    # Means over 100 of squares of normal numbers scatter by 14 %; 16 rings, few of them free.
+    np.testing.assert_allclose((rings**2).mean(axis=0), 1, atol=4.5 * 0.14)
 
 
 def test_single_precision_big_endian_and_views_serve(rng):

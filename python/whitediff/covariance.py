@@ -36,6 +36,7 @@ _PHASES = 64
 _PSF_SIGMA, _PSF_RADIUS = 1.7, 8
 # The window of docs/mathematics.md, Eq. 19, as the core has it.
 _WHOLE_TO, _ZERO_FROM = 3, 7
+_PLATEAU_LAGS = 25**2 - 15**2
 _SIGNIFICANT = 5.0
 _LEAST_PIXELS = 60_000
 
@@ -165,6 +166,14 @@ class NoiseCovariance:
         return float(max(self.lags.sum(), self.core.floor))
 
     @property
+    def power_at_zero_error(self) -> float:
+        """Sampling error of ``power_at_zero``; 0 if the covariance was not measured."""
+        if self.n_pixels is None:
+            return 0.0
+        window = self._window()
+        return self._error(self.power_at_zero**2 * (window**2).sum(), window)
+
+    @property
     def lifted(self) -> float:
         """What part of the Fourier modes the floor lifts."""
         return float((_spectrum(self.lags) < self.core.floor).mean())
@@ -179,8 +188,9 @@ class NoiseCovariance:
         """Sampling error of ``psf_scale``; 0 if the covariance was not measured."""
         if self.n_pixels is None:
             return 0.0
-        product = _spectrum(self.lags) * _spectrum(self._overlap * self._window())
-        return float(np.sqrt(2.0 / self.n_pixels * (product**2).mean()))
+        weights = self._overlap * self._window()
+        product = _spectrum(self.lags) * _spectrum(weights)
+        return self._error((product**2).mean(), weights)
 
     @property
     def n_pixels(self) -> int | None:
@@ -242,6 +252,12 @@ class NoiseCovariance:
             f"NoiseCovariance(psf_scale={self.psf_scale:.4f}{error}, "
             f"power_at_zero={self.power_at_zero:.4f}, reach={self.reach}{pixels})"
         )
+
+    def _error(self, squares: float, weights: Floats) -> float:
+        """Give the sampling error of a sum of lags, from that of its squares and the plateau's."""
+        # The plateau is the mean of so many lags, each as uncertain as those of the sum.
+        plateau = (self.lags.max() * weights.sum()) ** 2 / _PLATEAU_LAGS
+        return float(np.sqrt(2.0 * (squares + plateau) / self.n_pixels))
 
     def _distance(self) -> npt.NDArray[np.intp]:
         y, x = (abs(np.arange(size) - size // 2) for size in self.lags.shape)

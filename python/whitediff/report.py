@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ _CUTOUT_SIDE = 100
 # The power spectrum has a resolution of one over the largest lag.
 _MAX_LAG = 16
 _SHOWN_LAG = 8
+_SPECTRUM_SIDE = 128
 # The colours of the autocorrelation span at least this.
 _MIN_CORRELATION = 0.05
 _FILTER_GRID = (1 / 6, 1 / 2, 5 / 6)
@@ -70,7 +71,8 @@ def whiteness_figure(
     -------
     matplotlib.figure.Figure
         One row a picture: the middle of the image, its two-dimensional autocorrelation; beside
-        them the power spectra of all, and the filters.
+        them the power spectra of all with a band of their sampling error, the spectrum that the
+        filter says the first of them had, and the filters.
 
     Raises
     ------
@@ -94,7 +96,10 @@ def whiteness_figure(
         _show_power(side.subplots(), pictures, noises, unit)
     else:
         top, bottom = side.subfigures(2, 1)
-        _show_power(top.subplots(), pictures, noises, unit)
+        axes = top.subplots()
+        _show_power(axes, pictures, noises, unit)
+        _show_prediction(axes, whitened, noises)
+        axes.legend(fontsize="small")
         _show_filters(bottom, whitened)
     return figure
 
@@ -165,19 +170,41 @@ def _show_power(
     axes: Axes, pictures: Sequence[Picture], noises: Sequence[Whiteness], unit: str
 ) -> None:
     for number, (picture, noise) in enumerate(zip(pictures, noises, strict=True)):
-        frequency, power = noise.radial_power_spectrum()
-        axes.plot(frequency, noise.variance * power, color=f"C{number}", label=picture.title)
+        color = f"C{number}"
+        frequency, power, error = noise.radial_power_spectrum()
+        axes.plot(frequency, noise.variance * power, color=color, label=picture.title)
+        low, high = (noise.variance * power * (1 + sign * error) for sign in (-1, 1))
+        axes.fill_between(frequency, low, high, color=color, alpha=0.25, lw=0)
         if picture.variance is not None:
             level = np.nanmedian(np.asarray(picture.variance, dtype=np.float64))
-            axes.axhline(level, color=f"C{number}", ls="--", lw=1, label="median variance plane")
+            axes.axhline(level, color=color, ls="--", lw=1, label="median variance plane")
+    resolution = 1 / (2 * noises[0].max_lag)
     axes.set(
-        title="noise power spectrum",
-        xlabel="spatial frequency (cycles/pixel)",
+        title="noise power spectrum ± sampling error",
+        xlabel=f"spatial frequency (cycles/pixel), seen with a resolution of {resolution:.2g}",
         ylabel=f"power per mode ({unit}²)",
         xlim=(0, 0.5),
     )
     axes.set_ylim(bottom=0)
     axes.legend(fontsize="small")
+
+
+def _show_prediction(axes: Axes, whitened: Whitening, noises: Sequence[Whiteness]) -> None:
+    """The spectrum that the filter in the middle of the frame makes white, as it would be seen."""
+    boxes = whitened.cells.boxes
+    middle = (boxes[:, :2] + boxes[:, 2:]).mean(axis=0) / 2
+    distance = np.hypot(*(whitened.cells.centers - middle).T)
+    kernel = whitened.filters[int(np.argmin(distance))]
+    side = max(_SPECTRUM_SIDE, 2 * len(kernel))
+    power = 1 / abs(np.fft.fft2(kernel, s=(side, side))) ** 2
+    lags = np.arange(-noises[0].max_lag, noises[0].max_lag + 1)
+    covariance = np.fft.ifft2(power).real[np.ix_(lags, lags)]
+    variance = float(covariance[noises[0].max_lag, noises[0].max_lag])
+    seen = replace(noises[0], autocorrelation=covariance / variance)
+    frequency, shape, _ = seen.radial_power_spectrum()
+    # Both are known where the filter is 1: at k = 0, where power is that of the whitened image.
+    level = noises[-1].variance * variance
+    axes.plot(frequency, level * shape, color="0.3", ls=":", label="predicted before whitening")
 
 
 def _show_filters(figure: Any, whitened: Whitening) -> None:

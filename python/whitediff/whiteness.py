@@ -104,14 +104,11 @@ class Whiteness:
         -------
         `numpy.ndarray` of float64, [size, size]
         """
-        lags = np.arange(-self.max_lag, self.max_lag + 1)
-        window = np.cos(0.5 * np.pi * lags / (self.max_lag + 1)) ** 2
-        frequencies = np.fft.fftshift(np.fft.fftfreq(size))
-        waves = window * np.exp(-2j * np.pi * np.outer(frequencies, lags))
+        waves = self._waves(size)
         power: Floats = (waves @ self.autocorrelation @ waves.T).real
         return power
 
-    def radial_power_spectrum(self, size: int = 64) -> tuple[Floats, Floats]:
+    def radial_power_spectrum(self, size: int = 64) -> tuple[Floats, Floats, Floats]:
         """Mean of the power spectrum over rings.
 
         Returns
@@ -120,19 +117,34 @@ class Whiteness:
             Mean frequency of each ring in cycles a pixel, up to 1/2.
         power : numpy.ndarray of float64, [size // 2]
             Noise power over its mean.
+        error : numpy.ndarray of float64, [size // 2]
+            Sampling error of ``power``, for white noise; neighbouring rings share much of it.
         """
         axis = np.fft.fftshift(np.fft.fftfreq(size))
         frequency = np.hypot(axis[:, np.newaxis], axis[np.newaxis, :])
-        ring = np.floor(frequency * size + 0.5).astype(int).ravel()
+        ring = np.floor(frequency * size + 0.5).astype(int)
         n_rings = size // 2
-        inside = ring < n_rings
-        counts = np.bincount(ring[inside], minlength=n_rings)
-        sums = (
-            np.bincount(ring[inside], weights=values.ravel()[inside], minlength=n_rings)
-            for values in (frequency, self.power_spectrum(size))
+        members = ring.ravel() == np.arange(n_rings)[:, np.newaxis]
+        means = members / members.sum(axis=1, keepdims=True)
+        # What every lag adds to a ring.
+        waves = self._waves(size)
+        rings = means.reshape(n_rings, size, size)
+        weights = np.einsum("nyx,ya,xb->nab", rings, waves, waves, optimize=True).real
+        power = (weights * self.autocorrelation).sum(axis=(1, 2))
+        # Opposite lags are one number, and the one in the middle is 1 by definition.
+        squares = 2.0 * (weights * self.error) ** 2
+        squares[:, self.max_lag, self.max_lag] = 0.0
+        return means @ frequency.ravel(), power, np.sqrt(squares.sum(axis=(1, 2)))
+
+    def _waves(self, size: int) -> npt.NDArray[np.complex128]:
+        """Give what lags add to frequencies, in one dimension, under the window."""
+        lags = np.arange(-self.max_lag, self.max_lag + 1)
+        window = np.cos(0.5 * np.pi * lags / (self.max_lag + 1)) ** 2
+        frequencies = np.fft.fftshift(np.fft.fftfreq(size))
+        waves: npt.NDArray[np.complex128] = window * np.exp(
+            -2j * np.pi * np.outer(frequencies, lags)
         )
-        frequencies, power = (total / counts for total in sums)
-        return frequencies, power
+        return waves
 
     def __repr__(self) -> str:
         return (

@@ -14,6 +14,9 @@ from .files import INPUT, OUTPUT, check_outputs
 from .options import ignore_plane_option
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..exposure import Exposure
 
 # Departures from white noise by more than this many sampling errors are marked.
@@ -30,8 +33,10 @@ def check(
 ) -> None:
     """Print how white the noise of images is.
 
-    Shown are the pixel variance against the variance plane, and the autocorrelation in x and y,
-    each with its sampling error. Sources and masked pixels are left out.
+    Shown are the pixel variance against the variance plane; the same for fluxes (noise on the scale
+    of the PSF) and for sums over many pixels (noise at k = 0), which many small correlations change
+    where none of them shows; and the autocorrelation in x and y, each with its sampling error.
+    Sources and masked pixels are left out.
     """
     if plot is not None:
         check_outputs([plot], files, overwrite=overwrite)
@@ -53,22 +58,31 @@ def check(
 
 def _column(path: Path, exposure: Exposure, planes: Sequence[str]) -> dict[str, str]:
     """What the table says of one image."""
+    from ..statistics import clipped_mean
     from ..subtraction.masks import left_out
     from ..whiteness import whiteness
 
     image, mask = exposure.image.array, left_out(exposure, planes)
+    plane = None if exposure.variance is None else exposure.variance.array
     try:
-        noise = whiteness(image, mask=mask)
-        variance = _number(noise.variance, noise.variance_error)
-        rows = {
-            "pixel variance": f"{variance} {unit_of(exposure)}²",
-            "over variance plane": "no variance plane",
-        }
-        if exposure.variance is not None:
-            noise = whiteness(image, exposure.variance.array, mask=mask)
-            rows["over variance plane"] = _marked(noise.variance, noise.variance_error, white=1.0)
+        noise = whiteness(image, plane, mask=mask, psf=_psf(exposure))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    scale = 1.0 if plane is None else clipped_mean(plane, mask=mask)
+    variance = _number(scale * noise.variance, scale * noise.variance_error)
+    rows = {"pixel variance": f"{variance} {unit_of(exposure)}²"}
+    covariance = noise.covariance
+    rows["over variance plane"] = "no variance plane"
+    if plane is not None:
+        rows["over variance plane"] = _marked(noise.variance, noise.variance_error, white=1.0)
+    # Without a plane, over what the pixels scatter.
+    of_plane = 1.0 if plane is not None else noise.variance
+    for label, name in (("PSF scale", "psf_scale"), ("k = 0", "power_at_zero")):
+        rows[f"noise at {label}"] = "image too small"
+        if covariance is not None:
+            value, scatter = (getattr(covariance, name + end) / of_plane for end in ("", "_error"))
+            rows[f"noise at {label}"] = _marked(value, scatter, white=1.0)
+    rows["PSF"] = "of the file" if exposure.hasPsf() else "Gaussian, σ 1.7 px"
     for lag in range(1, noise.max_lag + 1):
         value, sampling_error = noise.in_x[lag - 1], noise.error_in_x[lag - 1]
         rows[f"correlation, x lag {lag}"] = _marked(value, sampling_error, white=0.0)
@@ -83,6 +97,18 @@ def _column(path: Path, exposure: Exposure, planes: Sequence[str]) -> dict[str, 
         or "none"
     )
     return rows
+
+
+def _psf(exposure: Exposure) -> NDArray[np.float64] | None:
+    """The PSF in the middle of an image."""
+    from ..geometry import Point2D
+
+    if not exposure.hasPsf():
+        return None
+    box = exposure.getBBox()
+    middle = Point2D((box.getMinX() + box.getMaxX()) / 2, (box.getMinY() + box.getMaxY()) / 2)
+    image: NDArray[np.float64] = exposure.psf.computeKernelImage(middle).array
+    return image
 
 
 def _marked(value: float, error: float, *, white: float) -> str:
