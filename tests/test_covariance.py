@@ -155,6 +155,14 @@ class TestMeasured:
         assert abs(covariance.lags[middle, middle] - 1) < 0.015
         assert covariance.n_pixels < image.size - mask.sum()
 
+    def test_leaves_out_variances_that_are_none(self, rng):
+        image = rng.normal(size=(400, 400)).astype(np.float32)
+        plane = np.ones_like(image)
+        plane[rng.random(image.shape) < 0.002] = 1e30
+        covariance = NoiseCovariance.measured(image, plane)
+        # With surroundings of 9 by 9 pixels, 0.15 of them: four errors of 130 000 pixels.
+        assert abs(covariance.lags.max() - 1) < 4 * np.sqrt(2 / 130_000)
+
     def test_images_without_noise_are_refused(self):
         with pytest.raises(ValueError, match="image must have"):
             NoiseCovariance.measured(np.zeros((50, 50)), 1.0)

@@ -15,7 +15,7 @@ from .blank_sky import GROWTH, without_fill, without_sources
 from .fill import grown
 from .kernel import fixed_kernel
 
-__all__ = ["NoiseCovariance", "as_covariance", "measured_covariance", "psf_image"]
+__all__ = ["INTERPOLATIONS", "NoiseCovariance", "as_covariance", "measured_covariance", "psf_image"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,6 +31,8 @@ _PSF_SIGMA, _PSF_RADIUS = 1.7, 8
 # The window of docs/mathematics.md, Eq. 19, as the core has it.
 _WHOLE_TO, _ZERO_FROM = 3, 7
 _SIGNIFICANT = 5.0
+# So many times the usual variance is none.
+_ABSURD = 1e10
 _LEAST_PIXELS = 60_000
 
 
@@ -273,6 +275,9 @@ def measured_covariance(
     scale: Any = variance
     if not isinstance(variance, float):
         usable = usable & np.isfinite(variance) & (variance > 0)
+        if usable.any():
+            # Marks of variances that are not known would outweigh all others in a mean.
+            usable &= variance < _ABSURD * np.median(variance[usable])
         scale = _smooth(variance, usable)
     with np.errstate(invalid="ignore", divide="ignore"):
         noise: FloatImage = np.divide(image, np.sqrt(scale), dtype=image.dtype)
@@ -357,6 +362,9 @@ _INTERPOLATIONS: dict[str, tuple[Callable[[Floats], Floats], int]] = {
     "bicubic": (_bicubic, 2),
     **{f"lanczos{order}": (_lanczos(order), order) for order in (2, 3, 4, 5)},
 }
+
+INTERPOLATIONS = tuple(_INTERPOLATIONS)
+"""What `NoiseCovariance.resampling` knows."""
 
 
 def _resampled(kernel: Callable[[Floats], Floats], order: int, phase: float | None) -> Floats:

@@ -27,7 +27,7 @@ from .remaining import chosen_covariance
 from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtraction_sources
 from .whitening import Whitened, Whitening
 
-__all__ = ["decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
+__all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
 
 # The variance of an image of which nothing is known is measured on about so many pixels.
 _SAMPLE = 1 << 20
@@ -106,8 +106,8 @@ def decorrelate(
     covariance : {"none", "auto", "measured"} or NoiseCovariance, optional
         What remains of the noise's colour when all this is accounted for, as where inputs were
         resampled or share data: "none"; "auto": what is measured on the whitened image (on some 16
-        tiles of a large one), applied if it is beyond doubt; "measured": applied in any case; or
-        given. Mode "score" measures nothing.
+        tiles of a large one), applied if it is beyond doubt, "none" where no noise is usable;
+        "measured": applied in any case; or given. Mode "score" measures nothing.
     psf : array_like [v, u], Kernel or object, optional
         PSF of the difference image (mode "score": of the science image); needed for the PSF of the
         result.
@@ -433,9 +433,16 @@ def _set_remaining(
     rounds: int = 1,
 ) -> tuple[NoiseCovariance | None, bool]:
     """Let whitening take account of what remains of the colour; what that is, and whether."""
-    covariance, applied = chosen_covariance(
-        options.covariance, planes, sources, core, rounds=rounds
-    )
+    try:
+        covariance, applied = chosen_covariance(
+            options.covariance, planes, sources, core, rounds=rounds
+        )
+    except ValueError:
+        # Where no noise is usable, none is beyond doubt; of all else that is wrong with the
+        # arguments whitening itself complains.
+        if options.covariance != "auto" or options.mode == "score":
+            raise
+        return None, False
     if covariance is not None and applied:
         core.remaining = covariance.core
     return covariance, applied
