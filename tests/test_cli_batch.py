@@ -83,6 +83,50 @@ def test_table_of_results(pairs, tmp_path, results):
     np.testing.assert_allclose(table["correlation_x_after_error"], 19650**-0.5, rtol=0.1)
 
 
+def test_what_is_known_of_the_colour(pairs, tmp_path, results, capsys):
+    lags = write_plain(tmp_path / "lags.fits", np.outer([0.2, 1.0, 0.2], [0.1, 1.0, 0.1]))
+    of_inputs = {
+        "science_covariance": '"lanczos3:0.2,0.5"',
+        "template_covariance": "lags.fits",
+        "covariance": "none",
+    }
+    rows = [
+        row_of(pairs, 0, **of_inputs),
+        row_of(pairs, 1, covariance="lags.fits"),
+        {"difference": f"{pairs}/2/difference.fits", "output": "white2.fits"},
+    ]
+    manifest = write_manifest(tmp_path / "night.csv", rows)
+    batch(manifest, "--covariance", "measured")
+    headers = [fits.getheader(tmp_path / f"white{n}.fits") for n in range(N_PAIRS)]
+    assert [header["WDCOV"] for header in headers] == ["none", "given", "measured"]
+    extra = ["--science-covariance", "lanczos3:0.2,0.5", "--template-covariance", lags]
+    extra += ["--covariance", "none"]
+    single = tmp_path / "single.fits"
+    succeed(capsys, "decorrelate", *options(pairs / "0"), "-o", single, *extra)
+    np.testing.assert_array_equal(
+        fits.getdata(tmp_path / "white0.fits", 1), fits.getdata(single, 1)
+    )
+    table = read_results(results)
+    assert list(table["status"]) == ["done"] * 3
+    assert table["covariance_applied"].tolist() == [None, True, True]
+    for column, keyword in (
+        ("covariance_power", "WDCPOW"),
+        ("covariance_psf_scale", "WDCPSF"),
+        ("covariance_psf_scale_error", "WDCPSFE"),
+    ):
+        np.testing.assert_allclose(table[column][1:], [header[keyword] for header in headers[1:]])
+    assert table["covariance_pixels"].mask.tolist() == [True, True, False]
+    # The last row has nothing but a difference.
+    assert table["science_variance_mean"].mask.tolist() == [False, False, True]
+    assert table["difference_variance_mean"][2] == headers[2]["WDDVAR"]
+    assert table["variance_ratio_after"][2] == pytest.approx(1, abs=0.05)
+    message = fail(capsys, "batch", manifest, "--covariance", "auto")
+    assert "covariance was measured and is auto" in message
+    made = made_at(tmp_path / "white2.fits")
+    batch(manifest, "--covariance", "measured")
+    assert made_at(tmp_path / "white2.fits") == made
+
+
 def test_sample_of_a_small_image_is_all_of_it(rng):
     image = rng.normal(size=(231, 252)).astype(np.float32)
     image += np.roll(image, 1, axis=1)
@@ -273,6 +317,16 @@ BAD_TABLES = [
     (
         "science,template,difference,kernel,output,psf\na,b,c,d,e,e\n",
         "e is an input of row 1 and the output of row 1",
+    ),
+    (
+        "science,template,difference,kernel,output\na,b,c,,e\n",
+        "row 1: kernel is missing: give science, template and kernel, or none",
+    ),
+    ("difference,output,scale\nc,e,2\n", "row 1: scale needs science, template and kernel"),
+    ("difference,kernel,output\nc,d,e\n", "got none named science, template"),
+    (
+        "science,template,difference,kernel,output,template_covariance\na,b,c,d,e,lanczos3:1\n",
+        "row 1: template_covariance: phases of lanczos3 must be two numbers",
     ),
     ("\xff\xfe", "expected a table"),
 ]

@@ -134,7 +134,7 @@ def test_variances_are_given_as_number_and_file(inputs, plain, output, tmp_path,
     plane = np.full(SHAPE, 30.0, np.float32)
     plane[:, :200] = 20.0
     given = ["--science-variance", write_plain(tmp_path / "plane.fits", plane)]
-    given += ["--template-variance", "50.5", "--constant"]
+    given += ["--template-variance", "50.5", "--constant", "--covariance", "none"]
     succeed(capsys, "decorrelate", *options(plain), "-o", output, *given)
     header = header_of(output)
     assert (header["WDSNOISE"], header["WDTNOISE"]) == ("file", "number")
@@ -167,7 +167,7 @@ def test_sffts_difference_says_which_image_was_convolved(plain, output, tmp_path
 
 def test_scale_of_the_difference(plain, output, capsys):
     arguments = [*options(plain), "-o", output, "--constant"]
-    arguments += ["--science-variance", 100, "--template-variance", 60]
+    arguments += ["--science-variance", 100, "--template-variance", 60, "--covariance", "none"]
     succeed(capsys, "decorrelate", *arguments, "--scale", 2)
     # Four times (100 + 60), with a kernel of sum one; float32 rounding.
     np.testing.assert_allclose(read_exposure(output).variance.array, 640, rtol=1e-5)
@@ -222,9 +222,8 @@ def test_kernel_positions_count_from_where_the_file_says(
         "whitediff.subtraction.files.read_kernel",
         lambda path: MatchingKernel(kernel, "template", 1.0, origin=origin),
     )
-    succeed(
-        capsys, "decorrelate", *options(inputs, difference=tmp_path / "moved.fits"), "-o", output
-    )
+    moved = options(inputs, difference=tmp_path / "moved.fits", covariance="none")
+    succeed(capsys, "decorrelate", *moved, "-o", output)
     science, template = (read_exposure(inputs / f"{name}.fits") for name in ("science", "template"))
     expected = whitediff.decorrelate(
         difference.image.array,

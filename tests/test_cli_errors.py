@@ -118,7 +118,7 @@ def test_bad_option(inputs, no_files, capsys, monkeypatch, extra, message):
     ("arguments", "message"),
     [
         (["nonsense"], "No such command 'nonsense'"),
-        (["decorrelate"], "Missing option '--science'"),
+        (["decorrelate"], "Missing option '--difference'"),
         (["check"], "Missing argument 'FILE...'"),
         (["check", "missing.fits"], "does not exist"),
         (["simulate", "nowhere/inputs"], "directory 'nowhere' does not exist"),

@@ -77,3 +77,39 @@ def test_simulated_difference_becomes_white(tmp_path, capsys):
     assert abs(noise.variance - 1) < 4.5 * noise.variance_error
     assert (abs(noise.in_x) < 4.5 * noise.error_in_x).all()
     assert (abs(noise.in_y) < 4.5 * noise.error_in_y).all()
+
+
+def test_noise_that_is_not_white(tmp_path, capsys):
+    extra = ["--science-warp", "bilinear", "--template-warp", "lanczos3", "--coadd", 4, "--shared"]
+    extra += ["--ripple", 0.1, "--pixels-a-star", 900]
+    printed = succeed(capsys, "simulate", tmp_path, "--shape", 100, 90, *extra)
+    expected = simulate(
+        (100, 90),
+        science_warp="bilinear",
+        template_warp="lanczos3",
+        coadd=4,
+        shared=True,
+        ripple=0.1,
+        pixels_a_star=900,
+    )
+    assert f"share noise of variance {expected.shared_variance:.6g}" in printed
+    found = read_exposure(tmp_path / "difference.fits")
+    np.testing.assert_array_equal(found.image.array, expected.difference)
+
+
+def test_simulated_warps_become_white(tmp_path, capsys):
+    warps = ["--template-warp", "bilinear", "--coadd", 5]
+    succeed(capsys, "simulate", tmp_path, "--shape", 600, 700, *warps)
+    output = tmp_path / "white.fits"
+    printed = succeed(capsys, "decorrelate", *options(tmp_path), "-o", output)
+    assert ": applied" in printed
+    white = read_exposure(output)
+    planes = white.mask.getPlaneBitMask(["BAD", "SAT", "DETECTED"])
+    noise = whiteness(
+        white.image.array, white.variance.array, mask=white.mask.array, ignore_mask=planes
+    )
+    # Lags are right to their sampling error, most of which measuring takes off, and 0.002.
+    assert (abs(noise.in_x[:3]) < 0.002 + 3 * noise.error_in_x[:3]).all()
+    assert (abs(noise.in_y[:3]) < 0.002 + 3 * noise.error_in_y[:3]).all()
+    # The plane says what a white image scatters: to 0.01, and four sampling errors.
+    assert abs(noise.variance - 1) < 0.01 + 4 * noise.variance_error

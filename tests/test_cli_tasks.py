@@ -33,7 +33,9 @@ def run(inputs, tmp_path, capsys):
 
     def result(name, *extra, directory=inputs):
         output = tmp_path / name
-        succeed(capsys, "decorrelate", *options(directory), "-o", output, *extra)
+        # What tasks do unless they are told.
+        covariance = [] if "--covariance" in extra else ["--covariance", "none"]
+        succeed(capsys, "decorrelate", *options(directory), "-o", output, *extra, *covariance)
         return read_exposure(output)
 
     return result
@@ -82,6 +84,8 @@ def assert_same(found, expected):
         ["--mode", "score"],
         ["--mode", "score", "--constant"],
         ["--ignore-plane", "SAT"],
+        ["--covariance", "auto"],
+        ["--covariance", "measured"],
     ],
     ids=" ".join,
 )
@@ -291,3 +295,34 @@ def test_missing_package_is_found_before_the_work(inputs, tmp_path, package):
     # Without the task's options its packages are not asked for.
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_tasks_leave_the_colour_unless_they_are_told(inputs, tmp_path, capsys):
+    from whitediff.tasks import TaskMetadata
+
+    output, metadata = tmp_path / "white.fits", tmp_path / "run.json"
+    arguments = [*options(inputs), "-o", output, "--save-metadata", metadata, "--overwrite"]
+    printed = succeed(capsys, "decorrelate", *arguments)
+    assert "noise covariance: not measured\n" in printed
+    assert read_exposure(output).metadata["WDCOV"] == "none"
+    field = "decorrelateMapReduceConfig.mapper.covariance=measured"
+    printed = succeed(capsys, "decorrelate", *arguments, "-c", field)
+    header = read_exposure(output).metadata
+    assert (header["WDCOV"], header["WDCAPPL"]) == ("measured", True)
+    assert f"{header['WDCPSF']:.4f} on the scale of the PSF" in printed
+    recorded = TaskMetadata.model_validate_json(metadata.read_bytes())
+    (name,) = (name for name in recorded.names() if name.endswith("covariancePsfScale"))
+    assert recorded[name] == header["WDCPSF"]
+
+
+def test_what_tasks_do_not_take(inputs, failing, tmp_path):
+    write_plain(tmp_path / "c.fits", np.ones((1, 1)))
+    metadata = ["--save-metadata", tmp_path / "run.json"]
+    found = failing(*metadata, "--covariance", tmp_path / "c.fits")
+    assert "a task takes no file for --covariance" in found
+    found = failing(*metadata, "--science-covariance", "lanczos3")
+    assert "a task takes no --science-covariance" in found
+    found = failing(
+        "-c", "decorrelateMapReduceConfig.mapper.covariance=auto", "--covariance", "none"
+    )
+    assert "--covariance none contradicts the configuration" in found

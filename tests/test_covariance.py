@@ -155,6 +155,14 @@ class TestMeasured:
         assert abs(covariance.lags[middle, middle] - 1) < 0.015
         assert covariance.n_pixels < image.size - mask.sum()
 
+    def test_leaves_out_variances_that_are_none(self, rng):
+        image = rng.normal(size=(400, 400)).astype(np.float32)
+        plane = np.ones_like(image)
+        plane[rng.random(image.shape) < 0.002] = 1e30
+        covariance = NoiseCovariance.measured(image, plane)
+        # With surroundings of 9 by 9 pixels, 0.15 of them: four errors of 130 000 pixels.
+        assert abs(covariance.lags.max() - 1) < 4 * np.sqrt(2 / 130_000)
+
     def test_images_without_noise_are_refused(self):
         with pytest.raises(ValueError, match="image must have"):
             NoiseCovariance.measured(np.zeros((50, 50)), 1.0)
@@ -253,6 +261,25 @@ class TestWhitening:
         # sum_i g_i v_i = P(0): what science and template have together, to four per cent.
         assert np.median(result.variance) == pytest.approx(130, rel=0.04)
 
+    def test_blind_in_bands(self, rng):
+        image, _ = subtraction(rng, (100.0, 30.0), template=(bilinear, 1), side=1100)
+        mask = np.zeros(image.shape, np.int16)
+        mask[300:500, 100:700] = 4
+        image[mask > 0] += 1000
+        whole = whitediff.whiten(image, mask=mask, ignore_mask=4)
+        rows = np.empty_like(image)
+
+        def write(y0, image, variance, edge):
+            rows[y0 : y0 + len(image)] = image
+
+        bands = whitediff.whiten_bands(image, None, write, mask=mask, ignore_mask=4)
+        assert whole.covariance_applied and bands.covariance_applied
+        np.testing.assert_array_equal(bands.cells.variances, whole.cells.variances)
+        np.testing.assert_array_equal(rows, whole.image)
+        # Of every other row, without what is masked: the raw variance of both, 130, less what the
+        # kernel and the warp took from it.
+        assert 90 < whole.cells.variances[0, 0] < 130
+
     def test_bands_give_the_same(self, rng):
         image, kernel = subtraction(rng, (1.0, 1.0), template=(bilinear, 1), side=1300)
         planes = np.full(image.shape, 1, np.float32)
@@ -273,6 +300,58 @@ class TestWhitening:
         assert 1_000_000 < whole.covariance.n_pixels < 1_300_000
         np.testing.assert_array_equal(bands.covariance.lags, whole.covariance.lags)
         np.testing.assert_array_equal(rows, whole.image)
+
+    @pytest.mark.parametrize("convolved", ["template", "science"])
+    def test_shared_noise_of_known_size(self, rng, convolved):
+        # The template is the mean of the science exposure and of three others.
+        shape = (SIDE, SIDE)
+        big = (SIDE + 2 * RADIUS, SIDE + 2 * RADIUS)
+        kernel = linear_kernel(shape)
+        exposures = rng.normal(size=(4, *big))
+        science, template = exposures[0], exposures.mean(axis=0)
+        if convolved == "template":
+            image = inner(science) - matched(template, kernel)
+        else:
+            # The kernel is not normalized: 1 / sum is the default scale.
+            total = kernel.evaluate(*[np.array([(SIDE - 1) / 2])] * 2).sum()
+            image = (matched(science, kernel) - inner(template)) / total
+        known = {"convolved": convolved, "shared_variance": 0.25}
+        plane = np.full(shape, 0.25)
+        result = whitediff.decorrelate(image, 1.0, plane, kernel, **known)
+        # Three sampling errors of the pull. A whitening that does not know of it is off by more.
+        assert_white(result, 0.015)
+        unaware = whitediff.decorrelate(image, 1.0, plane, kernel, convolved=convolved)
+        assert abs(pull(unaware.image, unaware.variance, PROFILE) - 1) > 0.1
+        rows = np.empty_like(image)
+
+        def write(y0, image, variance, edge):
+            rows[y0 : y0 + len(image)] = image
+
+        whitediff.decorrelate_bands(image, 1.0, plane, kernel, write, **known)
+        np.testing.assert_array_equal(rows, result.image)
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"shared_variance": -1.0}, "shared_variance must be finite and >= 0, got -1.0"),
+            ({"shared_variance": np.nan}, "shared_variance must be finite and >= 0, got nan"),
+            (
+                {"shared_variance": 2.0},
+                "science_variance must be at least shared_variance, 2.0, got 1.0",
+            ),
+            (
+                {"shared_variance": 0.5, "mean_variances": (None, 0.3)},
+                "mean_variances of template must be at least shared_variance, 0.5, got 0.3",
+            ),
+            (
+                {"shared_variance": 0.5, "mode": "score", "psf": PSF},
+                "shared_variance must be 0 in mode 'score', got 0.5",
+            ),
+        ],
+    )
+    def test_shared_noise_that_cannot_be_is_refused(self, changed, message):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            whitediff.decorrelate(np.ones((50, 50)), 1.0, 1.0, gaussian(1.2, 6), **changed)
 
     def test_score_images_measure_nothing(self, rng):
         image = rng.normal(size=(100, 100))

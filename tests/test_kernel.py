@@ -9,7 +9,7 @@ import pytest
 
 import whitediff
 from whitediff import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
-from whitediff.kernel import fitted, fixed_kernel, flipped
+from whitediff.kernel import fitted, fixed_kernel, flipped, one_less
 
 X, Y = np.array([0.0, 3.0, -7.5, 100.25]), np.array([2.0, -1.0, 55.5, 0.125])
 
@@ -292,3 +292,18 @@ def test_an_image_is_fitted_about_its_centre(rng, size, wanted):
         expected = image[source] if 0 <= source < size else np.zeros(5)
         np.testing.assert_array_equal(result[row], expected)
     np.testing.assert_array_equal(fitted(image.T, (5, wanted)), result.T)
+
+
+def test_one_less_a_kernel(rng):
+    kernel = SpatialKernel(
+        rng.normal(size=(2, 4, 5)),
+        [Polynomial2D([1.0, 0.1, 0.0]), Polynomial2D([0.5])],
+        center=(3, 1),
+    )
+    position = np.array([2.0, 7.0]), np.array([1.0, 4.0])
+    expected = -kernel.evaluate(*position)
+    expected[:, 3, 1] += 1
+    for one in (kernel, flipped(flipped(kernel))):
+        less = one_less(one)
+        assert (less.shape, less.center) == (kernel.shape, kernel.center)
+        np.testing.assert_allclose(less.evaluate(*position), expected, rtol=0, atol=1e-15)

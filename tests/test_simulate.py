@@ -281,3 +281,71 @@ def test_star_profile_is_the_psf():
     simulation = simulate((64, 64))
     image = simulation.template_psf.evaluate([0.0], [0.0])[0]
     np.testing.assert_allclose(image, gaussian(1.3, radius=8), atol=1e-15)
+
+
+class TestNoiseThatIsNotWhite:
+    def test_images_stay_what_they_are_without_it(self):
+        plain = simulate((80, 90), seed=5)
+        same = simulate((80, 90), seed=5, coadd=1, ripple=0.0, pixels_a_star=2500)
+        np.testing.assert_array_equal(plain.difference, same.difference)
+        assert plain.shared_variance == 0
+
+    @pytest.mark.parametrize("convolved", ["template", "science"])
+    def test_warps(self, convolved):
+        simulation = simulate(
+            SHAPE, seed=6, convolved=convolved, science_warp="bilinear", template_warp="lanczos3"
+        )
+        for name, least in (("science", 0.25), ("template", 0.6)):
+            sky = 100.0 if name == "science" else 300.0
+            plane = getattr(simulation, f"{name}_variance")
+            empty = getattr(simulation, f"{name}_mask") == 0
+            # Interpolation takes from the variance, most where it is between pixels; stars that are
+            # not masked, five sigma or fainter, add half of the sky's to it at most.
+            assert least * sky < plane[empty].min() < plane[empty].max() < 1.5 * sky
+            found = whiteness(
+                getattr(simulation, name), plane, mask=getattr(simulation, f"{name}_mask")
+            )
+            assert found.variance == pytest.approx(1, abs=5 * found.variance_error * 2)
+            assert found.in_x[0] > 0.03
+
+    @pytest.mark.parametrize("convolved", ["template", "science"])
+    def test_shared_noise(self, convolved):
+        simulation = simulate(
+            SHAPE, seed=7, convolved=convolved, variance_ratio=0.25, coadd=4, shared=True
+        )
+        # A mean of four, one of which it is: 1/4 of the science image's variance.
+        assert simulation.shared_variance == pytest.approx(25, rel=1e-12)
+        empty = (simulation.science_mask | simulation.template_mask) == 0
+        science, template = (getattr(simulation, name)[empty] for name in ("science", "template"))
+        found = np.mean((science - np.median(science)) * (template - np.median(template)))
+        # Products scatter by sqrt(100 * 25 + 25^2) = 56; stars below the masks add to them.
+        assert found == pytest.approx(25, abs=5 * 56 / np.sqrt(empty.sum()) + 2)
+
+    def test_ripples(self):
+        plain, waves = (simulate(SHAPE, seed=8, ripple=ripple) for ripple in (0.0, 0.5))
+        added = waves.science - plain.science
+        added = added[np.isfinite(added)]
+        # Half of 10 electrons; saturated pixels too. Waves do not fill the frame: a tenth.
+        assert added.std() == pytest.approx(5, rel=0.1)
+        np.testing.assert_array_equal(waves.template, plain.template)
+
+    def test_crowding(self):
+        crowded = simulate(SHAPE, seed=8, pixels_a_star=100)
+        n_stars = (~crowded.sources["transient"]).sum()
+        assert n_stars == SHAPE[0] * SHAPE[1] // 100
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"ripple": -1}, "ripple must be finite and >= 0, got -1"),
+            ({"coadd": 0}, "coadd must be at least 1, got 0"),
+            ({"pixels_a_star": 0}, "pixels_a_star must be at least 1, got 0"),
+            (
+                {"science_warp": "spline"},
+                "science_warp must be one of .*, got 'spline'",
+            ),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, changed, message):
+        with pytest.raises(ValueError, match=message):
+            simulate((64, 64), **changed)

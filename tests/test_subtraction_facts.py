@@ -1,6 +1,6 @@
 """What is known of a whitened image, by all its names."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 from whitediff.subtraction.facts import FACT_COLUMNS, Facts
 
@@ -18,7 +18,13 @@ FACTS = Facts(
     unknown_science=11,
     unknown_template=0,
     masked_means=False,
+    covariance_applied=True,
+    covariance_power=1.25,
+    covariance_psf_scale=1.125,
+    covariance_psf_scale_error=0.0031,
+    covariance_pixels=70_000,
 )
+BLIND = Facts(difference_variance=3.5, unknown_difference=6)
 
 
 def test_header_cards():
@@ -37,16 +43,27 @@ def test_header_cards():
         ("WDSUNKN", 11),
         ("WDTUNKN", 0),
         ("WDMMEAN", False),
+        ("WDCAPPL", True),
+        ("WDCPOW", 1.25),
+        ("WDCPSF", 1.125),
+        ("WDCPSFE", 0.0031),
+        ("WDCPIX", 70_000),
     ]
+    assert {keyword: value for keyword, (value, _) in BLIND.cards.items()} == {
+        "WDDVAR": 3.5,
+        "WDDUNKN": 6,
+    }
     assert Facts(filters=1).cards == {"WDVARY": (False, "filter varies over the frame")}
-    assert Facts.to_come().cards.keys() == FACTS.cards.keys()
+    assert Facts.to_come().cards.keys() == FACTS.cards.keys() | BLIND.cards.keys()
 
 
 def test_columns_of_results():
     assert [column.name for column in FACT_COLUMNS] == list(FACTS.row)
-    assert list(FACTS.row.values()) == [1.5, 2.5, 4, 10]
+    assert list(FACTS.row.values()) == [1.5, 2.5, None, 4, 10, True, 1.25, 1.125, 0.0031, 70_000]
+    assert BLIND.row["difference_variance_mean"] == 3.5
     for column in FACT_COLUMNS:
-        assert isinstance(FACTS.row[column.name], column.kind)
+        value = BLIND.row[column.name] if FACTS.row[column.name] is None else FACTS.row[column.name]
+        assert isinstance(value, column.kind)
 
 
 def test_metadata_of_a_task():
@@ -64,13 +81,18 @@ def test_metadata_of_a_task():
         "unknownScienceVariances": 11,
         "unknownTemplateVariances": 0,
         "maskedMeans": False,
+        "covarianceApplied": True,
+        "covariancePower": 1.25,
+        "covariancePsfScale": 1.125,
+        "covariancePsfScaleError": 0.0031,
+        "covariancePixels": 70_000,
         "truncation": 1e-6,
     }
     assert Facts.of_task(metadata) == FACTS
     unknown = Facts.of_task({"nCells": 4})
     assert unknown.cells == 4
     assert {fact.name for fact in fields(Facts)} == set(asdict(unknown))
-    assert sum(value is None for value in asdict(unknown).values()) == 12
+    assert sum(value is None for value in asdict(unknown).values()) == 19
 
 
 def test_notices():
@@ -82,4 +104,19 @@ def test_notices():
         "pixels without a value: 2 not finite",
         "no variance is known but under the mask: its mean may be wrong",
     ]
+    assert BLIND.notices == ["difference variances that are not known: 6, the mean stands in"]
     assert Facts().notices == Facts.to_come().notices == []
+
+
+def test_colour_in_words():
+    assert FACTS.colour == (
+        "noise covariance: power 1.1250 on the scale of the PSF, 1.2500 at k = 0, +- 0.0031 from "
+        "70000 pixels: applied"
+    )
+    doubtful = replace(FACTS, covariance_applied=False)
+    assert doubtful.colour.endswith("70000 pixels: not beyond doubt, not applied")
+    given = replace(FACTS, covariance_pixels=None)
+    assert given.colour == (
+        "noise covariance: power 1.1250 on the scale of the PSF, 1.2500 at k = 0, as given: applied"
+    )
+    assert Facts().colour == ""

@@ -23,12 +23,12 @@ def job(**changed):
 
 
 def subtraction(convolved="template", science=SCIENCE, template=TEMPLATE, difference=None):
-    return SimpleNamespace(
+    pair = SimpleNamespace(
         convolved=convolved,
         science=SimpleNamespace(psf=science),
         template=SimpleNamespace(psf=template),
-        difference=SimpleNamespace(psf=difference),
     )
+    return SimpleNamespace(pair=pair, difference=SimpleNamespace(psf=difference))
 
 
 @pytest.mark.parametrize(("convolved", "expected"), [("template", SCIENCE), ("science", TEMPLATE)])
@@ -41,6 +41,12 @@ def test_the_difference_has_the_psf_of_the_image_that_was_not_convolved(convolve
 @pytest.mark.parametrize("convolved", ["template", "science"])
 def test_its_own_psf_comes_first(convolved):
     assert input_psf(job(), subtraction(convolved, difference=DIFFERENCE)) is DIFFERENCE
+
+
+def test_a_difference_alone_has_its_own():
+    blind = Job(difference="unused.fits", output="unused.fits")
+    alone = SimpleNamespace(pair=None, difference=SimpleNamespace(psf=DIFFERENCE))
+    assert input_psf(blind, alone) is DIFFERENCE
 
 
 def test_mode_score_takes_that_of_the_science_image():

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from coloured_noise import bilinear, warped_noise
 from many_filters import NAME, PSF
 from white_noise import RADIUS, difference, gaussian, inner, linear_kernel, matched, white
+from whitediff.decorrelate import decorrelate
 from whitediff.exposure import Exposure
 from whitediff.geometry import Point2D
 from whitediff.kernel import fixed_kernel
 from whitediff.psf import KernelPsf
-from whitediff.tasks import DecorrelateALKernelSpatialTask
+from whitediff.tasks import DecorrelateALKernelMapper, DecorrelateALKernelSpatialTask
 
 
 def measured(noise: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -108,3 +110,50 @@ def test_noise_of_a_detection_image_has_the_variance_of_its_plane() -> None:
     image = result.getPsf().computeKernelImage(Point2D(100, 300)).array
     assert image.sum() == pytest.approx(1)
     assert np.unravel_index(image.argmax(), image.shape) == (RADIUS, RADIUS)
+
+
+@pytest.mark.parametrize("varying", [True, False])
+def test_resampled_inputs_are_made_white_where_asked(varying: bool) -> None:
+    shape = 500, 510
+    rng = np.random.default_rng(12)
+    kernel = fixed_kernel(gaussian(1.9))
+    big = (shape[0] + 2 * RADIUS, shape[1] + 2 * RADIUS)
+    # Its plane has the variance of its pixels, 4/9 of what they had before the warp.
+    template = warped_noise(big, 2.0 * 9 / 4, rng, bilinear, 1)
+    noise = rng.normal(size=shape) - matched(template, kernel)
+    exposures = [
+        Exposure(image=noise, variance=np.full(shape, v), psf=KernelPsf(PSF))
+        for v in (1.0, 2.0, 3.0)
+    ]
+    config = DecorrelateALKernelSpatialTask.ConfigClass()
+    assert config.decorrelateConfig.covariance == "none"
+    config.decorrelateConfig.covariance = "auto"
+    config.decorrelateMapReduceConfig.mapper.covariance = "auto"
+    task = DecorrelateALKernelSpatialTask(config=config)
+    result = task.run(*exposures, kernel, spatiallyVarying=varying).correctedExposure
+    expected = decorrelate(
+        noise, 1.0, 2.0, kernel, spatially_varying=varying, psf=PSF, covariance="auto"
+    )
+    # A plane has its mean to rounding.
+    np.testing.assert_allclose(result.image.array, expected.image, rtol=0, atol=1e-9)
+    metadata = task.getFullMetadata()
+    step = f"{NAME}:" + ("mapReduce:mapper" if varying else "decorrelate")
+    assert metadata[f"{step}.covarianceApplied"] is True is expected.covariance_applied
+    found = expected.covariance
+    assert metadata[f"{step}.covariancePixels"] == found.n_pixels
+    for name, value in (
+        ("Power", found.power_at_zero),
+        ("PsfScale", found.psf_scale),
+        ("PsfScaleError", found.psf_scale_error),
+    ):
+        assert metadata[f"{step}.covariance{name}"] == pytest.approx(value, rel=1e-9)
+
+
+def test_single_cells_measure_no_colour() -> None:
+    config = DecorrelateALKernelMapper.ConfigClass()
+    config.covariance = "measured"
+    exposure = Exposure(image=np.ones((60, 60)), variance=np.ones((60, 60)))
+    with pytest.raises(ValueError, match="covariance must be 'none' for single cells, got 'meas"):
+        DecorrelateALKernelMapper(config).run(
+            *[exposure] * 2, exposure.getBBox(), *[exposure] * 2, psfMatchingKernel=np.ones((1, 1))
+        )

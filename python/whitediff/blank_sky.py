@@ -11,6 +11,10 @@ from .fill import fill_values
 
 __all__ = ["in_units_of_noise", "without_fill", "without_sources"]
 
+_ABSURD = 1e10
+# The median is that of at most so many pixels.
+_SAMPLE = 1 << 14
+
 
 def without_fill(image: FloatImage, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Give the usable pixels, which are finite, without those that have a fill value for data."""
@@ -35,7 +39,8 @@ def in_units_of_noise(
     image : numpy.ndarray, [y, x]
         Pixels.
     variance : float or numpy.ndarray, [y, x]
-        Of the shape and dtype of the image; known where it is finite and positive.
+        Of the shape and dtype of the image; known where it is finite, positive, and less than 1e10
+        times the median.
     usable : numpy.ndarray of bool, [y, x]
         Those that count.
     n_threads : int, optional
@@ -46,6 +51,11 @@ def in_units_of_noise(
             noise: FloatImage = np.divide(image, np.sqrt(variance), dtype=image.dtype)
     else:
         usable = usable & np.isfinite(variance) & (variance > 0)
+        sample = variance.ravel()[:: 1 + variance.size // _SAMPLE]
+        sample = sample[np.isfinite(sample) & (sample > 0)]
+        if sample.size:
+            # Marks of variances that are not known would outweigh all others in a mean.
+            usable &= variance < _ABSURD * np.median(sample)
         noise = _core.in_units_of_noise(image, variance, usable, n_threads)
     return noise, usable & np.isfinite(noise)
 

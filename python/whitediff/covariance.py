@@ -15,10 +15,12 @@ from .blank_sky import in_units_of_noise, without_fill, without_sources
 from .kernel import fixed_kernel
 
 __all__ = [
+    "INTERPOLATIONS",
     "LONGEST_LAG",
     "NoiseCovariance",
     "as_covariance",
     "covariance_of",
+    "interpolation_weights",
     "measured_covariance",
     "psf_image",
 ]
@@ -146,11 +148,11 @@ class NoiseCovariance:
         interpolation: divide ``lags`` by the value in the middle where the variance plane has that
         of the pixels after it.
         """
-        one_of(kernel, tuple(_INTERPOLATIONS), "kernel")
+        one_of(kernel, INTERPOLATIONS, "kernel")
         phases = (None, None) if phase is None else tuple(as_number(p, "phase") for p in phase)
         if len(phases) != 2:
             raise ValueError(f"phase must be a pair of numbers (y, x), got {phase!r}")
-        in_y, in_x = (_resampled(*_INTERPOLATIONS[kernel], one) for one in phases)
+        in_y, in_x = (_resampled(kernel, one) for one in phases)
         return cls(np.outer(in_y, in_x), psf=psf)
 
     @property
@@ -375,11 +377,34 @@ _INTERPOLATIONS: dict[str, tuple[Callable[[Floats], Floats], int]] = {
     **{f"lanczos{order}": (_lanczos(order), order) for order in (2, 3, 4, 5)},
 }
 
+INTERPOLATIONS = tuple(_INTERPOLATIONS)
+"""What `NoiseCovariance.resampling` knows."""
 
-def _resampled(kernel: Callable[[Floats], Floats], order: int, phase: float | None) -> Floats:
+
+def interpolation_weights(kernel: str, phases: Floats) -> Floats:
+    """Give the weights of an interpolation, scaled to a sum of one.
+
+    Parameters
+    ----------
+    kernel : str
+        One of ``INTERPOLATIONS``.
+    phases : numpy.ndarray, [...]
+        Distances to the pixel in the middle, less than one.
+
+    Returns
+    -------
+    numpy.ndarray, [..., 2 r + 1]
+        Of the pixels around it.
+    """
+    function, order = _INTERPOLATIONS[kernel]
+    weights = function(np.arange(-order, order + 1) + phases[..., np.newaxis])
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
+
+
+def _resampled(kernel: str, phase: float | None) -> Floats:
     """docs/mathematics.md, Eq. 18, in one dimension."""
     phases = (np.arange(_PHASES) + 0.5) / _PHASES if phase is None else np.array([phase % 1.0])
-    weights = kernel(np.arange(-order, order + 1) + phases[:, np.newaxis])
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights = interpolation_weights(kernel, phases)
     mean: Floats = np.mean([np.correlate(one, one, "full") for one in weights], axis=0)
     return mean

@@ -15,8 +15,6 @@ from .arrays import (
     FloatImage,
     Planes,
     as_callable,
-    as_image,
-    as_masks,
     as_position,
     planes_in_memory,
     planes_on_disk,
@@ -29,7 +27,10 @@ from .remaining import chosen_covariance
 from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtraction_sources
 from .whitening import Whitened, Whitening
 
-__all__ = ["decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
+__all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
+
+# The variance of an image of which nothing is known is measured on about so many pixels.
+_SAMPLE = 1 << 20
 
 WriteRows = Callable[[int, FloatImage, FloatImage, npt.NDArray[np.bool_]], object]
 
@@ -49,6 +50,7 @@ def decorrelate(
     mean_variances: tuple[float | None, float | None] = (None, None),
     science_covariance: NoiseCovariance | None = None,
     template_covariance: NoiseCovariance | None = None,
+    shared_variance: float = 0.0,
     psf: Any = None,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
@@ -97,11 +99,15 @@ def decorrelate(
         template; None keeps the clipped means.
     science_covariance, template_covariance : NoiseCovariance, optional
         Those of the raw pixels of each input; default: they are independent.
+    shared_variance : float, optional
+        Covariance of each pixel of the science image with that of the template, a part of both
+        variances, where the template has data of the science exposure; 1/N of the science image's
+        variance if it is one of N that are averaged. Mode "difference" only.
     covariance : {"none", "auto", "measured"} or NoiseCovariance, optional
         What remains of the noise's colour when all this is accounted for, as where inputs were
         resampled or share data: "none"; "auto": what is measured on the whitened image (on some 16
-        tiles of a large one), applied if it is beyond doubt; "measured": applied in any case; or
-        given. Mode "score" measures nothing.
+        tiles of a large one), applied if it is beyond doubt, "none" where no noise is usable;
+        "measured": applied in any case; or given. Mode "score" measures nothing.
     psf : array_like [v, u], Kernel or object, optional
         PSF of the difference image (mode "score": of the science image); needed for the PSF of the
         result.
@@ -158,6 +164,7 @@ def decorrelate(
         pre_kernel,
         science_covariance,
         template_covariance,
+        shared_variance,
     )
     return _whitened(planes, sources, core, chosen)
 
@@ -178,6 +185,7 @@ def decorrelate_bands(
     mean_variances: tuple[float | None, float | None] = (None, None),
     science_covariance: NoiseCovariance | None = None,
     template_covariance: NoiseCovariance | None = None,
+    shared_variance: float = 0.0,
     psf: Any = None,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
@@ -201,8 +209,8 @@ def decorrelate_bands(
         raises ends the computation.
     mask, science_mask, template_mask : array-like on disk of int or bool, [y, x], optional
         Masks of each image.
-    kernel, convolved, scale, mean_variances, science_covariance, template_covariance, psf, \
-pre_kernel, xy0, options
+    kernel, convolved, scale, mean_variances, science_covariance, template_covariance, \
+shared_variance, psf, pre_kernel, xy0, options
         As in `decorrelate`.
 
     Returns
@@ -235,6 +243,7 @@ pre_kernel, xy0, options
         pre_kernel,
         science_covariance,
         template_covariance,
+        shared_variance,
     )
     return _whitened_in_bands(planes, sources, core, chosen, write)
 
@@ -283,42 +292,65 @@ def whiten(
     docs/mathematics.md, Eq. 3).
     """
     chosen = as_options(options, whiten)
-    if sources is None:
-        sources = [_measured_source(image, mask, chosen)]
-        if chosen.covariance == "none":
-            chosen = replace(chosen, covariance="measured")
-    variances, masks = source_planes(sources)
+    variances, masks = source_planes(sources or [])
     masks["mask"] = mask
     planes = planes_in_memory(
         image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
     )
+    if sources is None:
+        sources, planes, chosen = _unknown_sources(planes, chosen)
     core = _core_options(chosen, planes, psf, xy0)
-    # Where no kernel tells the colour of the noise, all of it has to be measured, which takes two
-    # rounds: the first one leaves a hundredth or so.
-    rounds = 1 if any(source.kernels for source in sources) else 2
-    return _whitened(planes, core_sources(sources, planes), core, chosen, rounds)
+    return _whitened(planes, core_sources(sources, planes), core, chosen, _rounds(sources))
 
 
-def _measured_source(
-    image: npt.ArrayLike, mask: npt.ArrayLike | None, options: WhitenOptions
-) -> NoiseSource:
-    """Give the noise of an image of which nothing else is known, as if it were white."""
-    pixels = as_image(image, "image")
-    masks, ignore, _ = as_masks({"mask": mask}, options.ignore_mask, pixels)
+def _unknown_sources(
+    planes: Planes, options: WhitenOptions
+) -> tuple[Sequence[NoiseSource], Planes, WhitenOptions]:
+    """Give the one source of an image of which nothing is known, with its planes and options."""
+    variance = _measured_variance(planes)
+    source = NoiseSource(variance)
+    if options.covariance == "none":
+        options = replace(options, covariance="measured")
+    variances, masks = source_planes([source])
+    with_source = replace(
+        planes,
+        variances=dict.fromkeys(variances, variance),
+        masks={**planes.masks, **dict.fromkeys(masks, _core.PlaneI())},
+    )
+    return [source], with_source, options
+
+
+def _rounds(sources: Sequence[NoiseSource]) -> int:
+    """How often to measure what remains of the colour.
+
+    Where no kernel tells the colour of the noise, all of it has to be measured, which takes two
+    rounds: the first one leaves a hundredth or so.
+    """
+    return 1 if any(source.kernels for source in sources) else 2
+
+
+def _measured_variance(planes: Planes) -> float:
+    """Give the variance of an image of which nothing else is known, from rows spread over it."""
+    height, width = planes.image.shape
+    step = 1 + height * width // _SAMPLE
+    rows = [(0, y, width, y + 1) for y in range(min(step // 2, height - 1), height, step)]
+    pixels: FloatImage = np.concatenate([planes.image.cut(*row) for row in rows])
     usable = np.isfinite(pixels)
-    if masks["mask"] is not None:
-        usable &= (masks["mask"] & ignore) == 0
+    mask = planes.masks["mask"]
+    if mask.shape == planes.image.shape:
+        bits = np.concatenate([mask.cut(*row) for row in rows])
+        usable &= (bits & (planes.ignore_mask | planes.no_value_mask)) == 0
     usable = without_fill(pixels, usable)
     _, _, sigma = without_sources(pixels, usable)
     if not sigma > 0:
         raise ValueError("image must have noise, got equal pixels")
-    return NoiseSource(sigma**2)
+    return sigma**2
 
 
 @shows_options
 def whiten_bands(
     image: Any,
-    sources: Sequence[NoiseSource],
+    sources: Sequence[NoiseSource] | None,
     write: WriteRows,
     *,
     mask: Any = None,
@@ -334,8 +366,9 @@ def whiten_bands(
     ----------
     image : array-like on disk, [y, x]
         What `decorrelate_bands` reads.
-    sources : sequence of NoiseSource
-        Every raw input image. Variances and masks may be array-likes on disk, too.
+    sources : sequence of NoiseSource or None
+        Every raw input image; None: nothing is known, as in `whiten`. Variances and masks may be
+        array-likes on disk, too.
     write : callable
         As in `decorrelate_bands`.
     mask : array-like on disk of int or bool, [y, x], optional
@@ -354,13 +387,16 @@ def whiten_bands(
         As `whiten`.
     """
     chosen = as_options(options, whiten_bands)
-    variances, masks = source_planes(sources)
+    variances, masks = source_planes(sources or [])
     masks["mask"] = mask
     planes = planes_on_disk(
         image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
     )
+    if sources is None:
+        sources, planes, chosen = _unknown_sources(planes, chosen)
     core = _core_options(chosen, planes, psf, xy0)
-    return _whitened_in_bands(planes, core_sources(sources, planes), core, chosen, write)
+    raw = core_sources(sources, planes)
+    return _whitened_in_bands(planes, raw, core, chosen, write, _rounds(sources))
 
 
 def _whitened(
@@ -380,9 +416,10 @@ def _whitened_in_bands(
     core: _core.WhitenOptions,
     options: WhitenOptions,
     write: WriteRows,
+    rounds: int = 1,
 ) -> Whitening:
     core_write = as_callable(write, "write")
-    remaining = _set_remaining(planes, sources, core, options)
+    remaining = _set_remaining(planes, sources, core, options, rounds)
     return Whitening(_core.whiten(planes.image, sources, core, core_write), *remaining)
 
 
@@ -394,9 +431,16 @@ def _set_remaining(
     rounds: int = 1,
 ) -> tuple[NoiseCovariance | None, bool]:
     """Let whitening take account of what remains of the colour; what that is, and whether."""
-    covariance, applied = chosen_covariance(
-        options.covariance, planes, sources, core, rounds=rounds
-    )
+    try:
+        covariance, applied = chosen_covariance(
+            options.covariance, planes, sources, core, rounds=rounds
+        )
+    except ValueError:
+        # Where no noise is usable, none is beyond doubt; of all else that is wrong with the
+        # arguments whitening itself complains.
+        if options.covariance != "auto" or options.mode == "score":
+            raise
+        return None, False
     if covariance is not None and applied:
         core.remaining = covariance.core
     return covariance, applied

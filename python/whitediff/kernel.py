@@ -26,6 +26,7 @@ __all__ = [
     "fixed_kernel",
     "flipped",
     "normalized",
+    "one_less",
 ]
 
 Positions = npt.NDArray[np.float64]
@@ -95,6 +96,30 @@ def normalized(kernel: Kernel) -> Kernel:
     return _Normalized(kernel)
 
 
+def one_less(kernel: Kernel) -> Kernel:
+    """Give what an image goes through from which its convolution with a kernel is subtracted.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The kernel.
+
+    Returns
+    -------
+    Kernel
+        One in the centre, less the kernel.
+    """
+    if not isinstance(kernel, SpatialKernel):
+        return _OneLess(kernel)
+    one = np.zeros(kernel.shape)
+    one[kernel.center] = 1.0
+    return SpatialKernel(
+        np.concatenate([one[np.newaxis], -kernel.basis]),
+        [Polynomial2D([1.0]), *kernel.functions],
+        center=kernel.center,
+    )
+
+
 def fitted(image: KernelImages, shape: tuple[int, int]) -> KernelImages:
     """Cut a kernel image, or pad it with zeros, about its centre, ((h - 1) // 2, (w - 1) // 2).
 
@@ -131,6 +156,18 @@ class _Flipped(Kernel):
 
     def evaluate(self, x: Positions, y: Positions) -> KernelImages:
         return self._kernel.evaluate(x, y)[..., ::-1, ::-1]
+
+
+class _OneLess(Kernel):
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(shape=kernel.shape, center=kernel.center)
+        self._kernel = kernel
+
+    def evaluate(self, x: Positions, y: Positions) -> KernelImages:
+        images = -self._kernel.evaluate(x, y)
+        y0, x0 = self.center
+        images[:, y0, x0] += 1.0
+        return images
 
 
 class _Normalized(Kernel):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import MaskImage, as_image, as_position, one_of
+from .arrays import MaskImage, as_image, as_integer, as_position, one_of
+from .covariance import INTERPOLATIONS
 from .kernel import Polynomial2D, SpatialKernel, fixed_kernel
+from .simulated_noise import UnitNoise, mean_noise, unit_noise
 
 __all__ = ["MASK_PLANES", "Simulation", "convolve", "simulate"]
 
@@ -22,9 +25,10 @@ _SKY_VARIANCE = 100.0
 _SATURATION = 20000.0
 _DETECTION_SIGMAS = 5.0
 _FAINTEST, _BRIGHTEST, _SATURATED = 300.0, 1e5, 6e5
-_PIXELS_A_STAR = 2500
 _PIXELS_A_TRANSIENT = 20000
 _SMALLEST_SIDE = 64
+# Of the ripples of the sky, in pixels.
+_RIPPLE_LENGTH = 90.0
 
 # PSF of the sharper image, and the parts of the kernel that makes the wider one: sigmas in y and x.
 _PSF_SIGMA = 1.3
@@ -47,7 +51,7 @@ class Simulation:
         The difference is S - K*T if the template was convolved, (K*S - T) / sum(K) if the science
         image was. Dead pixels are NaN.
     science_variance, template_variance : numpy.ndarray of float32, [y, x]
-        True variance of the raw pixels: sky and Poisson noise of the sources.
+        True variance of the pixels: sky and Poisson noise of the sources, less what a warp took.
     science_mask, template_mask, difference_mask : numpy.ndarray of int32, [y, x]
         Bits as in ``MASK_PLANES``.
     kernel : SpatialKernel
@@ -56,6 +60,9 @@ class Simulation:
         The image that K was applied to.
     science_psf, template_psf, difference_psf : SpatialKernel
         Of sum one everywhere.
+    shared_variance : float
+        Covariance of the sky's noise in pixels of science image and template, before any warp; 0 if
+        they share nothing.
     sources : structured numpy.ndarray
         Columns ``x``, ``y`` (pixels), ``flux`` (electrons in the science image, and in the
         difference for a transient), ``transient`` (whether only the science image has it).
@@ -76,6 +83,7 @@ class Simulation:
     science_psf: SpatialKernel
     template_psf: SpatialKernel
     difference_psf: SpatialKernel
+    shared_variance: float
     sources: npt.NDArray[np.void]
     seed: int
 
@@ -95,12 +103,19 @@ def simulate(
     convolved: Literal["template", "science"] = "template",
     kernel_sum: float = 1.0,
     variance_ratio: float = 3.0,
+    science_warp: str | None = None,
+    template_warp: str | None = None,
+    coadd: int = 1,
+    shared: bool = False,
+    ripple: float = 0.0,
+    pixels_a_star: int = 2500,
 ) -> Simulation:
     """Simulate a pair of images with different PSFs, and their difference.
 
     Without noise the wider image is the sharper one convolved with the matching kernel, so that
     transients and what a saturated star leaves are the only sources in the difference. The noise is
-    normal, independent from pixel to pixel, with the variances given.
+    normal, with the variances given, and independent from pixel to pixel unless an image is warped.
+    Warps act on noise alone: kernel and PSFs stay what they are.
 
     Parameters
     ----------
@@ -113,12 +128,26 @@ def simulate(
     kernel_sum : float, optional
         Flux in the wider image over flux in the sharper one.
     variance_ratio : float, optional
-        Sky variance of the template over that of the science image (100 electrons squared).
+        Sky variance of the template over that of the science image (100 electrons squared), before
+        any warp.
+    science_warp, template_warp : str, optional
+        The interpolation that the image went through, as of `NoiseCovariance.resampling`: a random
+        shift by a fraction of a pixel, and a turn by 0.003.
+    coadd : int, optional
+        Of how many exposures the template is the mean, each with a warp of its own.
+    shared : bool, optional
+        Whether one of these is the science exposure: as large a part of the template's noise is
+        that of the science image.
+    ripple : float, optional
+        Standard deviation of waves of the sky, 90 pixels long, in the science image, over that of
+        its noise.
+    pixels_a_star : int, optional
+        One star in so many pixels.
 
     Raises
     ------
     ValueError
-        If the shape is too small, a number is not finite and positive, or ``convolved`` is unknown.
+        If the shape is too small, a number is not finite and positive, or a name is unknown.
     """
     if len(shape) != 2 or min(shape) < _SMALLEST_SIDE:
         raise ValueError(
@@ -128,10 +157,19 @@ def simulate(
     for name, value in (("kernel_sum", kernel_sum), ("variance_ratio", variance_ratio)):
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be finite and > 0, got {value}")
+    if not (np.isfinite(ripple) and ripple >= 0):
+        raise ValueError(f"ripple must be finite and >= 0, got {ripple}")
+    for name, number in (("coadd", coadd), ("pixels_a_star", pixels_a_star)):
+        if as_integer(number, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+    warps = {"science": science_warp, "template": template_warp}
+    for name, warp in warps.items():
+        if warp is not None:
+            one_of(warp, INTERPOLATIONS, f"{name}_warp")
     height, width = shape
     rng = np.random.default_rng(seed)
     kernel = _matching_kernel(height, width, kernel_sum)
-    sources = _random_sources(height, width, rng)
+    sources = _random_sources(height, width, pixels_a_star, rng)
     transient = sources["transient"]
     template_is_sharp = convolved == "template"
     sky = {"science": _SKY_VARIANCE, "template": variance_ratio * _SKY_VARIANCE}
@@ -140,22 +178,38 @@ def simulate(
     margin = _KERNEL_RADIUS
     origin = (-float(margin), -float(margin))
     inner = np.s_[margin:-margin, margin:-margin]
+    frame = height + 2 * margin, width + 2 * margin
 
     def stars(chosen: npt.NDArray[np.void]) -> _Float64Image:
         scale = 1.0 / kernel_sum if template_is_sharp else 1.0
-        return scale * _stars((height + 2 * margin, width + 2 * margin), chosen, origin)
+        return scale * _stars(frame, chosen, origin)
 
     def matched(image: _Float64Image) -> _Float64Image:
         return convolve(image, kernel, xy0=origin)[inner]
 
+    common = unit_noise(frame, rng, science_warp) if shared else None
+
+    def noise(name: str, shape: tuple[int, int]) -> UnitNoise:
+        drawn = coadd if name == "template" else 1
+        parts = []
+        if common is not None:
+            drawn -= 1
+            parts = [common if shape == frame else common.cut(margin)]
+        own = (unit_noise(shape, rng, warps[name]) for _ in range(drawn))
+        return mean_noise(shape, chain(parts, own))
+
     static = stars(sources[~transient])
     science_scene = static + stars(sources[transient])
     if template_is_sharp:
-        sharp = _observed(static, sky["template"], rng)
-        wide = _observed(matched(science_scene), sky["science"], rng)
+        sharp = _observed(static, sky["template"], noise("template", frame))
+        wide = _observed(matched(science_scene), sky["science"], noise("science", shape))
     else:
-        sharp = _observed(science_scene, sky["science"], rng)
-        wide = _observed(matched(static), sky["template"], rng)
+        sharp = _observed(science_scene, sky["science"], noise("science", frame))
+        wide = _observed(matched(static), sky["template"], noise("template", shape))
+    if ripple > 0:
+        seen = wide.pixels if template_is_sharp else sharp.pixels
+        waves = _ripples(seen.shape, rng)
+        seen += ripple * np.sqrt(_SKY_VARIANCE) * waves
     _spoil(wide, rng)
 
     difference = wide.pixels - matched(sharp.pixels)
@@ -183,6 +237,7 @@ def simulate(
         science_psf=wide_psf if template_is_sharp else sharp_psf,
         template_psf=sharp_psf if template_is_sharp else wide_psf,
         difference_psf=wide_psf,
+        shared_variance=float(np.sqrt(sky["science"] * sky["template"] / coadd)) if shared else 0.0,
         sources=sources,
         seed=seed,
     )
@@ -246,13 +301,24 @@ class _Observed:
     mask: MaskImage
 
 
-def _observed(scene: _Float64Image, sky_variance: float, rng: np.random.Generator) -> _Observed:
+def _observed(scene: _Float64Image, sky_variance: float, noise: UnitNoise) -> _Observed:
     variance = sky_variance + np.maximum(scene, 0.0)
-    pixels = scene + np.sqrt(variance) * rng.normal(size=scene.shape)
+    pixels = scene + np.sqrt(variance) * noise.pixels
     mask = np.zeros(scene.shape, np.int32)
     mask[scene > _DETECTION_SIGMAS * np.sqrt(sky_variance)] |= _bit("DETECTED")
     mask[pixels > _SATURATION] |= _bit("SAT")
-    return _Observed(np.minimum(pixels, _SATURATION), variance, mask)
+    return _Observed(np.minimum(pixels, _SATURATION), variance * noise.variance, mask)
+
+
+def _ripples(shape: tuple[int, ...], rng: np.random.Generator) -> _Float64Image:
+    """Waves along y and along x, of variance one."""
+    phases = rng.uniform(0, 2 * np.pi, 2)
+    in_y, in_x = (
+        np.sin(2 * np.pi * np.arange(size) / _RIPPLE_LENGTH + phase)
+        for size, phase in zip(shape, phases, strict=True)
+    )
+    waves: _Float64Image = in_y[:, np.newaxis] + in_x
+    return waves
 
 
 def _spoil(image: _Observed, rng: np.random.Generator) -> None:
@@ -298,9 +364,11 @@ def _convolved_psf(kernel: SpatialKernel, psf: _Float64Image) -> SpatialKernel:
     )
 
 
-def _random_sources(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.void]:
+def _random_sources(
+    height: int, width: int, pixels_a_star: int, rng: np.random.Generator
+) -> npt.NDArray[np.void]:
     n_transients = max(3, height * width // _PIXELS_A_TRANSIENT)
-    n_stars = max(10, height * width // _PIXELS_A_STAR)
+    n_stars = max(10, height * width // pixels_a_star)
     sources = np.zeros(
         n_stars + n_transients,
         dtype=[("x", "f8"), ("y", "f8"), ("flux", "f8"), ("transient", "?")],

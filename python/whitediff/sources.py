@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from .adapters import as_kernel, as_psf
-from .arrays import Planes, as_number, one_of
+from .arrays import FloatImage, Planes, as_number, one_of
 from .covariance import NoiseCovariance, as_covariance
-from .kernel import Kernel
+from .kernel import Kernel, one_less
 
 __all__ = ["NoiseSource", "core_sources", "source_planes", "subtraction_sources"]
 
@@ -110,8 +113,11 @@ def subtraction_sources(
     pre_kernel: Any,
     science_covariance: NoiseCovariance | None,
     template_covariance: NoiseCovariance | None,
+    shared_variance: float,
 ) -> Sequence[CoreSource]:
-    """Give the two sources of a difference image, as the compiled core takes them.
+    """Give the sources of a difference image, as the compiled core takes them.
+
+    They are two, or three if there is a shared one.
 
     Parameters
     ----------
@@ -119,7 +125,8 @@ def subtraction_sources(
         Variances and masks of both, with the prefixes "science_" and "template_".
     options : WhitenOptions of the core
         Gets the PSF with which whitening has to do.
-    kernel, convolved, scale, mean_variances, pre_kernel, science_covariance, template_covariance
+    kernel, convolved, scale, mean_variances, pre_kernel, science_covariance, \
+template_covariance, shared_variance
         As of `whitediff.decorrelate`.
 
     Raises
@@ -132,31 +139,90 @@ def subtraction_sources(
         raise TypeError(
             f"mean_variances must be a pair (science, template), got {mean_variances!r}"
         )
-    science_mean, template_mean = (
-        None if mean is None else as_number(mean, "mean_variances") for mean in mean_variances
+    means = [None if mean is None else as_number(mean, "mean_variances") for mean in mean_variances]
+    science = as_covariance(science_covariance, "science_covariance")
+    template = as_covariance(template_covariance, "template_covariance")
+    scale = None if scale is None else as_number(scale, "scale")
+    matching = as_kernel(kernel)
+    shared = _shared_source(
+        planes,
+        matching,
+        options,
+        convolved,
+        scale,
+        as_number(shared_variance, "shared_variance"),
+        means,
+        science,
     )
+    if shared:
+        planes = _less(planes, shared_variance)
+        means = [None if mean is None else mean - shared_variance for mean in means]
     subtraction = _core.subtraction_sources(
         planes.image.shape,
-        _core_source(
-            planes,
-            "science_",
-            science_mean,
-            as_covariance(science_covariance, "science_covariance"),
-        ),
-        _core_source(
-            planes,
-            "template_",
-            template_mean,
-            as_covariance(template_covariance, "template_covariance"),
-        ),
-        as_kernel(kernel),
+        _core_source(planes, "science_", means[0], science),
+        _core_source(planes, "template_", means[1], template),
+        matching,
         options,
         _core.Convolved[convolved],
-        None if scale is None else as_number(scale, "scale"),
+        scale,
         None if pre_kernel is None else as_psf(pre_kernel),
     )
     options.psf = subtraction.psf
-    return subtraction.sources
+    return [*subtraction.sources, *shared]
+
+
+def _shared_source(
+    planes: Planes,
+    kernel: Kernel,
+    options: _core.WhitenOptions,
+    convolved: str,
+    scale: float | None,
+    variance: float,
+    mean_variances: Sequence[float | None],
+    covariance: NoiseCovariance | None,
+) -> list[CoreSource]:
+    """Give the noise that both images have; none if its variance is zero."""
+    if variance == 0.0:
+        return []
+    if not (math.isfinite(variance) and variance > 0):
+        raise ValueError(f"shared_variance must be finite and >= 0, got {variance}")
+    if options.mode is not _core.Mode.difference:
+        raise ValueError(f"shared_variance must be 0 in mode 'score', got {variance}")
+    names = ("mean_variances of science", "mean_variances of template")
+    for name, whole in (*planes.variances.items(), *zip(names, mean_variances, strict=True)):
+        if isinstance(whole, float) and whole < variance:
+            raise ValueError(f"{name} must be at least shared_variance, {variance}, got {whole}")
+    if scale is None:
+        scale = 1.0
+        if convolved == "science":
+            (height, width), (x0, y0) = planes.image.shape, options.xy0
+            x, y = np.array([x0 + (width - 1) / 2]), np.array([y0 + (height - 1) / 2])
+            scale = 1.0 / float(kernel.evaluate(x, y).sum())
+    common = replace(planes, variances={"shared_variance": variance}, masks=_NO_MASK)
+    return [_core_source(common, "shared_", None, covariance, [one_less(kernel)], scale)]
+
+
+_NO_MASK = {"shared_mask": _core.PlaneI()}
+
+
+def _less(planes: Planes, shared: float) -> Planes:
+    """Give planes with that part of the variances which the images do not share."""
+
+    def own(variance: Any) -> Any:
+        if isinstance(variance, float):
+            return variance - shared
+        height, width = variance.shape
+
+        def read(begin: int, end: int, step: int) -> FloatImage:
+            parts = [(begin, end)] if step == 1 else [(y, y + 1) for y in range(begin, end, step)]
+            rows = np.concatenate([variance.cut(0, y0, width, y1) for y0, y1 in parts])
+            # What is not known stays so.
+            rows[rows > 0] -= rows.dtype.type(shared)
+            return rows
+
+        return type(variance)((height, width), read)
+
+    return replace(planes, variances={name: own(v) for name, v in planes.variances.items()})
 
 
 def _core_source(

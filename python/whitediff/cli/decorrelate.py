@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .covariance import default_covariance, input_covariance_value
 from .figure import check_figure, write_figure
 from .files import INPUT, OUTPUT, check_outputs, variance_value
 from .options import (
     constant_option,
+    covariance_option,
     ignore_plane_option,
     mode_option,
     no_value_plane_option,
@@ -20,16 +23,16 @@ from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..subtraction import WhitenedFile
+    from ..subtraction.colour import InputCovariance, Remaining
 
 
 @click.command()
-@click.option("--science", type=INPUT, required=True, help="Science image S.")
-@click.option("--template", type=INPUT, required=True, help="Template image T, before matching.")
+@click.option("--science", type=INPUT, help="Science image S.")
+@click.option("--template", type=INPUT, help="Template image T, before matching.")
 @click.option("--difference", type=INPUT, required=True, help="Difference image, S minus T.")
 @click.option(
     "--kernel",
     type=INPUT,
-    required=True,
     help="Matching kernel: of HOTPANTS (-oki, -hki), SFFT, lsst.afw or whitediff, or an image.",
 )
 @click.option("-o", "--output", type=OUTPUT, required=True, help="Whitened image to write.")
@@ -59,6 +62,23 @@ if TYPE_CHECKING:
     "--template-variance",
     callback=variance_value,
     metavar="NUMBER|FILE",
+    help="The same of the template.",
+)
+@covariance_option
+@click.option(
+    "--science-covariance",
+    callback=input_covariance_value,
+    metavar="KERNEL[:Y,X]|FILE",
+    help="How the noise of neighbouring science pixels goes together: the interpolation that they "
+    "went through (lanczos3, bilinear, ..., the mean over phases as after a rotation or in a "
+    "coadd), that of one shift by a fraction of a pixel in y and x (lanczos3:0.25,0.4), both for "
+    "variances of the resampled pixels; or a FITS image of lags in units of their variance.  "
+    "[default: they are independent]",
+)
+@click.option(
+    "--template-covariance",
+    callback=input_covariance_value,
+    metavar="KERNEL[:Y,X]|FILE",
     help="The same of the template.",
 )
 @click.option(
@@ -101,10 +121,10 @@ if TYPE_CHECKING:
     help="Figure of before and after to write (png, pdf, svg); it needs both in memory.",
 )
 def decorrelate(
-    science: Path,
-    template: Path,
+    science: Path | None,
+    template: Path | None,
     difference: Path,
-    kernel: Path,
+    kernel: Path | None,
     output: Path,
     convolved: Literal["template", "science"] | None,
     scale: float | None,
@@ -113,6 +133,9 @@ def decorrelate(
     variance: Literal["estimate", "full"] | None,
     science_variance: float | Path | None,
     template_variance: float | Path | None,
+    covariance: Remaining | Path | None,
+    science_covariance: InputCovariance | None,
+    template_covariance: InputCovariance | None,
     psf: Path | None,
     ignore_planes: tuple[str, ...],
     no_value_planes: tuple[str, ...],
@@ -126,8 +149,11 @@ def decorrelate(
     """Make the noise of a difference image white again.
 
     The images are FITS files on one pixel grid. The result has an image, the mask of the
-    difference, the variance of each pixel, the PSF if it is known, and keywords WD... that say
-    how it was made.
+    difference, the variance of each pixel, the PSF if it is known, what is known of the covariance
+    of neighbouring pixels, and keywords WD... that say how it was made.
+
+    With neither science image nor template nor kernel, the noise is measured on the difference
+    itself.
     """
     from ..options import WhitenOptions
     from ..subtraction import Job, whiten_files
@@ -142,6 +168,9 @@ def decorrelate(
         scale=scale,
         science_variance=science_variance,
         template_variance=template_variance,
+        covariance=covariance,
+        science_covariance=science_covariance,
+        template_covariance=template_covariance,
         psf=psf,
         ignore_planes=ignore_planes,
         no_value_planes=no_value_planes,
@@ -161,7 +190,10 @@ def decorrelate(
     if plot is not None:
         check_figure(plot)
     task = None
-    if config is not None or overrides or save_metadata is not None:
+    if config is None and not overrides and save_metadata is None:
+        if covariance is None:
+            job = replace(job, covariance=default_covariance(mode, blind=job.is_blind))
+    else:
         from ..subtraction.with_task import write_metadata
         from .configuration import configured_task
 
@@ -171,6 +203,8 @@ def decorrelate(
             settings["completeVarPlanePropagation"] = (f"--variance {variance}", full)
         if threads is not None:
             settings["nThreads"] = (f"--threads {threads}", threads)
+        if isinstance(covariance, str):
+            settings["covariance"] = (f"--covariance {covariance}", covariance)
         if ignore_planes:
             settings["ignoreMaskPlanes"] = ("--ignore-plane", list(ignore_planes))
         task = configured_task(config, overrides, settings, constant=constant)
@@ -195,12 +229,14 @@ def decorrelate(
 def _tell(whitened: WhitenedFile) -> None:
     """Say what was done."""
     facts = whitened.facts
-    for name, variance in (
-        ("science", facts.science_variance),
-        ("template", facts.template_variance),
-    ):
+    if whitened.job.is_blind:
+        click.echo("nothing but the difference is known: its noise is measured on itself")
+    for name, origin in whitened.noise.items():
+        variance = getattr(facts, f"{name}_variance")
         number = "" if variance is None else f" {variance:.6g}"
-        click.echo(f"{name} variance{number}: {whitened.noise[name]}")
+        click.echo(f"{name} variance{number}: {origin}")
+    why = " (no noise is usable)" if whitened.job.remaining == "auto" else ""
+    click.echo(facts.colour or f"noise covariance: not measured{why}")
     for value in whitened.filled:
         click.echo(f"pixels of exactly {value:g} have no value: they recur improbably often")
     for notice in facts.notices:

@@ -21,7 +21,7 @@ def reason(error: BaseException) -> str:
         text = "not enough memory"
     elif isinstance(error, JobError):
         before, field, after = error.args
-        text = f"{before}--{field}{after}"
+        text = f"{before}--{field.replace('_', '-')}{after}"
     elif isinstance(error, OSError | TypeError | ValueError | WriteError | ClusterError):
         text = str(error)
     else:

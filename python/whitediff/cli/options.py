@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from ..exposure import IGNORED_MASK_PLANES
+from .covariance import remaining_value
 
 __all__ = [
     "constant_option",
+    "covariance_option",
     "ignore_plane_option",
     "mode_option",
     "no_value_plane_option",
@@ -30,6 +32,16 @@ variance_option = click.option(
     type=click.Choice(["estimate", "full"]),
     help="How variance planes are propagated: scaled, or convolved with the squared filter.  "
     "[default: estimate]",
+)
+
+covariance_option = click.option(
+    "--covariance",
+    callback=remaining_value,
+    metavar="auto|measured|none|FILE",
+    help="What remains of the noise's colour, as where inputs were resampled or share data: "
+    "'auto' measures it on the whitened image, and whitens with it if it is beyond doubt; "
+    "'measured' does so in any case; FILE: a FITS image of lags, or a whitened image.  "
+    "[default: auto; measured if only a difference is given; none in mode score]",
 )
 
 ignore_plane_option = click.option(

@@ -7,10 +7,11 @@ import tempfile
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..covariance import INTERPOLATIONS
 from .files import check_outputs
 
 if TYPE_CHECKING:
@@ -43,13 +44,52 @@ _PSF_GRID = 4
     metavar="N",
     help="Seed of the random numbers.",
 )
+@click.option(
+    "--science-warp",
+    type=click.Choice(INTERPOLATIONS),
+    help="Noise of the science image as after an interpolation: a shift by a fraction of a pixel, "
+    "and a turn by 0.003.",
+)
+@click.option(
+    "--template-warp", type=click.Choice(INTERPOLATIONS), help="The same of the template."
+)
+@click.option(
+    "--coadd",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Of how many exposures the template is the mean, each with a warp of its own.",
+)
+@click.option("--shared", is_flag=True, help="One of them is the science exposure.")
+@click.option(
+    "--ripple",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    metavar="SIGMAS",
+    help="Waves of the sky in the science image, in units of its noise.",
+)
+@click.option(
+    "--pixels-a-star",
+    type=click.IntRange(min=1),
+    default=2500,
+    show_default=True,
+    metavar="N",
+    help="One star in so many pixels.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool) -> None:
+def simulate(
+    directory: Path, shape: tuple[int, int], seed: int, overwrite: bool, **options: Any
+) -> None:
     """Write a set of input files with known truth to DIRECTORY.
 
     science.fits and template.fits have stars, true variance planes, masks and PSFs; kernel.fits
     is a matching kernel that varies over the frame; difference.fits is made with it from the
     template, and has transients. truth.ecsv lists all sources.
+
+    Warps act on noise alone, so that kernel and PSFs are true; variance planes are those of the
+    warped pixels.
     """
     if not directory.parent.is_dir():
         raise click.UsageError(f"directory '{directory.parent}' does not exist")
@@ -60,7 +100,7 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
     from ..io.atomic import writing
     from ..simulate import simulate
 
-    simulation = simulate(shape, seed=seed)
+    simulation = simulate(shape, seed=seed, **options)
     with writing(directory):
         directory.mkdir(exist_ok=True)
         # All files are complete before the first one takes its name.
@@ -73,6 +113,10 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
         f"{directory}: {', '.join(_FILES)} with {len(simulation.sources)} sources, "
         f"{n_transients} of them transients"
     )
+    if simulation.shared_variance:
+        click.echo(
+            f"science image and template share noise of variance {simulation.shared_variance:.6g}"
+        )
 
 
 def _write(simulation: Simulation, directory: Path) -> None:

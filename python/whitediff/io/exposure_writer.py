@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ from .exposure_fits import plane_hdus, psf_hdus
 
 __all__ = ["ExposureWriter", "new_exposure_file"]
 
-_BLOCK = 2880
+_BLOCK, _CARD = 2880, 80
 
 
 class ExposureWriter:
@@ -52,26 +52,32 @@ class ExposureWriter:
             self._file.seek(begin + y0 * rows.shape[1] * dtype.itemsize)
             self._file.write(np.ascontiguousarray(rows, dtype=dtype).data)
 
-    def finish(self, exposure: Exposure) -> None:
-        """Write the final values of keywords, and the PSF.
+    def finish(self, exposure: Exposure, others: Sequence[Any] = ()) -> None:
+        """Write the final values of keywords, and what comes after the planes.
 
         Parameters
         ----------
         exposure : Exposure
-            The one that the file was begun with, apart from its PSF and from values of keywords.
+            The one that the file was begun with, apart from its PSF and from values of keywords,
+            of which there may be fewer.
+        others : sequence of astropy.io.fits.ImageHDU, optional
+            Extensions that follow the PSF.
         """
         primary = _bytes_of_header(_complete_hdus(exposure)[0])
-        if len(primary) != self._positions[1]:
+        if len(primary) > self._positions[1]:
             raise ValueError(
                 f"the header of a file that is being written must keep its {self._positions[1]} "
                 f"bytes, got {len(primary)}"
             )
+        if len(primary) < self._positions[1]:
+            cards = primary.rstrip().removesuffix(b"END")
+            primary = cards.ljust(self._positions[1] - _CARD) + b"END".ljust(_CARD)
         self._file.seek(0)
         self._file.write(primary)
         self._file.seek(self._positions[-1])
         memory = io.BytesIO()
         empty = fits.PrimaryHDU()
-        fits.HDUList([empty, *psf_hdus(exposure.getPsf())]).writeto(memory)
+        fits.HDUList([empty, *psf_hdus(exposure.getPsf()), *others]).writeto(memory)
         self._file.write(memory.getbuffer()[_BLOCK:])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -56,6 +56,8 @@ class Facts:
         Number of filters and of cells.
     science_variance, template_variance : float
         Mean variance of the raw pixels.
+    difference_variance : float
+        The same of a difference image of which nothing else is known.
     border : int
         Pixels read beyond each cell.
     clipped_modes : int
@@ -64,10 +66,18 @@ class Facts:
         Threads used.
     marked, not_finite, too_large : int
         Pixels of the difference without a value, by what tells so.
-    unknown_science, unknown_template : int
+    unknown_science, unknown_template, unknown_difference : int
         Pixels whose variance is not known.
     masked_means : bool
         Whether an image had no known variance but under its mask.
+    covariance_applied : bool
+        Whether filters take account of what remains of the noise's colour.
+    covariance_power : float
+        Its power at k = 0.
+    covariance_psf_scale, covariance_psf_scale_error : float
+        Variance of a matched filter over what variances say, and its sampling error.
+    covariance_pixels : int
+        Pixels that it was measured on.
     """
 
     filters: int | None = _fact(
@@ -87,6 +97,17 @@ class Facts:
         "mean variance of raw template pixels",
         Column(
             "template_variance_mean", float, None, "of raw template pixels, in image_unit squared"
+        ),
+    )
+    difference_variance: float | None = _fact(
+        "blindVariance",
+        "WDDVAR",
+        "mean variance of the difference itself",
+        Column(
+            "difference_variance_mean",
+            float,
+            None,
+            "of the difference, where nothing else is known, in image_unit squared",
         ),
     )
     cells: int | None = _fact(
@@ -111,26 +132,68 @@ class Facts:
     unknown_template: int | None = _fact(
         "unknownTemplateVariances", "WDTUNKN", "template variances not known: the mean stands in"
     )
+    unknown_difference: int | None = _fact(
+        "unknownBlindVariances", "WDDUNKN", "its variances not known: the mean stands in"
+    )
     masked_means: bool | None = _fact(
         "maskedMeans", "WDMMEAN", "mean variances of masked pixels, for want of others"
     )
+    covariance_applied: bool | None = _fact(
+        "covarianceApplied",
+        "WDCAPPL",
+        "filters know the noise covariance that remains",
+        Column("covariance_applied", bool, None, "whether filters know what remains of it"),
+    )
+    covariance_power: float | None = _fact(
+        "covariancePower",
+        "WDCPOW",
+        "its power at k = 0, over the variance plane",
+        Column("covariance_power", float, None, "noise power at k = 0 over the variances"),
+    )
+    covariance_psf_scale: float | None = _fact(
+        "covariancePsfScale",
+        "WDCPSF",
+        "variance of a matched filter, over the plane",
+        Column(
+            "covariance_psf_scale", float, None, "variance of a matched filter over the variances"
+        ),
+    )
+    covariance_psf_scale_error: float | None = _fact(
+        "covariancePsfScaleError",
+        "WDCPSFE",
+        "sampling error of the same",
+        Column("covariance_psf_scale_error", float, None, "its sampling error"),
+    )
+    covariance_pixels: int | None = _fact(
+        "covariancePixels",
+        "WDCPIX",
+        "pixels that tell the covariance",
+        Column("covariance_pixels", int, None, "pixels that tell the covariance"),
+    )
 
     @classmethod
-    def of(cls, whitening: Whitening) -> Facts:
-        """Facts of what `whitediff.decorrelate` or `whitediff.decorrelate_bands` give."""
-        science, template = np.nanmean(whitening.cells.variances, axis=0)
+    def of(cls, whitening: Whitening, sources: Sequence[str] = ("science", "template")) -> Facts:
+        """Facts of what `whitediff.decorrelate` and functions like it give.
+
+        Parameters
+        ----------
+        whitening : Whitening
+            What was done.
+        sources : sequence of str, optional
+            The names of its sources.
+        """
+        means = np.nanmean(whitening.cells.variances, axis=0)
+        others: dict[str, Any] = {**whitening.gaps, **_colour(whitening)}
+        for name, mean, unknown in zip(sources, means, whitening.unknown_variances, strict=True):
+            others |= {f"{name}_variance": float(mean), f"unknown_{name}": unknown}
         return cls(
             filters=len(whitening.cells.centers),
-            science_variance=float(science),
-            template_variance=float(template),
             cells=len(whitening.cells),
             border=whitening.border,
             clipped_modes=whitening.clipped_modes,
             threads=whitening.n_threads,
-            **whitening.gaps,
-            unknown_science=whitening.unknown_variances[0],
-            unknown_template=whitening.unknown_variances[1],
             masked_means=whitening.masked_means,
+            **others,
         )
 
     @classmethod
@@ -142,7 +205,7 @@ class Facts:
     def to_come(cls) -> Facts:
         """Numbers that take as much room in a header as those that are not known yet."""
         numbers: dict[str, Any] = {fact.name: 0 for fact in fields(cls)}
-        return cls(**numbers | {"masked_means": False})
+        return cls(**numbers | {"masked_means": False, "covariance_applied": False})
 
     @property
     def notices(self) -> list[str]:
@@ -159,12 +222,30 @@ class Facts:
         for name, number in (
             ("science", self.unknown_science),
             ("template", self.unknown_template),
+            ("difference", self.unknown_difference),
         ):
             if number:
                 notices.append(f"{name} variances that are not known: {number}, the mean stands in")
         if self.masked_means:
             notices.append("no variance is known but under the mask: its mean may be wrong")
         return notices
+
+    @property
+    def colour(self) -> str:
+        """What was found to remain of the noise's colour, and done; nothing if nothing was."""
+        if self.covariance_psf_scale is None:
+            return ""
+        numbers = (
+            f"power {self.covariance_psf_scale:.4f} on the scale of the PSF, "
+            f"{self.covariance_power:.4f} at k = 0"
+        )
+        if self.covariance_pixels is None:
+            return f"noise covariance: {numbers}, as given: applied"
+        done = "applied" if self.covariance_applied else "not beyond doubt, not applied"
+        return (
+            f"noise covariance: {numbers}, +- {self.covariance_psf_scale_error:.4f} from "
+            f"{self.covariance_pixels} pixels: {done}"
+        )
 
     @property
     def cards(self) -> dict[str, tuple[Any, str]]:
@@ -183,6 +264,20 @@ class Facts:
             for fact in fields(self)
             if fact.metadata["column"] is not None
         }
+
+
+def _colour(whitening: Whitening) -> dict[str, Any]:
+    """Facts of what remains of the noise's colour, if anything is known of it."""
+    covariance = whitening.covariance
+    if covariance is None:
+        return {}
+    return {
+        "covariance_applied": whitening.covariance_applied,
+        "covariance_power": covariance.power_at_zero,
+        "covariance_psf_scale": covariance.psf_scale,
+        "covariance_psf_scale_error": covariance.psf_scale_error,
+        "covariance_pixels": covariance.n_pixels,
+    }
 
 
 FACT_COLUMNS: list[Column] = [

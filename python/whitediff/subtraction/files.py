@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from .job import Job, JobError, Side
 from .masks import check_planes, plane_bits
 from .meshes import in_one_row, sky_meshes
 
-__all__ = ["Subtraction", "blank_where_missing", "open_subtraction"]
+__all__ = ["Pair", "Subtraction", "blank_where_missing", "open_subtraction"]
 
 Value = TypeVar("Value")
 
@@ -29,18 +29,13 @@ _SFFT_CONVOLVED: dict[str, Side] = {"REF": "template", "SCI": "science"}
 
 
 @dataclass(frozen=True)
-class Subtraction:
-    """Two images, their difference, and how it was made.
+class Pair:
+    """The two images of a subtraction, and how they were matched.
 
     Attributes
     ----------
-    science, template, difference : ExposureRows
-        On one pixel grid. Pixels of the difference that have no value are NaN.
-    no_value_planes : sequence of str
-        Mask planes of the difference that say so.
-    filled : sequence of float
-        Values that recur improbably often in the difference: pixels without data are filled with
-        them.
+    science, template : ExposureRows
+        On the pixel grid of the difference.
     kernel : Kernel
         The matching kernel; positions are in the pixel coordinates of the difference, origin
         included.
@@ -54,13 +49,33 @@ class Subtraction:
 
     science: ExposureRows
     template: ExposureRows
-    difference: ExposureRows
-    no_value_planes: Sequence[str]
-    filled: Sequence[float]
     kernel: Kernel
     convolved: Side
     convolved_is_known: bool
     scale: float | None
+
+
+@dataclass(frozen=True)
+class Subtraction:
+    """A difference image, and how it was made.
+
+    Attributes
+    ----------
+    difference : ExposureRows
+        Pixels that have no value are NaN.
+    pair : Pair or None
+        What it was made of; None if nothing is known of that.
+    no_value_planes : sequence of str
+        Mask planes of the difference that say so.
+    filled : sequence of float
+        Values that recur improbably often in the difference: pixels without data are filled with
+        them.
+    """
+
+    difference: ExposureRows
+    pair: Pair | None
+    no_value_planes: Sequence[str]
+    filled: Sequence[float]
 
 
 @contextmanager
@@ -82,13 +97,14 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
         exposures = {
             path: files.enter_context(open_exposure(path))
             for path in (job.science, job.template, job.difference)
+            if path is not None
         }
         whole = exposures[job.difference]
-        for path in (job.science, job.template):
-            if exposures[path].shape != whole.shape:
+        for path, exposure in exposures.items():
+            if exposure.shape != whole.shape:
                 raise ValueError(
                     f"the images must be on one pixel grid: {job.difference} has {_size(whole)} "
-                    f"pixels, {path} has {_size(exposures[path])}"
+                    f"pixels, {path} has {_size(exposure)}"
                 )
         if "WDVERSN" in whole.metadata:
             raise ValueError(
@@ -96,20 +112,29 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
             )
         no_value_planes = check_planes(job.no_value_planes, [whole.mask_planes], ["NO_DATA"])
         filled = _filled(whole.image)
-        matching = read_kernel(job.kernel)
-        stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
-        known: Side | None = _agreed("convolved", job.convolved, stated, job.kernel)
         yield Subtraction(
-            science=exposures[job.science],
-            template=exposures[job.template],
             difference=blank_where_missing(whole, no_value_planes, filled),
+            pair=_pair(job, exposures),
             no_value_planes=no_value_planes,
             filled=filled,
-            kernel=_placed(matching, whole.xy0),
-            convolved=known or "template",
-            convolved_is_known=known is not None,
-            scale=_agreed("scale", job.scale, matching.scale, job.kernel),
         )
+
+
+def _pair(job: Job, exposures: Mapping[Path, ExposureRows]) -> Pair | None:
+    if job.science is None or job.template is None or job.kernel is None:
+        return None
+    whole = exposures[job.difference]
+    matching = read_kernel(job.kernel)
+    stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
+    known: Side | None = _agreed("convolved", job.convolved, stated, job.kernel)
+    return Pair(
+        science=exposures[job.science],
+        template=exposures[job.template],
+        kernel=_placed(matching, whole.xy0),
+        convolved=known or "template",
+        convolved_is_known=known is not None,
+        scale=_agreed("scale", job.scale, matching.scale, job.kernel),
+    )
 
 
 class _ShiftedKernel(Kernel):

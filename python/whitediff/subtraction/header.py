@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from astropy.io import fits
@@ -30,7 +31,7 @@ def whitened_header(
     subtraction : Subtraction
         What was whitened.
     noise : mapping of str to InputNoise
-        Of "science" and "template".
+        Of the sources of noise.
     facts : Facts
         How it was made.
     """
@@ -40,18 +41,23 @@ def whitened_header(
     cards: dict[str, Any] = {
         "WDVERSN": (__version__, "version of whitediff"),
         # Names of files may leave no room for a comment.
-        "WDSCI": _text(job.science),
-        "WDTEMPL": _text(job.template),
         "WDDIFF": _text(job.difference),
-        "WDKERN": _text(job.kernel),
-        "WDCONV": (subtraction.convolved, "image that was convolved"),
         "WDMODE": (job.options.mode, "white difference, or score (detection) image"),
         "WDVAR": (job.options.variance, "propagation of the variance plane"),
-        "WDSNOISE": (noise["science"].origin, "origin: number, file, plane or sky"),
-        "WDTNOISE": (noise["template"].origin, "origin: number, file, plane or sky"),
+        "WDCOV": _remaining(job),
     }
-    if subtraction.scale is not None:
-        cards["WDSCALE"] = (subtraction.scale, "factor on the difference, after subtraction")
+    for name, source in noise.items():
+        cards[f"WD{name[0].upper()}NOISE"] = (source.origin, "origin: number, file, plane or sky")
+    pair = subtraction.pair
+    if pair is not None:
+        cards |= {
+            "WDSCI": _text(job.science),
+            "WDTEMPL": _text(job.template),
+            "WDKERN": _text(job.kernel),
+            "WDCONV": (pair.convolved, "image that was convolved"),
+        }
+        if pair.scale is not None:
+            cards["WDSCALE"] = (pair.scale, "factor on the difference, after subtraction")
     if job.batch is not None:
         cards[BATCH_KEYWORD] = (job.batch, "batch that made this file")
     for keyword, card in (cards | facts.cards).items():
@@ -59,13 +65,25 @@ def whitened_header(
     header.add_history(f"Noise whitened by whitediff {__version__}, keywords WD...")
     for name, source in noise.items():
         header.add_history(_text(f"Variance of the {name} image: {source.description}"))
+        covariance = getattr(job, f"{name}_covariance", None)
+        if covariance is not None:
+            header.add_history(_text(f"Covariance of the {name} image: {covariance}"))
     for value in subtraction.filled:
         header.add_history(
             f"Pixels of exactly {value:g} have no value: they recur improbably often"
         )
-    if not subtraction.convolved_is_known:
+    if pair is None:
+        header.add_history("Nothing but the difference is known: noise is measured on itself")
+    elif not pair.convolved_is_known:
         header.add_history("No file says which image was convolved: the template, by assumption")
     return header
+
+
+def _remaining(job: Job) -> tuple[str, str]:
+    given = job.remaining
+    if isinstance(given, str):
+        return given, "noise covariance that remains: auto, measured, none"
+    return "given", _text(given if isinstance(given, Path) else "in memory")
 
 
 def _text(value: Any) -> str:

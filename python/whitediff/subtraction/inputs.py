@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..covariance import NoiseCovariance
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.rows import Rows
+from ..options import Covariance
+from .colour import input_covariance, remaining_covariance
 from .files import Subtraction, open_subtraction
 from .job import Job
 from .masks import check_planes, left_out_rows
@@ -30,9 +33,13 @@ class Inputs:
     planes : sequence of str
         Mask planes that the statistics leave out.
     ignored : mapping of str to Rows or None
-        Pixels [y, x] of "science" and "template" that they leave out, True.
+        Pixels [y, x] of each source of noise that they leave out, True.
     noise : mapping of str to InputNoise
-        Of "science" and "template".
+        Of each source, "science" and "template"; "difference" if nothing else is known.
+    covariances : mapping of str to NoiseCovariance or None
+        Of the pixels of each of them.
+    remaining : {"none", "auto", "measured"} or NoiseCovariance
+        What remains of the noise's colour.
     psf : object or None
         PSF of the difference; of the science image in mode "score".
     """
@@ -41,6 +48,8 @@ class Inputs:
     planes: Sequence[str]
     ignored: Mapping[str, Rows | None]
     noise: Mapping[str, InputNoise]
+    covariances: Mapping[str, NoiseCovariance | None]
+    remaining: Covariance
     psf: Any
 
 
@@ -62,25 +71,38 @@ def open_inputs(job: Job, planes: Sequence[str] | None = None) -> Iterator[Input
     """
     with ExitStack() as files:
         subtraction = files.enter_context(open_subtraction(job))
-        exposures = {
-            name: getattr(subtraction, name) for name in ("science", "template", "difference")
-        }
+        pair, difference = subtraction.pair, subtraction.difference
+        exposures = {"difference": difference}
+        if pair is not None:
+            exposures = {"science": pair.science, "template": pair.template, **exposures}
+        sources = ("difference",) if pair is None else ("science", "template")
         known = [exposure.mask_planes for exposure in exposures.values()]
         of_job = check_planes(job.ignore_planes, known)
         planes = of_job if planes is None else planes
-        ignored = {name: left_out_rows(exposures[name], planes) for name in ("science", "template")}
+        ignored = {name: left_out_rows(exposures[name], planes) for name in sources}
 
         def open_file(path: Path) -> ExposureRows:
             return files.enter_context(open_exposure(path))
 
         noise = {
             name: input_noise(
-                getattr(job, f"{name}_variance"),
+                getattr(job, f"{name}_variance", None),
                 exposures[name],
                 getattr(job, name),
                 ignored[name],
                 open_file,
             )
-            for name in ("science", "template")
+            for name in sources
         }
-        yield Inputs(subtraction, planes, ignored, noise, input_psf(job, subtraction))
+        psf = input_psf(job, subtraction)
+        yield Inputs(
+            subtraction,
+            planes,
+            ignored,
+            noise,
+            covariances={
+                name: input_covariance(getattr(job, f"{name}_covariance", None)) for name in sources
+            },
+            remaining=remaining_covariance(job.remaining, psf, difference),
+            psf=psf,
+        )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..options import WhitenOptions
+from ..options import Covariance, WhitenOptions
+from .colour import InputCovariance, Remaining
 
 __all__ = ["Job", "JobError", "Side"]
 
@@ -37,8 +38,11 @@ class Job:
 
     Attributes
     ----------
-    science, template, difference, kernel : Path
-        Files of the subtraction.
+    difference : Path
+        File of the difference image.
+    science, template, kernel : Path, optional
+        The other files of the subtraction: all of them, or none. With none, noise is measured on
+        the difference itself.
     output : Path
         FITS file to write.
     convolved : {"template", "science"}, optional
@@ -48,6 +52,11 @@ class Job:
     science_variance, template_variance : float or Path, optional
         Variance of the raw pixels or its file; without it the image's variance plane, or else what
         is measured in its sky.
+    science_covariance, template_covariance : Path or Resampling, optional
+        How the noise of its pixels goes together: a FITS image of lags, in units of its variance,
+        or an interpolation; without it they are independent.
+    covariance : {"none", "auto", "measured"} or Path, optional
+        What remains of the noise's colour, in place of what the options say; a FITS image of lags.
     psf : Path, optional
         File of the PSF of the difference (mode "score": of the science image).
     ignore_planes : sequence of str
@@ -67,17 +76,23 @@ class Job:
     ------
     ValueError
         If the options have a grid or bits of masks.
+    JobError
+        If some of science, template and kernel are missing, and others are not; if something is
+        given that needs them.
     """
 
-    science: Path
-    template: Path
     difference: Path
-    kernel: Path
     output: Path
+    science: Path | None = None
+    template: Path | None = None
+    kernel: Path | None = None
     convolved: Side | None = None
     scale: float | None = None
     science_variance: float | Path | None = None
     template_variance: float | Path | None = None
+    science_covariance: InputCovariance | None = None
+    template_covariance: InputCovariance | None = None
+    covariance: Remaining | Path | None = None
     psf: Path | None = None
     ignore_planes: Sequence[str] = ()
     no_value_planes: Sequence[str] = ()
@@ -90,15 +105,63 @@ class Job:
             value = getattr(self.options, name)
             if value:
                 raise ValueError(f"options.{name} must not be given for files, got {value!r}")
+        missing = [name for name in _PAIR if getattr(self, name) is None]
+        if len(missing) in (1, 2):
+            both = f", as is {missing[1]}" if len(missing) == 2 else ""
+            raise JobError(
+                "", missing[0], f" is missing{both}: give science, template and kernel, or none"
+            )
+        if missing:
+            self._check_blind()
+
+    def _check_blind(self) -> None:
+        for name in _NEEDING_PAIR:
+            if getattr(self, name) is not None:
+                raise JobError("", name, " needs science, template and kernel")
+        if self.options.mode != "difference":
+            raise JobError(f"mode {self.options.mode} needs science, template and ", "kernel", "")
+        if self.covariance == "none":
+            raise JobError(
+                "", "covariance", " none leaves nothing to whiten with, without a kernel"
+            )
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing but the difference is known."""
+        return self.kernel is None
+
+    @property
+    def remaining(self) -> Covariance | Path:
+        """What remains of the noise's colour, all things considered."""
+        if self.covariance is not None:
+            return self.covariance
+        given = self.options.covariance
+        return "measured" if self.is_blind and given == "none" else given
 
     @property
     def inputs(self) -> list[Path]:
         """All files that are read."""
-        others = (self.science_variance, self.template_variance, self.psf)
-        return [
+        files = (
             self.science,
             self.template,
             self.difference,
             self.kernel,
-            *(path for path in others if isinstance(path, Path)),
-        ]
+            self.science_variance,
+            self.template_variance,
+            self.science_covariance,
+            self.template_covariance,
+            self.covariance,
+            self.psf,
+        )
+        return [path for path in files if isinstance(path, Path)]
+
+
+_PAIR = ("science", "template", "kernel")
+_NEEDING_PAIR = (
+    "convolved",
+    "scale",
+    "science_variance",
+    "template_variance",
+    "science_covariance",
+    "template_covariance",
+)

@@ -23,12 +23,15 @@ def input_psf(job: Job, subtraction: Subtraction) -> Any:
     """
     if job.psf is not None:
         return read_kernel(job.psf).kernel
-    science, template = subtraction.science.psf, subtraction.template.psf
+    pair = subtraction.pair
+    if pair is None:
+        return subtraction.difference.psf
+    science, template = pair.science.psf, pair.template.psf
     if job.options.mode == "score":
         if science is None:
             raise JobError("mode score needs the PSF of the science image: give ", "psf", " FILE")
         return science
-    unconvolved = science if subtraction.convolved == "template" else template
+    unconvolved = science if pair.convolved == "template" else template
     return subtraction.difference.psf or unconvolved
 
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decorrelate import decorrelate_bands
+from ..decorrelate import WriteRows, decorrelate_bands, whiten_bands
 from ..exposure import Exposure, Mask
 from ..io.atomic import writing
+from ..io.covariance_fits import covariance_hdu
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.exposure_writer import new_exposure_file
+from ..options import WhitenOptions
+from ..sources import NoiseSource
 from ..whitening import Whitening
 from .facts import Facts
 from .files import blank_where_missing
@@ -43,7 +46,8 @@ class WhitenedFile:
     filled : sequence of float
         Values of the difference that fill pixels without data.
     noise : mapping of str to str
-        Where the variances of "science" and "template" come from, in words.
+        Where the variances of "science" and "template" come from, or that of the "difference" if
+        nothing else is known, in words.
     facts : Facts
         How it was whitened.
     whitening : Whitening or None
@@ -120,7 +124,7 @@ def whiten_files(
     else:
         with open_inputs(job) as inputs:
             whitening = _whiten_in_bands(job, inputs)
-            facts = Facts.of(whitening)
+            facts = Facts.of(whitening, list(inputs.noise))
     noise = {name: source.description for name, source in inputs.noise.items()}
     return WhitenedFile(
         job,
@@ -155,34 +159,50 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
             with writing(job.output):
                 file.write_rows(y0, image, bits, variance)
 
-        whitening = decorrelate_bands(
-            difference.image,
-            inputs.noise["science"].variance,
-            inputs.noise["template"].variance,
-            subtraction.kernel,
-            write,
-            convolved=subtraction.convolved,
-            mode=options.mode,
-            spatially_varying=options.spatially_varying,
-            variance=options.variance,
-            scale=subtraction.scale,
-            mask=difference.mask,
-            ignore_mask=plane_bits(difference.mask_planes, inputs.planes),
-            no_value_mask=plane_bits(difference.mask_planes, subtraction.no_value_planes),
-            science_mask=inputs.ignored["science"],
-            template_mask=inputs.ignored["template"],
-            psf=inputs.psf,
-            xy0=difference.xy0,
-            n_threads=options.n_threads,
-            progress=options.progress,
-        )
-        facts = Facts.of(whitening)
+        whitening = _whitened(inputs, write, options)
+        facts = Facts.of(whitening, list(inputs.noise))
         blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))
         with writing(job.output):
-            file.finish(blank)
+            covariance = whitening.covariance
+            file.finish(blank, [] if covariance is None else [covariance_hdu(covariance)])
             output.close()
     return whitening
+
+
+def _whitened(inputs: Inputs, write: WriteRows, options: WhitenOptions) -> Whitening:
+    subtraction, difference = inputs.subtraction, inputs.subtraction.difference
+    pair = subtraction.pair
+    options = replace(
+        options,
+        covariance=inputs.remaining,
+        ignore_mask=plane_bits(difference.mask_planes, inputs.planes),
+        no_value_mask=plane_bits(difference.mask_planes, subtraction.no_value_planes),
+    )
+    common: dict[str, Any] = {
+        "mask": difference.mask,
+        "psf": inputs.psf,
+        "xy0": difference.xy0,
+        **vars(options),
+    }
+    if pair is None:
+        variance: Any = inputs.noise["difference"].variance
+        source = NoiseSource(variance, mask=inputs.ignored["difference"])  # type: ignore[arg-type]
+        return whiten_bands(difference.image, [source], write, **common)
+    return decorrelate_bands(
+        difference.image,
+        inputs.noise["science"].variance,
+        inputs.noise["template"].variance,
+        pair.kernel,
+        write,
+        convolved=pair.convolved,
+        scale=pair.scale,
+        science_mask=inputs.ignored["science"],
+        template_mask=inputs.ignored["template"],
+        science_covariance=inputs.covariances["science"],
+        template_covariance=inputs.covariances["template"],
+        **common,
+    )
 
 
 def _without_pixels(exposure: ExposureRows, planes: Mapping[str, int]) -> Exposure:

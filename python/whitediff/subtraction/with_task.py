@@ -19,22 +19,34 @@ from ..kernel import Kernel
 from ..psf import CellPsf, EvaluatedPsf
 from ..tasks import DecorrelateALKernelSpatialTask
 from .facts import Facts
-from .files import Subtraction
+from .files import Pair, Subtraction
 from .header import whitened_header
 from .inputs import Inputs
-from .job import Job
+from .job import Job, JobError
 from .noise import InputNoise
 
 __all__ = ["configured_job", "planes_of", "whiten_with_task", "write_metadata"]
 
 
 def configured_job(job: Job, task: DecorrelateALKernelSpatialTask) -> Job:
-    """Give a job with the number of filters and the propagation that a task is configured for."""
+    """Give a job with the options that a task is configured for.
+
+    Raises
+    ------
+    JobError
+        If the covariance is that of a file.
+    """
     varying = task.config.spatiallyVarying
     if varying is not None:
         job = replace(job, options=replace(job.options, spatially_varying=varying))
-    full = _worker_of(task, job).config.completeVarPlanePropagation
-    return replace(job, options=replace(job.options, variance="full" if full else "estimate"))
+    if isinstance(job.covariance, Path):
+        raise JobError("a task takes no file for ", "covariance", "")
+    config = _worker_of(task, job).config
+    full = config.completeVarPlanePropagation
+    options = replace(
+        job.options, variance="full" if full else "estimate", covariance=config.covariance
+    )
+    return replace(job, options=options, covariance=None)
 
 
 def planes_of(task: DecorrelateALKernelSpatialTask, job: Job) -> tuple[str, ...]:
@@ -58,20 +70,28 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
     ------
     ValueError
         If the difference has another scale than the tasks assume; if an image is entirely NaN.
+    JobError
+        If the job has what tasks do not take.
     WriteError
         If the output cannot be written.
     """
     subtraction, psf = inputs.subtraction, inputs.psf
-    _check_scale(subtraction)
+    pair = subtraction.pair
+    if pair is None or job.science is None or job.template is None:
+        raise JobError("a task needs science, template and ", "kernel", "")
+    for name in ("science_covariance", "template_covariance"):
+        if getattr(job, name) is not None:
+            raise JobError("a task takes no ", name, "")
+    _check_scale(subtraction, pair)
     x0, y0 = subtraction.difference.xy0
     if isinstance(psf, Kernel):
         height, width = subtraction.difference.shape
         psf = EvaluatedPsf(psf, Point2D(x0 + (width - 1) / 2, y0 + (height - 1) / 2))
     score = job.options.mode == "score"
     progress: Any = job.options.progress
-    science = _with_noise(subtraction.science, inputs.noise["science"], (x0, y0), job.science)
+    science = _with_noise(pair.science, inputs.noise["science"], (x0, y0), job.science)
     science.setPsf(psf)
-    template = _with_noise(subtraction.template, inputs.noise["template"], (x0, y0), job.template)
+    template = _with_noise(pair.template, inputs.noise["template"], (x0, y0), job.template)
     with content_errors(job.difference):
         difference = subtraction.difference.load()
     difference.setPsf(psf)
@@ -79,10 +99,10 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
         science,
         template,
         difference,
-        subtraction.kernel,
+        pair.kernel,
         spatiallyVarying=job.options.spatially_varying,
         preConvKernel=psf if score else None,
-        templateMatched=subtraction.convolved == "template",
+        templateMatched=pair.convolved == "template",
         preConvMode=score,
         progress=progress,
     )
@@ -138,15 +158,15 @@ def _with_noise(
         return replace(rows, variance=variance, psf=None, wcs=None, xy0=xy0).load()
 
 
-def _check_scale(subtraction: Subtraction) -> None:
+def _check_scale(subtraction: Subtraction, pair: Pair) -> None:
     """Refuse a scale that is not 1 (template convolved) or 1 / sum(K) (science convolved)."""
     expected = 1.0
-    if subtraction.convolved == "science":
+    if pair.convolved == "science":
         difference = subtraction.difference
         (height, width), (x0, y0) = difference.shape, difference.xy0
         x, y = np.array([x0 + (width - 1) / 2]), np.array([y0 + (height - 1) / 2])
-        expected = 1 / float(subtraction.kernel.evaluate(x, y).sum())
-    scale = subtraction.scale
+        expected = 1 / float(pair.kernel.evaluate(x, y).sum())
+    scale = pair.scale
     # Files give the scale to the digits of single precision.
     if scale is not None and not math.isclose(scale, expected, rel_tol=1e-6):
         raise ValueError(f"tasks need a difference of scale {expected:g}, got {scale:g}")

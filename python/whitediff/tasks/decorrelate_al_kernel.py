@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from lsst.pex.config import Config, Field, ListField
+from lsst.pex.config import ChoiceField, Config, Field, ListField
 from lsst.utils.timer import timeMethod
 from numpy.typing import NDArray
 
@@ -58,6 +58,18 @@ class DecorrelateALKernelConfig(Config):
         "through, rather than multiply them by its sum.",
         default=False,
     )
+    covariance: Any = ChoiceField[str](
+        doc="What remains of the colour of the noise when the kernels are accounted for, as where "
+        "inputs were resampled or share data. It is measured on whole frames: likelihood images "
+        "and single cells take none.",
+        allowed={
+            "none": "Nothing: pixels of the inputs are independent.",
+            "auto": "What is measured on the whitened image, if that is beyond doubt.",
+            "measured": "What is measured on the whitened image.",
+        },
+        default="none",
+        optional=False,
+    )
     setPsf = Field[bool](
         doc="Give the result the PSF of the whitened image; otherwise it keeps that of the "
         "difference, as with lsst.ip.diffim since 2024, although it is no longer its own.",
@@ -88,6 +100,7 @@ class DecorrelateALKernelConfig(Config):
         """
         return WhitenOptions(
             variance="full" if self.completeVarPlanePropagation else "estimate",
+            covariance=self.covariance,
             n_threads=threads_to_use(nThreads, self.nThreads),
             **options,
         )
@@ -340,6 +353,7 @@ class DecorrelateALKernelTask(Task):
             self.metadata["unknownTemplateVariances"],
         ) = whitened.unknown_variances
         self.metadata["maskedMeans"] = whitened.masked_means
+        self._record_colour(whitened)
         for stage, seconds in whitened.seconds.items():
             self.metadata[f"{stage}Seconds"] = seconds
         self.log.info("Variance (science, template): (%f, %f)", science, template)
@@ -358,6 +372,24 @@ class DecorrelateALKernelTask(Task):
                 ratio,
                 whitened.clipped_modes,
             )
+
+    def _record_colour(self, whitened: Whitened) -> None:
+        """Write down what remains of the colour of the noise, if it was measured."""
+        covariance = whitened.covariance
+        if covariance is None:
+            return
+        self.metadata["covarianceApplied"] = whitened.covariance_applied
+        self.metadata["covariancePower"] = covariance.power_at_zero
+        self.metadata["covariancePsfScale"] = covariance.psf_scale
+        self.metadata["covariancePsfScaleError"] = covariance.psf_scale_error
+        self.metadata["covariancePixels"] = covariance.n_pixels
+        self.log.info(
+            "Noise covariance: power %f +- %f on the scale of the PSF, %f at k = 0, %s",
+            covariance.psf_scale,
+            covariance.psf_scale_error,
+            covariance.power_at_zero,
+            "applied" if whitened.covariance_applied else "not applied",
+        )
 
     def computeCommonShape(self, *shapes: tuple[int, int]) -> None:
         """Set `freqSpaceShape` to the least even shape with no wrap-around of a convolution.

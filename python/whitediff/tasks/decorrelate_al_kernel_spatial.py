@@ -85,8 +85,13 @@ class DecorrelateALKernelMapper(DecorrelateALKernelTask, ImageMapper):
         RuntimeError
             If there is neither alTaskResult nor psfMatchingKernel.
         ValueError
-            As `DecorrelateALKernelTask.run`; and if the expanded cell is smaller than the kernel.
+            As `DecorrelateALKernelTask.run`; if the expanded cell is smaller than the kernel; if
+            the configuration wants what remains of the noise's colour to be measured.
         """
+        if self.config.covariance != "none":
+            raise ValueError(
+                f"covariance must be 'none' for single cells, got {self.config.covariance!r}"
+            )
         if expandedSubExposure.variance is None:
             raise ValueError(
                 "exposure must have a variance plane for single cells, got one without"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from ..files import INPUT, OUTPUT
 from ..options import (
     constant_option,
+    covariance_option,
     ignore_plane_option,
     mode_option,
     no_value_plane_option,
@@ -24,6 +26,7 @@ __all__ = ["batch"]
 @mode_option
 @constant_option
 @variance_option
+@covariance_option
 @ignore_plane_option
 @no_value_plane_option
 @click.option(
@@ -66,6 +69,7 @@ def batch(
     mode: str,
     constant: bool,
     variance: str | None,
+    covariance: str | Path | None,
     ignore_planes: tuple[str, ...],
     no_value_planes: tuple[str, ...],
     carried: tuple[str, ...],
@@ -78,9 +82,10 @@ def batch(
     """Make the noise of many difference images white again.
 
     MANIFEST is a table, CSV or ECSV, with the columns science, template, difference, kernel and
-    output: files, named from the directory of the table. The columns convolved, scale,
-    science_variance, template_variance and psf are options of 'whitediff decorrelate' for one
-    row; an empty cell stands for the default.
+    output: files, named from the directory of the table; difference and output are enough where
+    nothing else is known. The columns convolved, scale, science_variance, template_variance,
+    covariance, science_covariance, template_covariance and psf are options of 'whitediff
+    decorrelate' for one row; an empty cell stands for the default.
 
     The table of results says of each row whether it is done, or why not, and how white the noise
     was before and is after, sampled in a million pixels. A row that fails stops no other; one whose
@@ -88,9 +93,9 @@ def batch(
 
     The same command goes on where it stopped, was interrupted or killed: rows are done again that
     failed, whose cells or input files have changed, or whose output is gone. With another --mode,
-    --constant, --variance, --ignore-plane or --no-value-plane than that of the table it refuses,
-    and with --overwrite does all of it again. Outputs that the batch did not make are kept unless
-    --overwrite is given.
+    --constant, --variance, --covariance, --ignore-plane or --no-value-plane than that of the table
+    it refuses, and with --overwrite does all of it again. Outputs that the batch did not make are
+    kept unless --overwrite is given.
 
     Exit status: 0 if all rows are done, 1 if any failed.
     """
@@ -108,6 +113,11 @@ def batch(
         "mode": mode,
         "constant": constant,
         "variance": variance or "estimate",
+        "covariance": ""
+        if covariance is None
+        else os.path.abspath(covariance)
+        if isinstance(covariance, Path)
+        else covariance,
         "ignore_planes": sorted(set(ignore_planes)),
         "no_value_planes": sorted(set(no_value_planes)),
     }

@@ -13,12 +13,26 @@ import numpy as np
 from astropy.io import ascii
 from astropy.table import Table
 
-from ...subtraction import Job
+from ...subtraction import Job, JobError
+from ...subtraction.colour import InputCovariance
+from ..covariance import input_covariance, remaining
 
 __all__ = ["Manifest", "read_manifest", "read_table", "rows_of"]
 
-_REQUIRED = ("science", "template", "difference", "kernel", "output")
-_OPTIONAL = ("convolved", "scale", "science_variance", "template_variance", "psf")
+_REQUIRED = ("difference", "output")
+# All of them, or none.
+_PAIR = ("science", "template", "kernel")
+_FILES = ("science", "template", "difference", "kernel", "output")
+_OPTIONAL = (
+    "convolved",
+    "scale",
+    "science_variance",
+    "template_variance",
+    "covariance",
+    "science_covariance",
+    "template_covariance",
+    "psf",
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ def read_table(path: Path) -> Table:
         lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
         if lines[0].startswith("# %ECSV"):
             return ascii.read(lines, format="ecsv")
-        text = dict.fromkeys((*_REQUIRED, *_OPTIONAL), str)
+        text = dict.fromkeys((*_FILES, *_OPTIONAL), str)
         return ascii.read(lines, format="csv", converters=text)
     except ValueError as error:
         raise ValueError(f"{path}: expected a table, CSV or ECSV: {error}") from error
@@ -102,7 +116,7 @@ def rows_of(table: Table, path: Path) -> list[Job]:
     ValueError
         If a cell is not as expected.
     """
-    columns = [name for name in (*_REQUIRED, *_OPTIONAL) if name in table.colnames]
+    columns = [name for name in (*_FILES, *_OPTIONAL) if name in table.colnames]
     cells = {name: [_text(value) for value in table[name]] for name in columns}
     # Of an absolute path, so that a row means the same on every machine and in every directory.
     folder = Path(os.path.abspath(path)).parent
@@ -115,19 +129,20 @@ def rows_of(table: Table, path: Path) -> list[Job]:
 def _check_columns(
     path: Path, table: Table, carried: Sequence[str], results: Sequence[str]
 ) -> None:
-    missing = [name for name in _REQUIRED if name not in table.colnames]
+    expected = _FILES if set(_PAIR) & set(table.colnames) else _REQUIRED
+    missing = [name for name in expected if name not in table.colnames]
     if missing:
         raise ValueError(
-            f"{path}: expected the columns {', '.join(_REQUIRED)}, got none named "
+            f"{path}: expected the columns {', '.join(expected)}, got none named "
             f"{', '.join(missing)}"
         )
     for name in table.colnames:
         if name in carried:
             if name in results:
                 raise ValueError(f"{path}: the column {name} would be one of the results as well")
-        elif name not in (*_REQUIRED, *_OPTIONAL):
+        elif name not in (*_FILES, *_OPTIONAL):
             raise ValueError(
-                f"{path}: unknown column {name}, expected {', '.join(_REQUIRED)}, and as they are "
+                f"{path}: unknown column {name}, expected {', '.join(_FILES)}, and as they are "
                 f"needed {', '.join(_OPTIONAL)}; give --carry {name} to take it along"
             )
     absent = [name for name in carried if name not in table.colnames]
@@ -154,6 +169,12 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
             raise ValueError(f"{where}: {name} must be a finite number >= 0, got {cells[name]}")
         return number
 
+    def covariance(name: str) -> InputCovariance | None:
+        try:
+            return input_covariance(cells[name], folder) if cells.get(name) else None
+        except ValueError as error:
+            raise ValueError(f"{where}: {name}: {error}") from None
+
     for name in _REQUIRED:
         if not cells[name]:
             raise ValueError(f"{where}: expected a file in the column {name}, got an empty cell")
@@ -164,18 +185,24 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
         scale = float(cells["scale"]) if cells.get("scale") else None
     except ValueError:
         raise ValueError(f"{where}: scale must be a number, got {cells['scale']}") from None
-    return Job(
-        science=folder / cells["science"],
-        template=folder / cells["template"],
-        difference=folder / cells["difference"],
-        kernel=folder / cells["kernel"],
-        output=folder / cells["output"],
-        convolved=cast(Any, convolved),
-        scale=scale,
-        science_variance=variance("science_variance"),
-        template_variance=variance("template_variance"),
-        psf=named("psf"),
-    )
+    try:
+        return Job(
+            science=named("science"),
+            template=named("template"),
+            difference=folder / cells["difference"],
+            kernel=named("kernel"),
+            output=folder / cells["output"],
+            convolved=cast(Any, convolved),
+            scale=scale,
+            science_variance=variance("science_variance"),
+            template_variance=variance("template_variance"),
+            covariance=remaining(cells["covariance"], folder) if cells.get("covariance") else None,
+            science_covariance=covariance("science_covariance"),
+            template_covariance=covariance("template_covariance"),
+            psf=named("psf"),
+        )
+    except JobError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def _check_outputs(path: Path, rows: Sequence[Job], results: Path) -> None:

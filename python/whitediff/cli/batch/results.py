@@ -49,9 +49,9 @@ _COLUMNS = [
     *_measure("correlation_x_after", "of pixels one apart in x, in the white image"),
     *_measure("correlation_y_after", "of pixels one apart in y, in the white image"),
     # The variances, and what they are in.
-    *FACT_COLUMNS[:2],
+    *FACT_COLUMNS[:3],
     Column("image_unit", str, None, "unit of the pixels"),
-    *FACT_COLUMNS[2:],
+    *FACT_COLUMNS[3:],
     Column("whitediff_version", str, None, "version that made the output"),
 ]
 

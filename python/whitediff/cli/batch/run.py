@@ -6,9 +6,13 @@ import signal
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...options import WhitenOptions
+from ...subtraction import Job
+from ...subtraction.colour import Remaining
+from ..covariance import default_covariance, remaining
 from .display import display
 from .manifest import Manifest
 from .results import Results
@@ -36,8 +40,8 @@ def run_batch(
     results : Results
         What was done before.
     settings : mapping of str to object
-        Options that are the same for all rows: mode, constant, variance, ignore_planes and
-        no_value_planes.
+        Options that are the same for all rows: mode, constant, variance, covariance,
+        ignore_planes and no_value_planes.
     jobs : int
         Number of processes of this machine.
     threads : int
@@ -66,6 +70,7 @@ def run_batch(
             ignore_planes=settings["ignore_planes"],
             no_value_planes=settings["no_value_planes"],
             options=options,
+            covariance=_covariance(manifest.rows[n], settings),
             overwrite=overwrite,
             batch=results.batch,
         )
@@ -99,6 +104,15 @@ def run_batch(
                 results.save_now_and_then()
         finally:
             results.save()
+
+
+def _covariance(row: Job, settings: Mapping[str, Any]) -> Remaining | Path:
+    """What remains of the colour: as the row says, or all rows, or nobody."""
+    if row.covariance is not None:
+        return row.covariance
+    if settings["covariance"]:
+        return remaining(settings["covariance"], Path())
+    return default_covariance(settings["mode"], blind=row.is_blind)
 
 
 @contextmanager
