@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ..subtraction.colour import InputCovariance, Remaining
 
 
+_SUSPECT = 3
+
+
 @click.command()
 @click.option("--science", type=INPUT, help="Science image S.")
 @click.option("--template", type=INPUT, help="Template image T, before matching.")
@@ -120,7 +123,13 @@ if TYPE_CHECKING:
     type=OUTPUT,
     help="Figure of before and after to write (png, pdf, svg); it needs both in memory.",
 )
+@click.option("--again", is_flag=True, help="Whiten even what seems to be white already.")
+@click.option(
+    "--strict", is_flag=True, help="End with exit status 3 if something is likely to be wrong."
+)
+@click.pass_context
 def decorrelate(
+    context: click.Context,
     science: Path | None,
     template: Path | None,
     difference: Path,
@@ -145,6 +154,8 @@ def decorrelate(
     save_metadata: Path | None,
     overwrite: bool,
     plot: Path | None,
+    again: bool,
+    strict: bool,
 ) -> None:
     """Make the noise of a difference image white again.
 
@@ -181,6 +192,7 @@ def decorrelate(
             n_threads=threads or 0,
         ),
         overwrite=overwrite,
+        again=again,
     )
     check_outputs(
         [path for path in (output, plot, save_metadata) if path is not None],
@@ -224,6 +236,8 @@ def decorrelate(
             whitening=whitened.whitening,
         )
     _tell(whitened)
+    if strict and whitened.verdict.status == "suspect":
+        context.exit(_SUSPECT)
 
 
 def _tell(whitened: WhitenedFile) -> None:
@@ -243,3 +257,7 @@ def _tell(whitened: WhitenedFile) -> None:
         click.echo(notice)
     border = "" if facts.border is None else f" with a border of {facts.border} pixels"
     click.echo(f"{whitened.job.output}: whitened in {facts.cells} cells{border}")
+    judged = whitened.verdict
+    click.echo(f"{judged.status}: {judged.summary}")
+    for cause in judged.causes:
+        click.echo(f"  likely: {cause}")

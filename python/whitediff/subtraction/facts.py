@@ -12,6 +12,9 @@ from ..whitening import Whitening
 
 __all__ = ["FACT_COLUMNS", "Column", "Facts"]
 
+# Of a text that fills a header card.
+_CARD_LENGTH = 67
+
 
 class Column(NamedTuple):
     """A column of a table of results."""
@@ -78,6 +81,12 @@ class Facts:
         Variance of a matched filter over what variances say, and its sampling error.
     covariance_pixels : int
         Pixels that it was measured on.
+    verdict : str
+        As `Verdict.status`.
+    cause : str
+        What is likely to be wrong; empty if nothing is.
+    agreement : float
+        As `Verdict.agreement`.
     """
 
     filters: int | None = _fact(
@@ -169,6 +178,25 @@ class Facts:
         "WDCPIX",
         "pixels that tell the covariance",
         Column("covariance_pixels", int, None, "pixels that tell the covariance"),
+    )
+    verdict: str | None = _fact(
+        "verdict",
+        "WDVERDCT",
+        "white, corrected, suspect or unknown",
+        Column("verdict", str, None, "white, corrected, suspect or unknown"),
+    )
+    cause: str | None = _fact(
+        "cause",
+        "WDCAUSE",
+        "",
+        Column("cause", str, None, "what is likely to be wrong"),
+        card=lambda text: str(text)[:_CARD_LENGTH],
+    )
+    agreement: float | None = _fact(
+        "agreement",
+        "WDAGREE",
+        "of the scatter is not what images make",
+        Column("agreement", float, None, "part of the scatter that images and kernel do not make"),
     )
 
     @classmethod

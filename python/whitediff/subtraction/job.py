@@ -69,6 +69,8 @@ class Job:
         `no_value_planes`.
     overwrite : bool
         Whether an existing output may be replaced.
+    again : bool
+        Whether a difference whose noise seems to be white already is whitened all the same.
     batch : str, optional
         Name of the batch that this belongs to, for the header.
 
@@ -98,6 +100,7 @@ class Job:
     no_value_planes: Sequence[str] = ()
     options: WhitenOptions = WhitenOptions()
     overwrite: bool = False
+    again: bool = False
     batch: str | None = None
 
     def __post_init__(self) -> None:

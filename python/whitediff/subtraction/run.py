@@ -19,13 +19,15 @@ from ..io.exposure_writer import new_exposure_file
 from ..options import WhitenOptions
 from ..sources import NoiseSource
 from ..whitening import Whitening
+from .agreement import Agreement, agreement
 from .facts import Facts
 from .files import blank_where_missing
 from .header import whitened_header
 from .inputs import Inputs, open_inputs
-from .job import Job
+from .job import Job, JobError
 from .masks import FILTER_EDGE, plane_bits, with_filter_edge
 from .psf import whitened_psf
+from .verdict import Verdict, verdict
 
 if TYPE_CHECKING:
     from ..tasks import DecorrelateALKernelSpatialTask
@@ -52,6 +54,8 @@ class WhitenedFile:
         How it was whitened.
     whitening : Whitening or None
         The same with filters and PSFs; None if a task did it.
+    verdict : Verdict
+        What is to be thought of the result.
     """
 
     job: Job
@@ -61,6 +65,7 @@ class WhitenedFile:
     noise: Mapping[str, str]
     facts: Facts
     whitening: Whitening | None
+    verdict: Verdict
 
     @contextmanager
     def open(self) -> Iterator[tuple[ExposureRows, ExposureRows]]:
@@ -97,7 +102,7 @@ def whiten_files(
     Raises
     ------
     OSError, TypeError, ValueError
-        If an input is missing, or not as expected.
+        If an input is missing, or not as expected; if the difference seems to be white already.
     WriteError
         If the output cannot be written.
 
@@ -120,11 +125,12 @@ def whiten_files(
 
         job = configured_job(job, task)
         with open_inputs(job, planes_of(task, job)) as inputs:
+            judged = verdict(None, inputs, _checked(job, inputs))
             facts, whitening = whiten_with_task(task, job, inputs), None
     else:
         with open_inputs(job) as inputs:
-            whitening = _whiten_in_bands(job, inputs)
-            facts = Facts.of(whitening, list(inputs.noise))
+            whitening, judged = _whiten_in_bands(job, inputs, _checked(job, inputs))
+            facts = _facts(whitening, inputs, judged)
     noise = {name: source.description for name, source in inputs.noise.items()}
     return WhitenedFile(
         job,
@@ -134,10 +140,37 @@ def whiten_files(
         noise,
         facts,
         whitening,
+        judged,
     )
 
 
-def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
+def _checked(job: Job, inputs: Inputs) -> Agreement | None:
+    """Refuse a difference that is white already."""
+    if job.options.mode != "difference":
+        return None
+    found = agreement(inputs.subtraction)
+    if found is not None and found.is_white_already and not job.again:
+        raise JobError(
+            f"{job.difference}: its noise is white already, it seems; to whiten it all the same: ",
+            "again",
+            "",
+        )
+    return found
+
+
+def _facts(whitening: Whitening, inputs: Inputs, judged: Verdict) -> Facts:
+    facts = Facts.of(whitening, list(inputs.noise))
+    return replace(
+        facts,
+        verdict=judged.status,
+        cause=judged.causes[0] if judged.causes else "",
+        agreement=judged.agreement,
+    )
+
+
+def _whiten_in_bands(
+    job: Job, inputs: Inputs, found: Agreement | None
+) -> tuple[Whitening, Verdict]:
     subtraction, options = inputs.subtraction, job.options
     difference = subtraction.difference
     planes = with_filter_edge(difference.mask_planes)
@@ -160,14 +193,15 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
                 file.write_rows(y0, image, bits, variance)
 
         whitening = _whitened(inputs, write, options)
-        facts = Facts.of(whitening, list(inputs.noise))
+        judged = verdict(whitening, inputs, found)
+        facts = _facts(whitening, inputs, judged)
         blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))
         with writing(job.output):
             covariance = whitening.covariance
             file.finish(blank, [] if covariance is None else [covariance_hdu(covariance)])
             output.close()
-    return whitening
+    return whitening, judged
 
 
 def _whitened(inputs: Inputs, write: WriteRows, options: WhitenOptions) -> Whitening:
