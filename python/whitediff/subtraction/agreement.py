@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 _SIDE, _MESHES = 160, 9
 _LEAST_PIXELS = 2000
 _SIGMA_OF_MAD = 1.4826
-_CLIP_SIGMAS = 5.0
+_CLIP_SIGMAS, _CLIP_ROUNDS = 5.0, 3
 # Right sets leave 0.005 of the scatter of the difference, or less, where they are simulated, and
 # up to a tenth where backgrounds, moving stars and truncated kernels come in.
 _CLEAR, _FAIR = 0.01, 0.2
@@ -96,42 +96,45 @@ def agreement(subtraction: Subtraction) -> Agreement | None:
 
 def _judged(meshes: list[_Mesh], convolved: Side, scale: float) -> Agreement:
     factor, scatter = _fit(meshes, convolved, _as_it_is)
-    filtered, is_white = 1.0, False
-    if scatter >= _CLEAR and (scatter >= _FAIR or abs(factor / scale - 1) > _FACTOR_ERROR):
+    if scatter >= _CLEAR:
+        if cause := _other_way(meshes, convolved, scatter):
+            return Agreement(scatter, cause)
         filtered, is_white = _filtered(meshes, convolved)
         if is_white and filtered < _FAIR:
             return Agreement(scatter, "the difference is white already", True)
-    if scatter < _FAIR and abs(factor / scale - 1) > _FACTOR_ERROR:
-        if factor * scale < 0:
-            return Agreement(scatter, "the difference is template minus science")
+        if scatter >= _FAIR and filtered < _FAIR:
+            return Agreement(scatter, "the difference was filtered after the subtraction")
+    if scatter >= _FAIR:
         return Agreement(
             scatter,
-            f"the difference was multiplied by {factor:.4g}, not {scale:.4g}: give --scale "
-            f"{factor:.4g}",
+            f"the difference is not what images and kernel make: {scatter:.2g} of its scatter is "
+            "left",
         )
-    if scatter < _CLEAR:
+    if abs(factor / scale - 1) < _FACTOR_ERROR:
         return Agreement(scatter)
-    found: dict[str, float] = {}
+    if factor * scale < 0:
+        return Agreement(scatter, "the difference is template minus science")
+    return Agreement(
+        scatter,
+        f"the difference was multiplied by {factor:.4g}, not {scale:.4g}: give --scale "
+        f"{factor:.4g}",
+    )
+
+
+def _other_way(meshes: list[_Mesh], convolved: Side, scatter: float) -> str:
+    """How images and kernel make the difference much better, in words; empty if they do not."""
     other: Side = "science" if convolved == "template" else "template"
-    factor, found["direction"] = _fit(meshes, other, _as_it_is)
+    factor, left = _fit(meshes, other, _as_it_is)
     direction = (
         f"the {other} was convolved: give --convolved {other}"
         if factor > 0
         else "science and template are exchanged"
     )
+    found = {direction: left}
     for name, turned in _TURNS.items():
         _, found[f"the kernel is {name}"] = _fit(meshes, convolved, turned)
     best = min(found, key=lambda name: found[name])
-    if found[best] < _BETTER * scatter and found[best] < _FAIR:
-        return Agreement(scatter, direction if best == "direction" else best)
-    if scatter < _FAIR:
-        return Agreement(scatter)
-    if filtered < _FAIR:
-        return Agreement(scatter, "the difference was filtered after the subtraction")
-    return Agreement(
-        scatter,
-        f"the difference is not what images and kernel make: {scatter:.2g} of its scatter is left",
-    )
+    return best if found[best] < min(_BETTER * scatter, _FAIR) else ""
 
 
 def _as_it_is(kernels: Floats) -> Floats:
@@ -231,12 +234,17 @@ def _without_background(image: Floats, usable: NDArray[np.bool_]) -> Floats:
     pixels = image[usable]
     terms = np.stack([np.ones(len(x)), x / image.shape[1], y / image.shape[0]])
     offset = pixels - np.median(pixels)
-    faint = abs(offset) < _CLIP_SIGMAS * _scatter(offset)
-    if faint.sum() <= len(terms):
-        return offset
-    plane = np.linalg.solve(terms[:, faint] @ terms[:, faint].T, terms[:, faint] @ pixels[faint])
-    result: Floats = pixels - plane @ terms
-    return result
+    for _ in range(_CLIP_ROUNDS):
+        faint = abs(offset) < _CLIP_SIGMAS * _scatter(offset)
+        if faint.sum() <= len(terms):
+            break
+        of_faint, values = terms[:, faint], pixels[faint]
+        # Sums, not products of matrices, whose threads would spin for so little.
+        normal = np.array([[(a * b).sum() for a in of_faint] for b in of_faint])
+        right = np.array([(a * values).sum() for a in of_faint])
+        plane = np.linalg.solve(normal, right)
+        offset = pixels - (plane[:, np.newaxis] * terms).sum(axis=0)
+    return offset
 
 
 def _scatter(values: Floats) -> float:
