@@ -16,7 +16,6 @@ from ..io.atomic import writing
 from ..io.covariance_fits import covariance_hdu
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.exposure_writer import new_exposure_file
-from ..options import WhitenOptions
 from ..sources import NoiseSource
 from ..whitening import Whitening
 from .facts import Facts
@@ -124,7 +123,7 @@ def whiten_files(
     else:
         with open_inputs(job) as inputs:
             whitening = _whiten_in_bands(job, inputs)
-            facts = Facts.of(whitening, list(inputs.noise))
+            facts = _facts(job, inputs, whitening)
     noise = {name: source.description for name, source in inputs.noise.items()}
     return WhitenedFile(
         job,
@@ -138,7 +137,7 @@ def whiten_files(
 
 
 def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
-    subtraction, options = inputs.subtraction, job.options
+    subtraction = inputs.subtraction
     difference = subtraction.difference
     planes = with_filter_edge(difference.mask_planes)
     blank = _without_pixels(difference, planes)
@@ -159,8 +158,8 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
             with writing(job.output):
                 file.write_rows(y0, image, bits, variance)
 
-        whitening = _whitened(inputs, write, options)
-        facts = Facts.of(whitening, list(inputs.noise))
+        whitening = _whitened(job, inputs, write)
+        facts = _facts(job, inputs, whitening)
         blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))
         with writing(job.output):
@@ -170,11 +169,15 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
     return whitening
 
 
-def _whitened(inputs: Inputs, write: WriteRows, options: WhitenOptions) -> Whitening:
+def _facts(job: Job, inputs: Inputs, whitening: Whitening) -> Facts:
+    return Facts.of(whitening, list(inputs.noise), shared_variance=job.shared_variance)
+
+
+def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:
     subtraction, difference = inputs.subtraction, inputs.subtraction.difference
     pair = subtraction.pair
     options = replace(
-        options,
+        job.options,
         covariance=inputs.remaining,
         ignore_mask=plane_bits(difference.mask_planes, inputs.planes),
         no_value_mask=plane_bits(difference.mask_planes, subtraction.no_value_planes),
@@ -201,6 +204,7 @@ def _whitened(inputs: Inputs, write: WriteRows, options: WhitenOptions) -> White
         template_mask=inputs.ignored["template"],
         science_covariance=inputs.covariances["science"],
         template_covariance=inputs.covariances["template"],
+        shared_variance=job.shared_variance,
         **common,
     )
 
