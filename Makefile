@@ -11,7 +11,7 @@ export CMAKE_GENERATOR ?= Ninja
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cpp test-python bench bench-figures lint format clean packages install
+.PHONY: help demo test test-cpp test-python bench bench-figures docs-figures lint format clean packages install
 
 help:  ## Show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ bench: install $(VENV)/bench  ## Measure speed and memory against other ways
 bench-figures: install $(VENV)/bench  ## Measure all for the documentation (20 minutes, idle machine)
 	@.ci/packages perf:linux-perf addr2line:binutils
 	$(BIN)/python bench/figures.py --large
+
+docs-figures: install  ## Draw the figures of docs/ that are simulated
+	$(BIN)/python docs/resampled.py
 
 lint: install $(VENV)/lint $(VENV)/test  ## Check style and types
 	$(BIN)/ruff check .

@@ -89,6 +89,7 @@ def test_what_is_known_of_the_colour(pairs, tmp_path, results, capsys):
         "science_covariance": '"lanczos3:0.2,0.5"',
         "template_covariance": "lags.fits",
         "covariance": "none",
+        "shared_variance": 20.5,
     }
     rows = [
         row_of(pairs, 0, **of_inputs),
@@ -100,7 +101,7 @@ def test_what_is_known_of_the_colour(pairs, tmp_path, results, capsys):
     headers = [fits.getheader(tmp_path / f"white{n}.fits") for n in range(N_PAIRS)]
     assert [header["WDCOV"] for header in headers] == ["none", "given", "measured"]
     extra = ["--science-covariance", "lanczos3:0.2,0.5", "--template-covariance", lags]
-    extra += ["--covariance", "none"]
+    extra += ["--covariance", "none", "--shared-variance", 20.5]
     single = tmp_path / "single.fits"
     succeed(capsys, "decorrelate", *options(pairs / "0"), "-o", single, *extra)
     np.testing.assert_array_equal(
@@ -321,6 +322,10 @@ BAD_TABLES = [
     (
         "science,template,difference,kernel,output\na,b,c,,e\n",
         "row 1: kernel is missing: give science, template and kernel, or none",
+    ),
+    (
+        "science,template,difference,kernel,output,shared_variance\na,b,c,d,e,some\n",
+        "row 1: shared_variance must be a number, got some",
     ),
     ("difference,output,scale\nc,e,2\n", "row 1: scale needs science, template and kernel"),
     ("difference,kernel,output\nc,d,e\n", "got none named science, template"),

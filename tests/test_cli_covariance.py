@@ -8,9 +8,10 @@ from astropy.io import fits
 
 import whitediff
 from coloured_noise import bilinear, psf_profile, pull, warped_noise
-from command_line import fail, succeed, write_plain
+from command_line import fail, options, succeed, write_plain
 from white_noise import RADIUS, gaussian, inner, linear_kernel, matched
 from whitediff import Exposure, NoiseCovariance, read_exposure, write_exposure, write_kernel
+from whitediff.whiteness import whiteness
 
 # 160 000 pixels tell a pull to 0.011, and correlations to 0.0025.
 SHAPE = (400, 400)
@@ -124,6 +125,27 @@ def test_covariance_of_the_science_image(run):
     assert np.median(plane) == pytest.approx(100 * power + 100, rel=0.01)
 
 
+def test_shared_noise(tmp_path, capsys):
+    extra = ["--shape", 500, 510, "--shared", "--coadd", 4]
+    told = succeed(capsys, "simulate", tmp_path, *extra)
+    (variance,) = re.findall(r"share noise of variance (\S+)", told)
+    output = tmp_path / "white.fits"
+    given = ["--shared-variance", variance, "--covariance", "none", "-o", output]
+    succeed(capsys, "decorrelate", *options(tmp_path), *given)
+    header = fits.getheader(output)
+    assert header["WDSHARED"] == float(variance)
+    # The whole of each, shared noise included.
+    assert header["WDSVAR"] == pytest.approx(100, rel=0.01)
+    assert header["WDTVAR"] == pytest.approx(300, rel=0.01)
+    result = read_exposure(output)
+    masked = result.mask.array & result.mask.getPlaneBitMask(["BAD", "SAT", "DETECTED"]) != 0
+    found = whiteness(result.image.array, result.variance.array, mask=masked)
+    assert abs(found.variance - 1) < 4.5 * found.variance_error
+    assert (abs(found.in_x) < 4.5 * found.error_in_x).all()
+    # sqrt(100 * 300 / 4) in common: P(0) = 400 - 2 * 86.6.
+    assert np.median(result.variance.array) == pytest.approx(400 - 2 * 86.6, rel=0.01)
+
+
 def test_a_difference_alone(run, warped):
     printed, output = run(blind=True)
     assert "nothing but the difference is known: its noise is measured on itself\n" in printed
@@ -188,6 +210,7 @@ def test_a_difference_alone_has_a_figure(run, tmp_path):
             "--kernel is missing: give science, template and kernel, or none",
         ),
         (["--kernel", "{}/kernel.fits"], "--science is missing, as is template"),
+        (["--shared-variance", "2"], "--shared-variance needs science"),
         (["--scale", "2"], "--scale needs science, template and kernel"),
         (["--science-variance", "2"], "--science-variance needs science, template and kernel"),
         (["--template-covariance", "lanczos3"], "--template-covariance needs science"),

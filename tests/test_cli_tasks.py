@@ -322,6 +322,7 @@ def test_what_tasks_do_not_take(inputs, failing, tmp_path):
     assert "a task takes no file for --covariance" in found
     found = failing(*metadata, "--science-covariance", "lanczos3")
     assert "a task takes no --science-covariance" in found
+    assert "a task takes no --shared-variance" in failing(*metadata, "--shared-variance", 3)
     found = failing(
         "-c", "decorrelateMapReduceConfig.mapper.covariance=auto", "--covariance", "none"
     )

@@ -85,6 +85,15 @@ _SUSPECT = 3
     help="The same of the template.",
 )
 @click.option(
+    "--shared-variance",
+    type=float,
+    default=0.0,
+    metavar="NUMBER",
+    help="Variance of noise that science image and template have in common, a part of both "
+    "variances: 1/N of that of the science image if it is one of N whose mean is the template.  "
+    "[default: 0; what is not said is measured]",
+)
+@click.option(
     "--psf",
     type=INPUT,
     help="PSF of the difference (mode score: of the science image), as an image or a spatial "
@@ -142,6 +151,7 @@ def decorrelate(
     variance: Literal["estimate", "full"] | None,
     science_variance: float | Path | None,
     template_variance: float | Path | None,
+    shared_variance: float,
     covariance: Remaining | Path | None,
     science_covariance: InputCovariance | None,
     template_covariance: InputCovariance | None,
@@ -179,6 +189,7 @@ def decorrelate(
         scale=scale,
         science_variance=science_variance,
         template_variance=template_variance,
+        shared_variance=shared_variance,
         covariance=covariance,
         science_covariance=science_covariance,
         template_covariance=template_covariance,

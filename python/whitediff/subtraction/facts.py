@@ -200,7 +200,13 @@ class Facts:
     )
 
     @classmethod
-    def of(cls, whitening: Whitening, sources: Sequence[str] = ("science", "template")) -> Facts:
+    def of(
+        cls,
+        whitening: Whitening,
+        sources: Sequence[str] = ("science", "template"),
+        *,
+        shared_variance: float = 0.0,
+    ) -> Facts:
         """Facts of what `whitediff.decorrelate` and functions like it give.
 
         Parameters
@@ -208,12 +214,17 @@ class Facts:
         whitening : Whitening
             What was done.
         sources : sequence of str, optional
-            The names of its sources.
+            The names of its sources, but for what they share.
+        shared_variance : float, optional
+            What they share: a source of its own, and a part of the variance of the others.
         """
         means = np.nanmean(whitening.cells.variances, axis=0)
         others: dict[str, Any] = {**whitening.gaps, **_colour(whitening)}
-        for name, mean, unknown in zip(sources, means, whitening.unknown_variances, strict=True):
-            others |= {f"{name}_variance": float(mean), f"unknown_{name}": unknown}
+        for name, mean, unknown in zip(sources, means, whitening.unknown_variances, strict=False):
+            others |= {
+                f"{name}_variance": float(mean) + shared_variance,
+                f"unknown_{name}": unknown,
+            }
         return cls(
             filters=len(whitening.cells.centers),
             cells=len(whitening.cells),

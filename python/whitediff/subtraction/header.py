@@ -56,6 +56,8 @@ def whitened_header(
             "WDKERN": _text(job.kernel),
             "WDCONV": (pair.convolved, "image that was convolved"),
         }
+        if job.shared_variance:
+            cards["WDSHARED"] = (job.shared_variance, "variance that both images share")
         if pair.scale is not None:
             cards["WDSCALE"] = (pair.scale, "factor on the difference, after subtraction")
     if job.batch is not None:

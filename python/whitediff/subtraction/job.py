@@ -55,6 +55,8 @@ class Job:
     science_covariance, template_covariance : Path or Resampling, optional
         How the noise of its pixels goes together: a FITS image of lags, in units of its variance,
         or an interpolation; without it they are independent.
+    shared_variance : float
+        Noise that science image and template have in common; as of `whitediff.decorrelate`.
     covariance : {"none", "auto", "measured"} or Path, optional
         What remains of the noise's colour, in place of what the options say; a FITS image of lags.
     psf : Path, optional
@@ -94,6 +96,7 @@ class Job:
     template_variance: float | Path | None = None
     science_covariance: InputCovariance | None = None
     template_covariance: InputCovariance | None = None
+    shared_variance: float = 0.0
     covariance: Remaining | Path | None = None
     psf: Path | None = None
     ignore_planes: Sequence[str] = ()
@@ -119,7 +122,7 @@ class Job:
 
     def _check_blind(self) -> None:
         for name in _NEEDING_PAIR:
-            if getattr(self, name) is not None:
+            if getattr(self, name) not in (None, 0.0):
                 raise JobError("", name, " needs science, template and kernel")
         if self.options.mode != "difference":
             raise JobError(f"mode {self.options.mode} needs science, template and ", "kernel", "")
@@ -167,4 +170,5 @@ _NEEDING_PAIR = (
     "template_variance",
     "science_covariance",
     "template_covariance",
+    "shared_variance",
 )

@@ -16,7 +16,6 @@ from ..io.atomic import writing
 from ..io.covariance_fits import covariance_hdu
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.exposure_writer import new_exposure_file
-from ..options import WhitenOptions
 from ..sources import NoiseSource
 from ..whitening import Whitening
 from .agreement import Agreement, agreement
@@ -130,7 +129,7 @@ def whiten_files(
     else:
         with open_inputs(job) as inputs:
             whitening, judged = _whiten_in_bands(job, inputs, _checked(job, inputs))
-            facts = _facts(whitening, inputs, judged)
+            facts = _facts(job, inputs, whitening, judged)
     noise = {name: source.description for name, source in inputs.noise.items()}
     return WhitenedFile(
         job,
@@ -158,10 +157,9 @@ def _checked(job: Job, inputs: Inputs) -> Agreement | None:
     return found
 
 
-def _facts(whitening: Whitening, inputs: Inputs, judged: Verdict) -> Facts:
-    facts = Facts.of(whitening, list(inputs.noise))
+def _facts(job: Job, inputs: Inputs, whitening: Whitening, judged: Verdict) -> Facts:
     return replace(
-        facts,
+        Facts.of(whitening, list(inputs.noise), shared_variance=job.shared_variance),
         verdict=judged.status,
         cause=judged.causes[0] if judged.causes else "",
         agreement=judged.agreement,
@@ -171,7 +169,7 @@ def _facts(whitening: Whitening, inputs: Inputs, judged: Verdict) -> Facts:
 def _whiten_in_bands(
     job: Job, inputs: Inputs, found: Agreement | None
 ) -> tuple[Whitening, Verdict]:
-    subtraction, options = inputs.subtraction, job.options
+    subtraction = inputs.subtraction
     difference = subtraction.difference
     planes = with_filter_edge(difference.mask_planes)
     blank = _without_pixels(difference, planes)
@@ -192,9 +190,9 @@ def _whiten_in_bands(
             with writing(job.output):
                 file.write_rows(y0, image, bits, variance)
 
-        whitening = _whitened(inputs, write, options)
+        whitening = _whitened(job, inputs, write)
         judged = verdict(whitening, inputs, found)
-        facts = _facts(whitening, inputs, judged)
+        facts = _facts(job, inputs, whitening, judged)
         blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))
         with writing(job.output):
@@ -204,11 +202,11 @@ def _whiten_in_bands(
     return whitening, judged
 
 
-def _whitened(inputs: Inputs, write: WriteRows, options: WhitenOptions) -> Whitening:
+def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:
     subtraction, difference = inputs.subtraction, inputs.subtraction.difference
     pair = subtraction.pair
     options = replace(
-        options,
+        job.options,
         covariance=inputs.remaining,
         ignore_mask=plane_bits(difference.mask_planes, inputs.planes),
         no_value_mask=plane_bits(difference.mask_planes, subtraction.no_value_planes),
@@ -235,6 +233,7 @@ def _whitened(inputs: Inputs, write: WriteRows, options: WhitenOptions) -> White
         template_mask=inputs.ignored["template"],
         science_covariance=inputs.covariances["science"],
         template_covariance=inputs.covariances["template"],
+        shared_variance=job.shared_variance,
         **common,
     )
 

@@ -76,7 +76,7 @@ def verdict(whitening: Whitening | None, inputs: Inputs, agreement: Agreement | 
     off = abs(variance - 1)
     if off > _SIGNIFICANT * error and off > _VARIANCE_ERROR and inputs.subtraction.pair is not None:
         means = np.nanmean(whitening.cells.variances, axis=0)
-        for (name, noise), given in zip(inputs.noise.items(), means, strict=True):
+        for (name, noise), given in zip(inputs.noise.items(), means, strict=False):
             causes += _misdescribed(name, noise, float(given), inputs)
     others = np.abs(covariance.lags / variance)
     others[middle] = 0

@@ -79,8 +79,8 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
     pair = subtraction.pair
     if pair is None or job.science is None or job.template is None:
         raise JobError("a task needs science, template and ", "kernel", "")
-    for name in ("science_covariance", "template_covariance"):
-        if getattr(job, name) is not None:
+    for name in ("science_covariance", "template_covariance", "shared_variance"):
+        if getattr(job, name) not in (None, 0.0):
             raise JobError("a task takes no ", name, "")
     _check_scale(subtraction, pair)
     x0, y0 = subtraction.difference.xy0

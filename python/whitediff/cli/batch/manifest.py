@@ -28,6 +28,7 @@ _OPTIONAL = (
     "scale",
     "science_variance",
     "template_variance",
+    "shared_variance",
     "covariance",
     "science_covariance",
     "template_covariance",
@@ -175,16 +176,18 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
         except ValueError as error:
             raise ValueError(f"{where}: {name}: {error}") from None
 
+    def number(name: str) -> float | None:
+        try:
+            return float(cells[name]) if cells.get(name) else None
+        except ValueError:
+            raise ValueError(f"{where}: {name} must be a number, got {cells[name]}") from None
+
     for name in _REQUIRED:
         if not cells[name]:
             raise ValueError(f"{where}: expected a file in the column {name}, got an empty cell")
     convolved = cells.get("convolved") or None
     if convolved not in (None, "template", "science"):
         raise ValueError(f"{where}: convolved must be template or science, got {convolved}")
-    try:
-        scale = float(cells["scale"]) if cells.get("scale") else None
-    except ValueError:
-        raise ValueError(f"{where}: scale must be a number, got {cells['scale']}") from None
     try:
         return Job(
             science=named("science"),
@@ -193,9 +196,10 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
             kernel=named("kernel"),
             output=folder / cells["output"],
             convolved=cast(Any, convolved),
-            scale=scale,
+            scale=number("scale"),
             science_variance=variance("science_variance"),
             template_variance=variance("template_variance"),
+            shared_variance=number("shared_variance") or 0.0,
             covariance=remaining(cells["covariance"], folder) if cells.get("covariance") else None,
             science_covariance=covariance("science_covariance"),
             template_covariance=covariance("template_covariance"),
