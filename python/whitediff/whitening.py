@@ -90,6 +90,39 @@ class Whitening:
         """
         return self.bank.psfs() if self.bank.has_psf else None
 
+    def psf_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Give the PSF of the whitened image at any position.
+
+        Parameters
+        ----------
+        x, y : float or array_like, [n]
+            Pixel coordinates (``xy0`` included). Beyond the frame the nearest cell counts.
+
+        Returns
+        -------
+        numpy.ndarray of float64, [h, w] or [n, h, w]
+            What becomes of a source of flux one, centred as the PSF of the input image is. The sum
+            is one but for what lies beyond the image and, where cells overlap, for a thousandth.
+
+        Raises
+        ------
+        ValueError
+            If the PSF of the input image was not given, or x and y differ in shape.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 21. ``psf`` is that of the centres of cells, from where it differs
+        by per cents at their edges, where kernel or PSF vary.
+        """
+        at_x, at_y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        if at_x.shape != at_y.shape or at_x.ndim > 1:
+            raise ValueError(
+                f"x and y must be numbers or of one length, got shapes {at_x.shape} and "
+                f"{at_y.shape}"
+            )
+        images = self.bank.psfs_at(at_x.ravel(), at_y.ravel())
+        return images if at_x.ndim else images[0]
+
     def __repr__(self) -> str:
         return f"Whitening({self.cells!r}, border={self.border}, n_threads={self.n_threads})"
 

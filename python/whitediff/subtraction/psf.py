@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..io import read_kernel
-from ..psf import CellPsf, KernelPsf
+from ..psf import CellPsf, KernelPsf, sampled_psf
 from ..whitening import Whitening
 from .files import Subtraction
 from .job import Job, JobError
@@ -34,9 +34,7 @@ def input_psf(job: Job, subtraction: Subtraction) -> Any:
 
 def whitened_psf(whitening: Whitening, xy0: tuple[int, int]) -> KernelPsf | CellPsf | None:
     """PSF of a whitened image whose pixel [0, 0] is at `xy0`."""
-    if whitening.psf is None:
+    if not whitening.bank.has_psf:
         return None
-    centers = whitening.cells.centers
-    if len(centers) == 1:
-        return KernelPsf(whitening.psf[0], centers[0])
-    return CellPsf(whitening.psf, whitening.cells.boxes + (*xy0, *xy0), centers)
+    psf = sampled_psf(whitening, xy0)
+    return psf.getPsf(0) if psf.getComponentCount() == 1 else psf
