@@ -7,6 +7,7 @@ exposure, origin included.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from .geometry import Box2I, Extent2I, Point2D, Point2I
 from .kernel import Kernel
 from .whitening import Whitening
 
-__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole", "sampled_psf"]
+__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole", "refined", "sampled_psf"]
 
 _LANCZOS_ORDER = 5
 _MAX_MOMENT_STEPS = 200
@@ -252,6 +253,19 @@ class CellPsf(_Psf):
         """Positions [cell, 2] of the PSFs as (x, y), in pixels, read-only."""
         return self._positions
 
+    @property
+    def parts(self) -> NDArray[np.int64]:
+        """The part of its cell that lies next to each position, [cell, 4] as `boxes`."""
+        parts = self.boxes.copy()
+        for cell in _cells_of(self.boxes, self.positions):
+            for axis, nodes in ((0, cell.x), (1, cell.y)):
+                between = np.floor((nodes[:-1] + nodes[1:]) / 2).astype(np.int64) + 1
+                edges = np.hstack([cell.box[axis], between, cell.box[axis + 2]])
+                index = cell.index.T if axis == 0 else cell.index
+                for line, begin, end in zip(index, edges[:-1], edges[1:], strict=True):
+                    parts[line, axis], parts[line, axis + 2] = begin, end
+        return parts
+
     def getComponentCount(self) -> int:
         return len(self._images)
 
@@ -341,45 +355,69 @@ def sampled_psf(whitening: Whitening, xy0: tuple[int, int]) -> CellPsf:
     Returns
     -------
     CellPsf
-        One PSF a cell, or one in all if filters do not vary, where that gives fluxes to a thousandth
-        everywhere; 3 x 3 of every cell otherwise.
+        What `refined` makes of the PSFs at ``whitening.cells.centers``.
 
     Notes
     -----
     docs/mathematics.md, Eqs. 6 and 21; the PSFs of a cell are those of its own filter, scaled to a
     sum of one.
     """
-    boxes = whitening.cells.boxes.astype(np.int64)
+    boxes = whitening.cells.boxes.astype(np.int64) + (*xy0, *xy0)
     centers = whitening.cells.centers
     whole = np.hstack([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[np.newaxis]
-    coarse = whole if len(centers) < len(boxes) else boxes
-    images = whitening.bank.psfs()
-    tried = np.unique(np.linspace(0, len(coarse) - 1, _CELLS_TRIED).astype(int))
-    if _is_constant(whitening, images[tried], coarse[tried] + (*xy0, *xy0), tried):
-        return CellPsf(images, coarse + (*xy0, *xy0), centers)
-    boxes = np.repeat(boxes, 9, axis=0) + (*xy0, *xy0)
-    shares = np.array([(i, j) for j in (1, 3, 5) for i in (1, 3, 5)]) / 6
-    places = np.tile(shares, (len(boxes) // 9, 1))
-    nodes = boxes[:, :2] + (boxes[:, 2:] - boxes[:, :2]) * places - 0.5
-    images = whitening.bank.psfs_at(*nodes.T, np.arange(len(boxes)) // 9)
-    return CellPsf(images / images.sum(axis=(1, 2), keepdims=True), boxes, nodes)
+
+    def images_at(
+        x: NDArray[np.float64], y: NDArray[np.float64], cells: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        images = whitening.bank.psfs_at(x, y, cells)
+        return images / images.sum(axis=(1, 2), keepdims=True)
+
+    psf = CellPsf(
+        whitening.bank.psfs(), whole if len(centers) < len(boxes) else boxes, centers
+    )
+    return refined(psf, boxes, images_at)
 
 
-def _is_constant(
-    whitening: Whitening,
-    images: NDArray[np.float64],
+def refined(
+    psf: CellPsf,
     boxes: NDArray[np.int64],
-    cells: NDArray[np.intp],
-) -> bool:
-    """Whether the PSF of a cell gives right fluxes in the corners of its box."""
-    x0, y0, x1, y1 = boxes.T
+    images_at: Callable[
+        [NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]], NDArray[np.float64]
+    ],
+) -> CellPsf:
+    """Give cells 3 x 3 PSFs each, if one is not enough for fluxes to a thousandth.
+
+    Parameters
+    ----------
+    psf : CellPsf
+        One PSF a cell, or one in all.
+    boxes : numpy.ndarray of int64, [n, 4]
+        The cells.
+    images_at : callable
+        Called as ``images_at(x, y, cells)`` with positions and the indices of their cells; gives
+        the PSFs there, [n, h, w].
+
+    Returns
+    -------
+    CellPsf
+        `psf` itself if it is enough in the corners of (up to) nine of its cells.
+    """
+    tried = np.unique(np.linspace(0, len(psf.boxes) - 1, _CELLS_TRIED).astype(int))
+    images = psf.images[tried]
+    x0, y0, x1, y1 = psf.boxes[tried].T
     for x, y in ((x0, y0), (x1 - 1, y0), (x0, y1 - 1), (x1 - 1, y1 - 1)):
-        truth = whitening.bank.psfs_at(x, y, cells)
-        truth /= truth.sum(axis=(1, 2), keepdims=True)
+        truth = images_at(x.astype(np.float64), y.astype(np.float64), tried)
         fluxes = (images * truth).sum(axis=(1, 2)) / (images**2).sum(axis=(1, 2))
         if (np.abs(fluxes - 1) > _FLUX_TOLERANCE).any():
-            return False
-    return True
+            break
+    else:
+        return psf
+    each = np.repeat(boxes, 9, axis=0)
+    shares = np.array([(i, j) for j in (1, 3, 5) for i in (1, 3, 5)]) / 6
+    nodes = (
+        each[:, :2] + (each[:, 2:] - each[:, :2]) * np.tile(shares, (len(boxes), 1)) - 0.5
+    )
+    return CellPsf(images_at(*nodes.T, np.arange(len(each)) // 9), each, nodes)
 
 
 def _centered(image: NDArray[np.float64], column: int, row: int) -> Image:
