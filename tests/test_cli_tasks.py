@@ -73,14 +73,17 @@ def assert_same(found, expected):
     assert differing.identical, differing.report()
 
 
+SCORE = ["--mode", "score", "--preconvolved", "--variance", "estimate"]
+
+
 @pytest.mark.parametrize(
     "extra",
     [
         [],
         ["--constant"],
         ["--variance", "full", "--threads", "1"],
-        ["--mode", "score"],
-        ["--mode", "score", "--constant"],
+        [*SCORE],
+        [*SCORE, "--constant"],
         ["--ignore-plane", "SAT"],
     ],
     ids=" ".join,
@@ -102,7 +105,7 @@ def test_variance_as_a_number_is_the_same(run, tmp_path):
     assert_same(found, expected)
 
 
-@pytest.mark.parametrize("score", [[], ["--mode", "score"]])
+@pytest.mark.parametrize("score", [[], SCORE])
 def test_psf_from_a_file_is_the_same(run, tmp_path, score):
     parts = [gaussian(sigma, radius=9) for sigma in (1.5, 2.1)]
     psf = SpatialKernel(parts, [Polynomial2D([1.0, -1e-3, 0.0]), Polynomial2D([0.0, 1e-3, 0.0])])

@@ -200,6 +200,7 @@ void bind_whiten(py::module_& module) {
       .def_readonly("unknown", &Whitening::unknown)
       .def_readonly("seconds", &Whitening::seconds)
       .def_property_readonly("has_psf", [](const Whitening& of) { return !of.noise.psf().empty(); })
+      .def_property_readonly("mode", [](const Whitening& of) { return of.filter.mode; })
       .def("filters", &filters)
       .def("psfs", &psfs)
       .def("psfs_at", &psfs_at, py::arg("x"), py::arg("y"),

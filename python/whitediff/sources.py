@@ -107,6 +107,7 @@ def subtraction_sources(
     convolved: str,
     scale: float | None,
     mean_variances: tuple[float | None, float | None],
+    preconvolved: bool,
     pre_kernel: Any,
     science_covariance: NoiseCovariance | None,
     template_covariance: NoiseCovariance | None,
@@ -119,7 +120,8 @@ def subtraction_sources(
         Variances and masks of both, with the prefixes "science_" and "template_".
     options : WhitenOptions of the core
         Gets the PSF with which whitening has to do.
-    kernel, convolved, scale, mean_variances, pre_kernel, science_covariance, template_covariance
+    kernel, convolved, scale, mean_variances, preconvolved, pre_kernel, science_covariance, \
+template_covariance
         As of `whitediff.decorrelate`.
 
     Raises
@@ -153,6 +155,7 @@ def subtraction_sources(
         options,
         _core.Convolved[convolved],
         None if scale is None else as_number(scale, "scale"),
+        bool(preconvolved),
         None if pre_kernel is None else as_psf(pre_kernel),
     )
     options.psf = subtraction.psf

@@ -14,6 +14,7 @@ from .options import (
     ignore_plane_option,
     mode_option,
     no_value_plane_option,
+    preconvolved_option,
     variance_option,
 )
 from .progress import progress_bar
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     "kernel file says; or 1 if the template was convolved, 1 / kernel sum if the science image]",
 )
 @mode_option
+@preconvolved_option
 @constant_option
 @variance_option
 @click.option(
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
 @click.option(
     "--psf",
     type=INPUT,
-    help="PSF of the difference (mode score: of the science image), as an image or a spatial "
+    help="PSF of the difference (preconvolved: of the science image), as an image or a spatial "
     "kernel.  [default: the PSF that an image file holds, if any]",
 )
 @ignore_plane_option
@@ -109,6 +111,7 @@ def decorrelate(
     convolved: Literal["template", "science"] | None,
     scale: float | None,
     mode: Literal["difference", "score"],
+    preconvolved: bool,
     constant: bool,
     variance: Literal["estimate", "full"] | None,
     science_variance: float | Path | None,
@@ -127,7 +130,8 @@ def decorrelate(
 
     The images are FITS files on one pixel grid. The result has an image, the mask of the
     difference, the variance of each pixel, the PSF if it is known, and keywords WD... that say
-    how it was made.
+    how it was made. In mode score it has, besides, what 'whitediff detect' reads: for a point
+    source at every pixel its significance, its flux and the error of that.
     """
     from ..options import WhitenOptions
     from ..subtraction import Job, whiten_files
@@ -143,12 +147,13 @@ def decorrelate(
         science_variance=science_variance,
         template_variance=template_variance,
         psf=psf,
+        preconvolved=preconvolved,
         ignore_planes=ignore_planes,
         no_value_planes=no_value_planes,
         options=WhitenOptions(
             mode=mode,
             spatially_varying=not constant,
-            variance=variance or "estimate",
+            variance=variance,
             n_threads=threads or 0,
         ),
         overwrite=overwrite,

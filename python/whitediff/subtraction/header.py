@@ -46,10 +46,12 @@ def whitened_header(
         "WDKERN": _text(job.kernel),
         "WDCONV": (subtraction.convolved, "image that was convolved"),
         "WDMODE": (job.options.mode, "white difference, or score (detection) image"),
-        "WDVAR": (job.options.variance, "propagation of the variance plane"),
+        "WDVAR": (job.options.propagation, "propagation of the variance plane"),
         "WDSNOISE": (noise["science"].origin, "origin: number, file, plane or sky"),
         "WDTNOISE": (noise["template"].origin, "origin: number, file, plane or sky"),
     }
+    if job.options.mode == "score":
+        cards["WDPRECON"] = (job.preconvolved, "science image was correlated with its PSF")
     if subtraction.scale is not None:
         cards["WDSCALE"] = (subtraction.scale, "factor on the difference, after subtraction")
     if job.batch is not None:

@@ -34,7 +34,7 @@ class Inputs:
     noise : mapping of str to InputNoise
         Of "science" and "template".
     psf : object or None
-        PSF of the difference; of the science image in mode "score".
+        PSF of the difference; of the science image if that is preconvolved.
     """
 
     subtraction: Subtraction

@@ -49,7 +49,9 @@ class Job:
         Variance of the raw pixels or its file; without it the image's variance plane, or else what
         is measured in its sky.
     psf : Path, optional
-        File of the PSF of the difference (mode "score": of the science image).
+        File of the PSF of the difference (preconvolved: of the science image).
+    preconvolved : bool
+        Mode "score": whether the science image was correlated with its PSF before the subtraction.
     ignore_planes : sequence of str
         Mask planes that statistics leave out; without any, the usual ones.
     no_value_planes : sequence of str
@@ -66,7 +68,7 @@ class Job:
     Raises
     ------
     ValueError
-        If the options have a grid or bits of masks.
+        If the options have a grid or bits of masks, or preconvolved comes without mode "score".
     """
 
     science: Path
@@ -79,6 +81,7 @@ class Job:
     science_variance: float | Path | None = None
     template_variance: float | Path | None = None
     psf: Path | None = None
+    preconvolved: bool = False
     ignore_planes: Sequence[str] = ()
     no_value_planes: Sequence[str] = ()
     options: WhitenOptions = WhitenOptions()
@@ -90,6 +93,8 @@ class Job:
             value = getattr(self.options, name)
             if value:
                 raise ValueError(f"options.{name} must not be given for files, got {value!r}")
+        if self.preconvolved and self.options.mode != "score":
+            raise JobError("", "preconvolved", " must come with mode score, got mode difference")
 
     @property
     def inputs(self) -> list[Path]:

@@ -14,7 +14,7 @@ __all__ = ["input_psf", "whitened_psf"]
 
 
 def input_psf(job: Job, subtraction: Subtraction) -> Any:
-    """PSF of the difference, or of the science image in mode "score"; None if not known.
+    """PSF of the difference, or of the science image if it is preconvolved; None if not known.
 
     Raises
     ------
@@ -24,12 +24,14 @@ def input_psf(job: Job, subtraction: Subtraction) -> Any:
     if job.psf is not None:
         return read_kernel(job.psf).kernel
     science, template = subtraction.science.psf, subtraction.template.psf
-    if job.options.mode == "score":
-        if science is None:
-            raise JobError("mode score needs the PSF of the science image: give ", "psf", " FILE")
-        return science
-    unconvolved = science if subtraction.convolved == "template" else template
-    return subtraction.difference.psf or unconvolved
+    if job.preconvolved:
+        psf, owner = science, "science image"
+    else:
+        unconvolved = science if subtraction.convolved == "template" else template
+        psf, owner = subtraction.difference.psf or unconvolved, "difference"
+    if psf is None and job.options.mode == "score":
+        raise JobError(f"mode score needs the PSF of the {owner}: give ", "psf", " FILE")
+    return psf
 
 
 def whitened_psf(whitening: Whitening, xy0: tuple[int, int]) -> KernelPsf | CellPsf | None:

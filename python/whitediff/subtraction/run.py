@@ -14,8 +14,9 @@ from ..decorrelate import decorrelate_bands
 from ..exposure import Exposure, Mask
 from ..io.atomic import writing
 from ..io.exposure_rows import ExposureRows, open_exposure
-from ..io.exposure_writer import new_exposure_file
-from ..whitening import Whitening
+from ..io.exposure_writer import ExposureWriter, new_exposure_file
+from ..io.point_sources import point_source_units
+from ..whitening import PointSources, Whitening
 from .facts import Facts
 from .files import blank_where_missing
 from .header import whitened_header
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ..tasks import DecorrelateALKernelSpatialTask
 
 __all__ = ["WhitenedFile", "whiten_files"]
+
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,12 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
     with ExitStack() as output:
         with writing(job.output):
             file = output.enter_context(
-                new_exposure_file(blank, job.output, overwrite=job.overwrite)
+                new_exposure_file(
+                    blank,
+                    job.output,
+                    more_planes=point_source_units(blank) if options.mode == "score" else None,
+                    overwrite=job.overwrite,
+                )
             )
 
         def write(
@@ -172,10 +180,14 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
             science_mask=inputs.ignored["science"],
             template_mask=inputs.ignored["template"],
             psf=inputs.psf,
+            preconvolved=job.preconvolved,
             xy0=difference.xy0,
             n_threads=options.n_threads,
             progress=options.progress,
         )
+        if options.mode == "score":
+            with writing(job.output):
+                _write_point_sources(file, whitening, difference.shape[0])
         facts = Facts.of(whitening)
         blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))
@@ -183,6 +195,15 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> Whitening:
             file.finish(blank)
             output.close()
     return whitening
+
+
+def _write_point_sources(file: ExposureWriter, whitening: Whitening, height: int) -> None:
+    """Write what the score says of point sources, once all of its rows are there."""
+    for y0 in range(0, height, _ROWS_AT_ONCE):
+        y1 = min(y0 + _ROWS_AT_ONCE, height)
+        score, variance = (file.read_rows(plane, y0, y1) for plane in (0, 2))
+        planes = PointSources.of(score, variance, whitening.peak_response(y0, y1))
+        file.write_rows(y0, *planes, first=3)
 
 
 def _without_pixels(exposure: ExposureRows, planes: Mapping[str, int]) -> Exposure:

@@ -22,7 +22,7 @@ from .facts import Facts
 from .files import Subtraction
 from .header import whitened_header
 from .inputs import Inputs
-from .job import Job
+from .job import Job, JobError
 from .noise import InputNoise
 
 __all__ = ["configured_job", "planes_of", "whiten_with_task", "write_metadata"]
@@ -57,17 +57,22 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
     Raises
     ------
     ValueError
-        If the difference has another scale than the tasks assume; if an image is entirely NaN.
+        If the difference has another scale than the tasks assume; if an image is entirely NaN; in
+        mode "score", if the difference is not preconvolved.
     WriteError
         If the output cannot be written.
     """
     subtraction, psf = inputs.subtraction, inputs.psf
     _check_scale(subtraction)
+    score = job.options.mode == "score"
+    if score and not job.preconvolved:
+        raise JobError(
+            "mode score with the task must come with ", "preconvolved", ", got an ordinary difference"
+        )
     x0, y0 = subtraction.difference.xy0
     if isinstance(psf, Kernel):
         height, width = subtraction.difference.shape
         psf = EvaluatedPsf(psf, Point2D(x0 + (width - 1) / 2, y0 + (height - 1) / 2))
-    score = job.options.mode == "score"
     progress: Any = job.options.progress
     science = _with_noise(subtraction.science, inputs.noise["science"], (x0, y0), job.science)
     science.setPsf(psf)

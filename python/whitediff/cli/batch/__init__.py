@@ -13,6 +13,7 @@ from ..options import (
     ignore_plane_option,
     mode_option,
     no_value_plane_option,
+    preconvolved_option,
     variance_option,
 )
 
@@ -22,6 +23,7 @@ __all__ = ["batch"]
 @click.command()
 @click.argument("manifest", type=INPUT)
 @mode_option
+@preconvolved_option
 @constant_option
 @variance_option
 @ignore_plane_option
@@ -64,6 +66,7 @@ def batch(
     context: click.Context,
     manifest: Path,
     mode: str,
+    preconvolved: bool,
     constant: bool,
     variance: str | None,
     ignore_planes: tuple[str, ...],
@@ -88,7 +91,7 @@ def batch(
 
     The same command goes on where it stopped, was interrupted or killed: rows are done again that
     failed, whose cells or input files have changed, or whose output is gone. With another --mode,
-    --constant, --variance, --ignore-plane or --no-value-plane than that of the table it refuses,
+    --preconvolved, --constant, --variance, --ignore-plane or --no-value-plane than that of the table it refuses,
     and with --overwrite does all of it again. Outputs that the batch did not make are kept unless
     --overwrite is given.
 
@@ -106,8 +109,9 @@ def batch(
 
     settings: dict[str, Any] = {
         "mode": mode,
+        "preconvolved": preconvolved,
         "constant": constant,
-        "variance": variance or "estimate",
+        "variance": variance or ("full" if mode == "score" else "estimate"),
         "ignore_planes": sorted(set(ignore_planes)),
         "no_value_planes": sorted(set(no_value_planes)),
     }

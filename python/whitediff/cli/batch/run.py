@@ -36,8 +36,8 @@ def run_batch(
     results : Results
         What was done before.
     settings : mapping of str to object
-        Options that are the same for all rows: mode, constant, variance, ignore_planes and
-        no_value_planes.
+        Options that are the same for all rows: mode, preconvolved, constant, variance,
+        ignore_planes and no_value_planes.
     jobs : int
         Number of processes of this machine.
     threads : int
@@ -63,6 +63,7 @@ def run_batch(
     rows = {
         n: replace(
             manifest.rows[n],
+            preconvolved=settings["preconvolved"],
             ignore_planes=settings["ignore_planes"],
             no_value_planes=settings["no_value_planes"],
             options=options,
