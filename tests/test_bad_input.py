@@ -88,7 +88,7 @@ VALUE_ERRORS = {
     ),
     "kernel larger than the image": (
         {"kernel": np.ones((11, 3))},
-        r"kernel must be no larger than the image, \(10, 12\), got \(11, 3\)",
+        r"psf must be no larger than the image, \(10, 12\), got \(11, 3\)",
     ),
     "kernel of no sum, science convolved": (
         {"kernel": [[1.0, -1.0]], "convolved": "science"},
@@ -132,7 +132,7 @@ VALUE_ERRORS = {
     "PSF of no sum": ({"psf": np.zeros((3, 3)), "mode": "score"}, "finite, positive sum, got 0"),
     "PSF larger than the image": (
         {"psf": np.ones((3, 13)), "mode": "score"},
-        r"kernel must be no larger than the image, \(10, 12\), got \(3, 13\)",
+        r"psf must be no larger than the image, \(10, 12\), got \(3, 13\)",
     ),
     "position of NaN": ({"xy0": (0.0, np.nan)}, r"xy0 must be finite, got \(0.0+, nan\)"),
     "mean variance of NaN": ({"mean_variances": (np.nan, None)}, "variance.* got nan"),

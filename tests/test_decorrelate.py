@@ -82,7 +82,13 @@ def test_score(rng):
         for source in sources
     )[: SHAPE[0], : SHAPE[1]]
     result = whitediff.decorrelate(
-        likelihood, *VARIANCES, kernel, mode="score", preconvolved=True, psf=7 * PSF
+        likelihood,
+        *VARIANCES,
+        kernel,
+        mode="score",
+        variance="estimate",
+        preconvolved=True,
+        psf=7 * PSF,
     )
     # Four times the 5e-5 of the noise at which score filters are cut off.
     reference.assert_filtered(result, likelihood, spectrum, PADDED, 2e-4)
