@@ -7,7 +7,6 @@ from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
 from whitediff.kernel import Polynomial2D, SpatialKernel
 from whitediff.psf import CellPsf, EvaluatedPsf, KernelPsf, Quadrupole
 
-
 PIXELS = np.arange(1.0, 16.0).reshape(3, 5)
 
 

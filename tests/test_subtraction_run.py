@@ -114,9 +114,7 @@ def assert_mask_of(found, difference, expected):
     ids=str,
 )
 def test_same_as_with_arrays(inputs, tmp_path, options, preconvolved):
-    job = job_of(
-        inputs, tmp_path / "white.fits", options=options, preconvolved=preconvolved
-    )
+    job = job_of(inputs, tmp_path / "white.fits", options=options, preconvolved=preconvolved)
     assert_as_with_arrays(job)
 
 

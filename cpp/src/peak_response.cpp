@@ -67,8 +67,7 @@ struct Product {
         image(v, u) = whole[static_cast<std::size_t>(y) * side + x];
       }
     }
-    const double total =
-        std::accumulate(image.data(), image.data() + image.shape().size(), 0.0);
+    const double total = std::accumulate(image.data(), image.data() + image.shape().size(), 0.0);
     require(total != 0.0, "psf", "have a sum other than zero", total);
     for (double& value : std::span(image.data(), image.shape().size())) value /= total;
   }

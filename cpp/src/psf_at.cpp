@@ -91,9 +91,9 @@ std::vector<Image<double>> blended(const Whitening& whitening, const std::vector
   parallel_for(positions.size(), thread_count(n_threads), [&](std::size_t n) {
     images[n] = Image<double>(noise.psf().front()->shape());
     for (const Part& part : parts[n]) {
-      add_weighted(filtered_psf(noise_of(part.cell), psfs[n].psf, whitening.filter,
-                                whitening.support),
-                   part.weights, images[n]);
+      add_weighted(
+          filtered_psf(noise_of(part.cell), psfs[n].psf, whitening.filter, whitening.support),
+          part.weights, images[n]);
     }
   });
   return images;
@@ -109,17 +109,17 @@ std::vector<Image<double>> psfs_at(const Whitening& whitening, const std::vector
   const KernelCenter center = first.center();
   const Blend blend(whitening.cells, whitening.reduction);
   // Farther away the nearest cell is the same.
-  const Box reach = Box{0, 0, whitening.frame.width, whitening.frame.height}.grown(
-      std::max(height, width));
+  const Box reach =
+      Box{0, 0, whitening.frame.width, whitening.frame.height}.grown(std::max(height, width));
   std::vector<std::vector<Part>> parts;
   for (const Point& position : positions) {
     const Point pixel{position.x - whitening.xy0.x, position.y - whitening.xy0.y};
     require(std::isfinite(pixel.x) && std::isfinite(pixel.y), "positions", "be finite", position);
     const double x = std::clamp(pixel.x, double(reach.x0), double(reach.x1));
     const double y = std::clamp(pixel.y, double(reach.y0), double(reach.y1));
-    const Box stamp = Box{0, 0, width, height}.moved(
-        static_cast<int>(std::floor(x + 0.5)) - center.x,
-        static_cast<int>(std::floor(y + 0.5)) - center.y);
+    const Box stamp =
+        Box{0, 0, width, height}.moved(static_cast<int>(std::floor(x + 0.5)) - center.x,
+                                       static_cast<int>(std::floor(y + 0.5)) - center.y);
     parts.push_back(parts_of(whitening.cells, blend, stamp, pixel));
   }
   return blended(whitening, positions, parts, n_threads);

@@ -77,9 +77,9 @@ TEST_CASE("the score of an ordinary difference has its sources and its PSF") {
   DecorrelateOptions options;
   options.whiten.filter = FilterOptions::score();
   options.whiten.psf = {test::gaussian_kernel({13, 13}, 1.6)};
-  check_same(decorrelate<double>(difference.view(), raw(1.0), raw(0.5), kernel, options),
-             whiten<double>(difference.view(), {raw(1.0), {0.5, {kernel}, 1.0, {}}},
-                            options.whiten));
+  check_same(
+      decorrelate<double>(difference.view(), raw(1.0), raw(0.5), kernel, options),
+      whiten<double>(difference.view(), {raw(1.0), {0.5, {kernel}, 1.0, {}}}, options.whiten));
   options.convolved = Convolved::science_image;
   options.scale = 0.5;
   check_same(decorrelate<double>(difference.view(), raw(1.0), raw(0.5), kernel, options),

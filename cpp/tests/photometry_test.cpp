@@ -106,8 +106,8 @@ TEST_CASE("beyond the frame, and where no cell is, the nearest one counts") {
   WhitenOptions options = scene.options(Mode::difference);
   options.cells = {{{10, 10, 100, 140}, {}}, {{115, 10, 250, 140}, {}}};
   const Whitened<double> whitened = scene.star(60, 60, options);
-  const std::vector<Point> positions{{origin.x - 1e9, origin.y}, {origin.x + 105, origin.y + 50},
-                                     {origin.x + 117, origin.y - 80}};
+  const std::vector<Point> positions{
+      {origin.x - 1e9, origin.y}, {origin.x + 105, origin.y + 50}, {origin.x + 117, origin.y - 80}};
   const auto found = psfs_at(whitened, positions);
   const auto expected = psfs_at(whitened, positions, std::vector<std::size_t>{0, 0, 1});
   CHECK(test::same_bits(found[0], expected[0]));

@@ -203,8 +203,7 @@ void bind_whiten(py::module_& module) {
       .def_property_readonly("mode", [](const Whitening& of) { return of.filter.mode; })
       .def("filters", &filters)
       .def("psfs", &psfs)
-      .def("psfs_at", &psfs_at, py::arg("x"), py::arg("y"),
-           py::arg("cells") = py::none());
+      .def("psfs_at", &psfs_at, py::arg("x"), py::arg("y"), py::arg("cells") = py::none());
   using whitediff::PeakResponse;
   py::class_<PeakResponse>(module, "PeakResponse")
       .def(py::init([](const Whitening& of) {

@@ -140,9 +140,10 @@ def decorrelate(
     psi(k) = sqrt((v_S + v_T K(0)^2) / (v_S + v_T |K(k)|^2)) for a convolved template
     (docs/mathematics.md, Eq. 7; DMTN-021, Eq. 1), likewise for a convolved science image
     (docs/mathematics.md, Eq. 8), F = P(0) conj(phi_D) / P in mode "score" (docs/mathematics.md,
-    Eqs. 3 and 22 to 24; of a likelihood image docs/mathematics.md, Eq. 9; DMTN-179). Variances: docs/mathematics.md, Eqs. 4 and 5;
-    PSF: docs/mathematics.md, Eq. 6; mean variances: docs/mathematics.md, Eq. 14. The method is that
-    of Kaiser (2004) and Zackay, Ofek & Gal-Yam (2016).
+    Eq. 3; of a likelihood image docs/mathematics.md, Eq. 9; DMTN-179). Variances:
+    docs/mathematics.md, Eqs. 4 and 5; PSF: docs/mathematics.md, Eqs. 6 and 21; point sources:
+    docs/mathematics.md, Eqs. 22 to 24; mean variances: docs/mathematics.md, Eq. 14. The method is
+    that of Kaiser (2004) and Zackay, Ofek & Gal-Yam (2016).
     """
     chosen = as_options(options, decorrelate)
     planes = planes_in_memory(

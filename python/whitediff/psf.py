@@ -287,7 +287,7 @@ class CellPsf(_Psf):
         if not inside:
             nearest = np.argmin(np.hypot(*(self._positions - (x, y)).T))
             inside = [cell for cell in self._cells if nearest in cell.index]
-        return np.mean([cell.between(self._images, x, y) for cell in inside], axis=0)
+        return np.asarray(np.mean([cell.between(self._images, x, y) for cell in inside], axis=0))
 
 
 @dataclass(frozen=True)
@@ -370,11 +370,9 @@ def sampled_psf(whitening: Whitening, xy0: tuple[int, int]) -> CellPsf:
         x: NDArray[np.float64], y: NDArray[np.float64], cells: NDArray[np.intp]
     ) -> NDArray[np.float64]:
         images = whitening.bank.psfs_at(x, y, cells)
-        return images / images.sum(axis=(1, 2), keepdims=True)
+        return np.asarray(images / images.sum(axis=(1, 2), keepdims=True))
 
-    psf = CellPsf(
-        whitening.bank.psfs(), whole if len(centers) < len(boxes) else boxes, centers
-    )
+    psf = CellPsf(whitening.bank.psfs(), whole if len(centers) < len(boxes) else boxes, centers)
     return refined(psf, boxes, images_at)
 
 
@@ -414,10 +412,8 @@ def refined(
         return psf
     each = np.repeat(boxes, 9, axis=0)
     shares = np.array([(i, j) for j in (1, 3, 5) for i in (1, 3, 5)]) / 6
-    nodes = (
-        each[:, :2] + (each[:, 2:] - each[:, :2]) * np.tile(shares, (len(boxes), 1)) - 0.5
-    )
-    return CellPsf(images_at(*nodes.T, np.arange(len(each)) // 9), each, nodes)
+    nodes = each[:, :2] + (each[:, 2:] - each[:, :2]) * np.tile(shares, (len(boxes), 1)) - 0.5
+    return CellPsf(images_at(nodes[:, 0], nodes[:, 1], np.arange(len(each)) // 9), each, nodes)
 
 
 def _centered(image: NDArray[np.float64], column: int, row: int) -> Image:

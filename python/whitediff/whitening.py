@@ -44,15 +44,11 @@ class PointSources(NamedTuple):
     def of(
         cls, score: FloatImage, variance: FloatImage, response: npt.NDArray[np.float64]
     ) -> PointSources:
-        """Give it of rows of a score image, of its variance and of its `Whitening.peak_response`."""
-        dtype = score.dtype
+        """Give it of rows of a score image, its variance and its `Whitening.peak_response`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             sigma = np.sqrt(variance)
-            return cls(
-                score / sigma,
-                (score / response).astype(dtype, copy=False),
-                (sigma / response).astype(dtype, copy=False),
-            )
+            planes = (score / sigma, score / response, sigma / response)
+        return cls(*(np.asarray(plane, dtype=score.dtype) for plane in planes))
 
 
 class Whitening:

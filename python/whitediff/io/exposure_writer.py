@@ -75,7 +75,7 @@ class ExposureWriter:
 
     def _seek(self, hdu: Any, position: int, y0: int) -> np.dtype[Any]:
         """Go to a row of a plane; gives the type of its pixels."""
-        dtype = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
+        dtype: np.dtype[Any] = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
         begin = position + len(_bytes_of_header(hdu))
         self._file.seek(begin + y0 * hdu.header["NAXIS1"] * dtype.itemsize)
         return dtype

@@ -67,7 +67,9 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
     score = job.options.mode == "score"
     if score and not job.preconvolved:
         raise JobError(
-            "mode score with the task must come with ", "preconvolved", ", got an ordinary difference"
+            "mode score with the task must come with ",
+            "preconvolved",
+            ", got another",
         )
     x0, y0 = subtraction.difference.xy0
     if isinstance(psf, Kernel):

@@ -42,7 +42,9 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
     limits = np.array([(b.getMinX(), b.getMinY(), b.getMaxX() + 1, b.getMaxY() + 1) for b in boxes])
     centers = (limits[:, :2] + limits[:, 2:] - 1) / 2
     kernels = [_kernel(psf, box) for psf, box in zip(psfs, boxes, strict=True)]
-    height, width = (max(sizes) for sizes in zip(*(kernel.shape for kernel in kernels), strict=True))
+    height, width = (
+        max(sizes) for sizes in zip(*(kernel.shape for kernel in kernels), strict=True)
+    )
 
     def images_at(x: Positions, y: Positions, cells: NDArray[np.intp]) -> KernelImages:
         images = [
@@ -51,7 +53,7 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
         ]
         return np.stack([fitted(image, (height, width)) for image in images])
 
-    psf = CellPsf(images_at(*centers.T, np.arange(len(limits))), limits)
+    psf = CellPsf(images_at(centers[:, 0], centers[:, 1], np.arange(len(limits))), limits)
     return refined(psf, limits, images_at)
 
 
