@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +47,8 @@ class PointSources(NamedTuple):
         """Give it of rows of a score image, its variance and its `Whitening.peak_response`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             sigma = np.sqrt(variance)
-            planes = (score / sigma, score / response, sigma / response)
-        return cls(*(np.asarray(plane, dtype=score.dtype) for plane in planes))
+            planes: Any = (score / sigma, score / response, sigma / response)
+        return cls(*(plane.astype(score.dtype, copy=False) for plane in planes))
 
 
 class Whitening:
