@@ -89,7 +89,7 @@ MODES: dict[str, dict[str, Any]] = {
 CORE_MODES: dict[str, dict[str, Any]] = {
     "template": {},
     "science": {"convolved": "science"},
-    "score": {"mode": "score", "preconvolved": True, "variance": "estimate"},
+    "score": {"mode": "score", "preconvolved": True},
 }
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from .files import INPUT, OUTPUT, check_outputs
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 __all__ = ["detect"]
 
@@ -53,7 +57,7 @@ def detect(
     table = source_table(score, threshold, given)
     with replace_file(output, overwrite=overwrite) as file:
         if output.suffix == ".fits":
-            table.write(file, format="fits")
+            _write_fits(table, file)
         else:
             text = io.StringIO()
             table.write(text, format="ascii.ecsv")
@@ -61,3 +65,17 @@ def detect(
     flagged = table["near_edge"] | table["saturated"] | table["dipole"]
     what = "positions" if positions is not None else "sources"
     click.echo(f"{output}: {len(table)} {what}, {int(flagged.sum())} of them with flags")
+
+
+def _write_fits(table: Table, file: BinaryIO) -> None:
+    """Write a table with its units as they are called, whether FITS knows them or not."""
+    from astropy.io import fits
+
+    units = {name: str(table[name].unit) for name in table.colnames if table[name].unit}
+    bare = table.copy()
+    for name in units:
+        bare[name].unit = None
+    hdu = fits.table_to_hdu(bare)
+    for name, unit in units.items():
+        hdu.columns[name].unit = unit
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)
