@@ -47,7 +47,7 @@ def make_exposures(**values: Any) -> tuple[Exposure, Exposure, Exposure]:
 
 
 def core(inputs: Any, kernel: Any = KERNEL, **options: Any) -> whitediff.Whitened:
-    return exposures.decorrelated(inputs, kernel, **{"psf": PSF, **options})
+    return exposures.decorrelated(inputs, kernel, **{"psf": PSF, "variance": "estimate", **options})
 
 
 def spatial_task(**grid: Any) -> DecorrelateALKernelSpatialTask:
@@ -89,7 +89,7 @@ MODES: dict[str, dict[str, Any]] = {
 CORE_MODES: dict[str, dict[str, Any]] = {
     "template": {},
     "science": {"convolved": "science"},
-    "score": {"mode": "score"},
+    "score": {"mode": "score", "preconvolved": True},
 }
 
 

@@ -88,7 +88,7 @@ VALUE_ERRORS = {
     ),
     "kernel larger than the image": (
         {"kernel": np.ones((11, 3))},
-        r"kernel must be no larger than the image, \(10, 12\), got \(11, 3\)",
+        r"psf must be no larger than the image, \(10, 12\), got \(11, 3\)",
     ),
     "kernel of no sum, science convolved": (
         {"kernel": [[1.0, -1.0]], "convolved": "science"},
@@ -111,20 +111,28 @@ VALUE_ERRORS = {
     ),
     "score without a PSF": (
         {"mode": "score"},
-        "mode score must have a pre-kernel or the PSF of the science image, got neither",
+        "psf must be given in mode score, got none",
     ),
-    "score of a convolved science image": (
-        {"mode": "score", "convolved": "science", "psf": KERNEL},
-        "mode score must have the template as the convolved image, got the science image",
+    "preconvolved without a PSF": (
+        {"mode": "score", "preconvolved": True},
+        "preconvolved must have a pre-kernel or the PSF of the science image, got neither",
     ),
-    "pre-kernel without score": (
-        {"pre_kernel": KERNEL},
-        "pre_kernel must come with mode score, got mode difference",
+    "preconvolved, and the science image convolved": (
+        {"mode": "score", "preconvolved": True, "convolved": "science", "psf": KERNEL},
+        "preconvolved must have the template as the convolved image, got the science image",
+    ),
+    "preconvolved without score": (
+        {"preconvolved": True},
+        "preconvolved must come with mode score, got mode difference",
+    ),
+    "pre-kernel of an ordinary difference": (
+        {"mode": "score", "psf": KERNEL, "pre_kernel": KERNEL},
+        "pre_kernel must come with preconvolved, got a difference that is not",
     ),
     "PSF of no sum": ({"psf": np.zeros((3, 3)), "mode": "score"}, "finite, positive sum, got 0"),
     "PSF larger than the image": (
         {"psf": np.ones((3, 13)), "mode": "score"},
-        r"kernel must be no larger than the image, \(10, 12\), got \(3, 13\)",
+        r"psf must be no larger than the image, \(10, 12\), got \(3, 13\)",
     ),
     "position of NaN": ({"xy0": (0.0, np.nan)}, r"xy0 must be finite, got \(0.0+, nan\)"),
     "mean variance of NaN": ({"mean_variances": (np.nan, None)}, "variance.* got nan"),

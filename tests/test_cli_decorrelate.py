@@ -10,7 +10,7 @@ from white_noise import gaussian
 from whitediff import Exposure, read_exposure, write_exposure
 from whitediff.io import MatchingKernel, read_kernel, write_kernel
 from whitediff.kernel import fixed_kernel
-from whitediff.psf import CellPsf, KernelPsf
+from whitediff.psf import CellPsf, sampled_psf
 from whitediff.whiteness import whiteness
 
 
@@ -55,6 +55,7 @@ def history_of(path):
         (["--constant"], {"spatially_varying": False}),
         (["--variance", "full", "--threads", "1"], {"variance": "full"}),
         (["--mode", "score"], {"mode": "score"}),
+        (["--mode", "score", "--preconvolved"], {"mode": "score", "preconvolved": True}),
     ],
 )
 def test_result_is_that_of_the_function(inputs, output, capsys, extra, arguments):
@@ -70,7 +71,7 @@ def test_result_is_that_of_the_function(inputs, output, capsys, extra, arguments
         science_mask=ignored(science),
         template_mask=ignored(template),
         mask=ignored(difference),
-        psf=science.psf if arguments.get("mode") == "score" else difference.psf,
+        psf=science.psf if "preconvolved" in arguments else difference.psf,
         **arguments,
     )
     result = read_exposure(output)
@@ -81,13 +82,11 @@ def test_result_is_that_of_the_function(inputs, output, capsys, extra, arguments
     assert planes == difference.mask.getMaskPlaneDict()
     np.testing.assert_array_equal((result.mask.array & edge) != 0, expected.filter_edge)
     np.testing.assert_array_equal(result.mask.array & ~edge, difference.mask.array)
-    if "spatially_varying" in arguments:
-        assert isinstance(result.psf, KernelPsf)
-        np.testing.assert_array_equal(result.psf.image, expected.psf[0])
-    else:
-        assert isinstance(result.psf, CellPsf) and len(expected.cells) > 1
-        np.testing.assert_array_equal(result.psf.images, expected.psf)
-        np.testing.assert_array_equal(result.psf.boxes, expected.cells.boxes)
+    # One filter makes several PSFs of one that varies.
+    assert isinstance(result.psf, CellPsf)
+    sampled = sampled_psf(expected, (0, 0))
+    np.testing.assert_array_equal(result.psf.images, sampled.images)
+    np.testing.assert_array_equal(result.psf.boxes, sampled.boxes)
 
 
 def test_header_says_how_it_was_made(inputs, output, capsys):

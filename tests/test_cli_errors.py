@@ -161,10 +161,13 @@ def test_whitened_image_is_not_whitened_again(inputs, tmp_path, no_files, capsys
     assert f"{once} has been whitened already" in fail(capsys, "decorrelate", *arguments)
 
 
+SCORE = ["--mode", "score", "--preconvolved"]
+
+
 def test_score_needs_a_psf(inputs, tmp_path, no_files, capsys):
     science = write_plain(tmp_path / "s.fits", read_exposure(inputs / "science.fits").image.array)
-    arguments = [*options(inputs, science=science), "-o", no_files / "o.fits", "--mode", "score"]
-    assert "give --psf FILE" in fail(capsys, "decorrelate", *arguments)
+    arguments = [*options(inputs, science=science), "-o", no_files / "o.fits"]
+    assert "give --psf FILE" in fail(capsys, "decorrelate", *arguments, *SCORE)
 
 
 def test_image_without_a_pixel_of_sky(inputs, tmp_path, no_files, capsys):

@@ -81,7 +81,15 @@ def test_score(rng):
         )
         for source in sources
     )[: SHAPE[0], : SHAPE[1]]
-    result = whitediff.decorrelate(likelihood, *VARIANCES, kernel, mode="score", psf=7 * PSF)
+    result = whitediff.decorrelate(
+        likelihood,
+        *VARIANCES,
+        kernel,
+        mode="score",
+        variance="estimate",
+        preconvolved=True,
+        psf=7 * PSF,
+    )
     # Four times the 5e-5 of the noise at which score filters are cut off.
     reference.assert_filtered(result, likelihood, spectrum, PADDED, 2e-4)
     gains = reference.gains(sources, spectrum, PADDED)
@@ -97,7 +105,7 @@ def test_score_without_matching_is_a_correlation_with_the_psf(image):
     """With K a delta and no noise of the science image, F = conj(phi_D): PSF and pre-kernel."""
     pre_kernel = skewed_kernel((9, 8), total=1.0)
     result = whitediff.decorrelate(
-        image, 0.0, 1.0, [[1.0]], mode="score", psf=PSF, pre_kernel=pre_kernel
+        image, 0.0, 1.0, [[1.0]], mode="score", preconvolved=True, psf=PSF, pre_kernel=pre_kernel
     )
     response = reference.transfer(PSF, PADDED) * reference.transfer(pre_kernel, PADDED).conj()
     # Cut off at 5e-5 of the noise, and the largest pixel is at 4 sigma.

@@ -29,6 +29,7 @@ def decorrelated(case):
         case["kernel"],
         convolved="template" if template_matched else "science",
         mode="score" if score else "difference",
+        preconvolved=score,
         spatially_varying=False,
         variance="full" if case["full_variance"] else "estimate",
         science_mask=case["mask"],

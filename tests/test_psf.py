@@ -7,6 +7,8 @@ from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
 from whitediff.kernel import Polynomial2D, SpatialKernel
 from whitediff.psf import CellPsf, EvaluatedPsf, KernelPsf, Quadrupole
 
+PIXELS = np.arange(1.0, 16.0).reshape(3, 5)
+
 
 def gaussian(shape, ixx, iyy=None, ixy=0.0, offset=(0.0, 0.0)):
     """Normalised Gaussian around the centre pixel, moved by an offset (x, y)."""
@@ -172,3 +174,35 @@ def test_evaluated_psf_is_the_kernel_about_its_centre(center):
         assert image.array[2 - center[0] - y0, 3 - center[1] - x0] == x / 2
         assert image.array.sum() == 1 + 1.5 * x
     assert psf.computeImage(Point2D(100, 200)).getBBox().contains(Point2I(100, 200))
+
+
+def test_cell_psf_follows_a_parabola_through_the_positions_of_a_cell():
+    x, y = (grid.ravel() for grid in np.meshgrid([5.0, 20.0, 33.0], [-3.0, 4.0, 8.0]))
+
+    def images_at(x, y):
+        shape = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y * y], axis=-1)
+        return (shape @ np.array([3, 0.1, -0.2, 0.01, 0.03, -0.002]))[:, None, None] * PIXELS
+
+    psf = CellPsf(images_at(x, y), [[0, -5, 40, 11]] * 9, np.stack([x, y], axis=1))
+    for at in ((5.0, 4.0), (0.0, -5.0), (39.0, 10.0), (12.5, 6.1)):
+        # A parabola in x and in y: rounding alone.
+        np.testing.assert_allclose(
+            psf.computeKernelImage(at).array, images_at(*np.array([at]).T)[0], rtol=1e-12
+        )
+    # Beyond the box it is what it is at its edge.
+    outside, edge = (psf.computeKernelImage(at).array for at in ((90.0, 2.0), (39.0, 2.0)))
+    np.testing.assert_array_equal(outside, edge)
+    assert psf.getComponentCount() == 9
+
+
+def test_parts_of_a_cell_lie_next_to_its_positions():
+    positions = [[x, y] for y in (1.5, 4.5) for x in (2.0, 7.0, 11.0)]
+    psf = CellPsf(np.ones((7, 3, 3)), [[0, 0, 14, 6]] * 6 + [[14, 0, 20, 6]], [*positions, [16, 2]])
+    columns = ((0, 5), (5, 10), (10, 14))
+    expected = [[x0, y0, x1, y1] for y0, y1 in ((0, 4), (4, 6)) for x0, x1 in columns]
+    np.testing.assert_array_equal(psf.parts, [*expected, [14, 0, 20, 6]])
+
+
+def test_positions_of_a_cell_form_a_grid():
+    with pytest.raises(ValueError, match="positions must form a grid in each cell, got"):
+        CellPsf(np.ones((3, 3, 3)), [[0, 0, 9, 9]] * 3, [[1, 1], [5, 1], [1, 5]])

@@ -51,6 +51,11 @@ def test_options_that_files_do_not_have(options):
         Job(**FILES, options=WhitenOptions(**options))
 
 
+def test_preconvolved_comes_with_mode_score():
+    with pytest.raises(JobError, match="preconvolved must come with mode score, got mode diff"):
+        Job(**FILES, preconvolved=True)
+
+
 def test_error_names_the_field():
     error = JobError("mode score needs a PSF: give ", "psf", " FILE")
     assert str(error) == "mode score needs a PSF: give psf FILE"

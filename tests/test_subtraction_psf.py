@@ -49,11 +49,19 @@ def test_a_difference_alone_has_its_own():
     assert input_psf(blind, alone) is DIFFERENCE
 
 
-def test_mode_score_takes_that_of_the_science_image():
-    score = job(options=WhitenOptions(mode="score"))
-    assert input_psf(score, subtraction("science", difference=DIFFERENCE)) is SCIENCE
+def test_preconvolved_takes_that_of_the_science_image():
+    score = job(options=WhitenOptions(mode="score"), preconvolved=True)
+    assert input_psf(score, subtraction(difference=DIFFERENCE)) is SCIENCE
     with pytest.raises(JobError, match="needs the PSF of the science image: give psf FILE"):
         input_psf(score, subtraction(science=None, difference=DIFFERENCE))
+
+
+def test_the_score_of_an_ordinary_difference_needs_its_psf():
+    score = job(options=WhitenOptions(mode="score"))
+    assert input_psf(score, subtraction(difference=DIFFERENCE)) is DIFFERENCE
+    assert input_psf(score, subtraction("science")) is TEMPLATE
+    with pytest.raises(JobError, match="needs the PSF of the difference: give psf FILE"):
+        input_psf(score, subtraction(science=None))
 
 
 def test_a_file_comes_before_all(tmp_path):

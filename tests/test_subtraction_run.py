@@ -16,7 +16,9 @@ from white_noise import gaussian
 from whitediff import Exposure, read_exposure, read_kernel, write_exposure
 from whitediff.exposure import IGNORED_MASK_PLANES
 from whitediff.io.atomic import WriteError
+from whitediff.io.point_sources import read_point_sources
 from whitediff.options import WhitenOptions
+from whitediff.psf import sampled_psf
 from whitediff.subtraction import Job, whiten_files
 
 # Several bands of rows.
@@ -58,9 +60,10 @@ def assert_as_with_arrays(job, science_variance=None, template_variance=None):
         science_mask=ignored(science, planes),
         template_mask=ignored(template, planes),
         mask=ignored(difference, planes),
-        psf=science.psf if options.mode == "score" else difference.psf,
+        psf=science.psf if job.preconvolved else difference.psf,
         xy0=tuple(difference.getXY0()),
         mode=options.mode,
+        preconvolved=job.preconvolved,
         spatially_varying=options.spatially_varying,
         variance=options.variance,
     )
@@ -75,8 +78,15 @@ def assert_as_with_arrays(job, science_variance=None, template_variance=None):
     if expected.psf is None:
         assert found.psf is None
     else:
-        images = found.psf.image[None] if len(expected.psf) == 1 else found.psf.images
-        np.testing.assert_array_equal(images, expected.psf)
+        sampled = sampled_psf(expected, tuple(difference.getXY0()))
+        images = found.psf.image[None] if len(sampled.images) == 1 else found.psf.images
+        np.testing.assert_array_equal(images, sampled.images)
+    if options.mode == "score":
+        assert found.metadata["WDPRECON"] is job.preconvolved
+        for plane, wanted in zip(
+            read_point_sources(job.output), expected.point_sources, strict=True
+        ):
+            np.testing.assert_array_equal(plane, wanted)
     assert result.facts.cells == found.metadata["WDCELLS"] == len(expected.cells)
     assert result.facts.border == found.metadata["WDBORDER"] == expected.border
     return result
@@ -93,17 +103,19 @@ def assert_mask_of(found, difference, expected):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "preconvolved"),
     [
-        WhitenOptions(),
-        WhitenOptions(spatially_varying=False),
-        WhitenOptions(variance="full", n_threads=1),
-        WhitenOptions(mode="score"),
+        (WhitenOptions(), False),
+        (WhitenOptions(spatially_varying=False), False),
+        (WhitenOptions(variance="full", n_threads=1), False),
+        (WhitenOptions(mode="score"), False),
+        (WhitenOptions(mode="score", variance="estimate"), True),
     ],
     ids=str,
 )
-def test_same_as_with_arrays(inputs, tmp_path, options):
-    assert_as_with_arrays(job_of(inputs, tmp_path / "white.fits", options=options))
+def test_same_as_with_arrays(inputs, tmp_path, options, preconvolved):
+    job = job_of(inputs, tmp_path / "white.fits", options=options, preconvolved=preconvolved)
+    assert_as_with_arrays(job)
 
 
 def test_named_planes(inputs, tmp_path):

@@ -217,7 +217,7 @@ def test_given_pre_kernel() -> None:
     p = gaussian(1.3, 10)
     task = DecorrelateALKernelSpatialTask()
     result = task.run(*exposures, KERNEL, preConvKernel=p, preConvMode=True).correctedExposure
-    expected = core(exposures, mode="score", pre_kernel=p)
+    expected = core(exposures, mode="score", preconvolved=True, pre_kernel=p, variance="estimate")
     np.testing.assert_array_equal(result.image.array, expected.image)
 
 

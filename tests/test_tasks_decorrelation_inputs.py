@@ -102,7 +102,7 @@ def test_without_any_psf() -> None:
 
 
 def score_of(exposures: Any, **options: Any) -> whitediff.Whitened:
-    return core(exposures, mode="score", **options)
+    return core(exposures, mode="score", preconvolved=True, variance="estimate", **options)
 
 
 def test_default_pre_kernel_is_the_average_psf_of_the_science_image() -> None:

@@ -21,9 +21,9 @@ def test_the_psf_is_made_when_it_is_asked_for() -> None:
     result = make_task().run(*exposures, fixed_kernel(KERNEL)).correctedExposure
     whole = result.getPsf()
     assert isinstance(whole, CellPsf)
-    assert "_images" not in vars(whole)
+    assert "_sampled" not in vars(whole)
     assert whole.getComponentCount() == 1
-    assert "_images" in vars(whole)
+    assert "_sampled" in vars(whole)
     np.testing.assert_array_equal(whole.boxes, [[-30, 205, 104, 316]])
     np.testing.assert_array_equal(whole.positions, [[36.5, 260.0]])
     with pytest.raises(ValueError, match="read-only"):

@@ -50,14 +50,17 @@ Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
   const WhitenOptions& whitening = options.whiten;
   const bool science_convolved = options.convolved == Convolved::science_image;
   const bool score = whitening.filter.mode == Mode::score;
-  require(score || !options.pre_kernel, "pre_kernel", "come with mode score", "mode difference");
-  require(!(score && science_convolved), "mode score", "have the template as the convolved image",
-          "the science image");
+  require(options.preconvolved || !options.pre_kernel, "pre_kernel", "come with preconvolved",
+          "a difference that is not");
+  require(score || !options.preconvolved, "preconvolved", "come with mode score",
+          "mode difference");
+  require(!(options.preconvolved && science_convolved), "preconvolved",
+          "have the template as the convolved image", "the science image");
 
   std::vector<KernelPtr> psf = whitening.psf;
   (science_convolved ? science : template_image).kernels = {kernel};
-  if (score) {
-    require(options.pre_kernel || psf.size() == 1, "mode score",
+  if (options.preconvolved) {
+    require(options.pre_kernel || psf.size() == 1, "preconvolved",
             "have a pre-kernel or the PSF of the science image", "neither");
     const KernelPtr pre_kernel = options.pre_kernel ? options.pre_kernel : psf.front();
     const KernelPtr correlated = flipped(pre_kernel);

@@ -65,7 +65,10 @@ class Planning {
     const Stopwatch statistics_watch;
     if (options_.spatially_varying) noise = cell_model(cells);
     seconds.statistics = statistics_watch.seconds();
-    return {.cells = std::move(cells),
+    return {.frame = frame_,
+            .xy0 = options_.xy0,
+            .cells = std::move(cells),
+            .reduction = options_.reduction,
             .noise = std::move(noise),
             .filter = filter_,
             .support = support,

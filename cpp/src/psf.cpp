@@ -2,18 +2,42 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "filter_design.hpp"
+#include "filtered_psf.hpp"
 #include "require.hpp"
 
 namespace whitediff {
+namespace {
 
-Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options,
-                           const FilterSupport& support) {
-  require(!noise.psf.empty(), "psf", "be that of the image", "none");
+/// The sum of the product of kernels.
+double sum_of(const std::vector<KernelImage>& kernels) {
+  double product = 1.0;
+  for (const KernelImage& kernel : kernels) {
+    double sum = 0.0;
+    for (int v = 0; v < kernel.pixels.height(); ++v) {
+      const double* row = kernel.pixels.row(v);
+      sum = std::accumulate(row, row + kernel.pixels.width(), sum);
+    }
+    product *= sum;
+  }
+  return product;
+}
+
+void scale(Image<double>& psf, double sum) {
+  require(sum != 0.0, "psf", "have a sum other than zero", sum);
+  for (double& value : std::span(psf.data(), psf.shape().size())) value /= sum;
+}
+
+}  // namespace
+
+Image<double> filtered_psf(const LocalNoise& noise, const std::vector<KernelImage>& psf,
+                           const FilterOptions& options, const FilterSupport& support) {
+  require(!psf.empty(), "psf", "be that of the image", "none");
   // The grid of the support is made for the filter, which in mode difference knows no PSF.
   int side = support.grid;
-  for (const KernelImage& kernel : noise.psf) {
+  for (const KernelImage& kernel : psf) {
     const int extent = std::max(kernel.pixels.height(), kernel.pixels.width());
     if (extent > side) side = fft::fast_size(extent + 2 * support.radius);
   }
@@ -21,21 +45,25 @@ Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options
   FilterDesign design(grid, options);
   design.set(noise);
   fft::Buffer<double> whole(grid.size());
-  design.write_filtered(noise.psf, whole.data());
+  design.write_filtered(psf, whole.data());
 
-  const KernelImage& first = noise.psf.front();
-  Image<double> psf(first.pixels.shape());
+  const KernelImage& first = psf.front();
+  Image<double> filtered(first.pixels.shape());
   for (int v = 0; v < first.pixels.height(); ++v) {
     const int y = (v - first.center.y + grid.height) % grid.height;
     for (int u = 0; u < first.pixels.width(); ++u) {
       const int x = (u - first.center.x + grid.width) % grid.width;
-      psf(v, u) = whole[static_cast<std::size_t>(y) * grid.width + x];
+      filtered(v, u) = whole[static_cast<std::size_t>(y) * grid.width + x];
     }
   }
-  const std::size_t size = psf.shape().size();
-  const double total = std::accumulate(psf.data(), psf.data() + size, 0.0);
-  require(total != 0.0, "psf", "have a sum other than zero", total);
-  for (std::size_t i = 0; i < size; ++i) psf.data()[i] /= total;
+  scale(filtered, sum_of(psf));
+  return filtered;
+}
+
+Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options,
+                           const FilterSupport& support) {
+  Image<double> psf = filtered_psf(noise, noise.psf, options, support);
+  scale(psf, std::accumulate(psf.data(), psf.data() + psf.shape().size(), 0.0));
   return psf;
 }
 

@@ -54,6 +54,7 @@ TEST_CASE("a likelihood image was correlated with the pre-kernel") {
   const KernelPtr psf = fixed_kernel(test::noise<double>({5, 6}, 4).view());
   DecorrelateOptions options;
   options.whiten.filter = FilterOptions::score();
+  options.preconvolved = true;
   options.whiten.psf = {psf};
   WhitenOptions expected = options.whiten;
   expected.psf = {psf, flipped(psf)};
@@ -70,6 +71,22 @@ TEST_CASE("a likelihood image was correlated with the pre-kernel") {
                      {{1.0, {flipped(pre_kernel)}, 1.0, {}}, {0.5, {kernel}, 1.0, {}}}, expected));
 }
 
+TEST_CASE("the score of an ordinary difference has its sources and its PSF") {
+  const auto difference = test::noise<double>(frame, 3);
+  const KernelPtr kernel = test::gaussian_kernel({9, 9}, 1.2);
+  DecorrelateOptions options;
+  options.whiten.filter = FilterOptions::score();
+  options.whiten.psf = {test::gaussian_kernel({13, 13}, 1.6)};
+  check_same(
+      decorrelate<double>(difference.view(), raw(1.0), raw(0.5), kernel, options),
+      whiten<double>(difference.view(), {raw(1.0), {0.5, {kernel}, 1.0, {}}}, options.whiten));
+  options.convolved = Convolved::science_image;
+  options.scale = 0.5;
+  check_same(decorrelate<double>(difference.view(), raw(1.0), raw(0.5), kernel, options),
+             whiten<double>(difference.view(), {{1.0, {kernel}, 0.5, {}}, {0.5, {}, 0.5, {}}},
+                            options.whiten));
+}
+
 TEST_CASE("the sources of a subtraction are what whiten takes") {
   const auto likelihood = test::noise<double>(frame, 3);
   const auto variance = test::noise<double>(frame, 7);
@@ -77,6 +94,7 @@ TEST_CASE("the sources of a subtraction are what whiten takes") {
   const KernelPtr pre_kernel = test::gaussian_kernel({7, 7}, 1.5);
   DecorrelateOptions options;
   options.whiten.filter = FilterOptions::score();
+  options.preconvolved = true;
   options.pre_kernel = pre_kernel;
   options.scale = 0.5;
   const auto [sources, psf] = subtraction_sources<double>(
@@ -122,6 +140,8 @@ TEST_CASE("arguments that contradict each other are refused") {
   CHECK_THROWS_AS(run(raw(1.0), kernel, options), std::invalid_argument);
   options = {};
   options.whiten.filter = FilterOptions::score();
+  CHECK_THROWS_AS(run(raw(1.0), kernel, options), std::invalid_argument);
+  options.preconvolved = true;
   CHECK_THROWS_AS(run(raw(1.0), kernel, options), std::invalid_argument);
   options.whiten.psf = {kernel};
   options.convolved = Convolved::science_image;

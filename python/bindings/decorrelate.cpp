@@ -13,10 +13,11 @@ template <class T>
 Subtraction<T> subtraction_sources(whitediff::Shape frame, const NoiseSource<T>& science,
                                    const NoiseSource<T>& template_image, const KernelPtr& kernel,
                                    const whitediff::WhitenOptions& options, Convolved convolved,
-                                   std::optional<double> scale, const KernelPtr& pre_kernel) {
+                                   std::optional<double> scale, bool preconvolved,
+                                   const KernelPtr& pre_kernel) {
   const py::gil_scoped_release release;
   return whitediff::subtraction_sources(frame, science, template_image, kernel,
-                                        {options, convolved, scale, pre_kernel});
+                                        {options, convolved, scale, preconvolved, pre_kernel});
 }
 
 template <class T>
@@ -26,7 +27,7 @@ void bind(py::module_& module, const char* name) {
       .def_readonly("psf", &Subtraction<T>::psf);
   module.def("subtraction_sources", &subtraction_sources<T>, py::arg("shape"), py::arg("science"),
              py::arg("template"), py::arg("kernel"), py::arg("options"), py::arg("convolved"),
-             py::arg("scale"), py::arg("pre_kernel"));
+             py::arg("scale"), py::arg("preconvolved"), py::arg("pre_kernel"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "bindings.hpp"
+#include "whitediff/photometry.hpp"
 
 namespace {
 
@@ -73,6 +74,18 @@ py::array_t<double> filters(const Whitening& of) {
 
 py::array_t<double> psfs(const Whitening& of) {
   return stack([&] { return whitened_psfs(of.noise, of.filter, of.support, of.n_threads); });
+}
+
+/// @param x, y, cells  of one length.
+py::array_t<double> psfs_at(const Whitening& of, const std::vector<double>& x,
+                            const std::vector<double>& y,
+                            const std::optional<std::vector<std::size_t>>& cells) {
+  std::vector<whitediff::Point> positions;
+  for (std::size_t n = 0; n < x.size(); ++n) positions.push_back({x[n], y.at(n)});
+  return stack([&] {
+    return cells ? whitediff::psfs_at(of, positions, *cells, of.n_threads)
+                 : whitediff::psfs_at(of, positions, of.n_threads);
+  });
 }
 
 /// Arrays of their own, so that who keeps the account of a result need not keep its pixels.
@@ -203,8 +216,27 @@ void bind_whiten(py::module_& module) {
       .def_readonly("unknown", &Whitening::unknown)
       .def_readonly("seconds", &Whitening::seconds)
       .def_property_readonly("has_psf", [](const Whitening& of) { return !of.noise.psf().empty(); })
+      .def_property_readonly("mode", [](const Whitening& of) { return of.filter.mode; })
       .def("filters", &filters)
-      .def("psfs", &psfs);
+      .def("psfs", &psfs)
+      .def("psfs_at", &psfs_at, py::arg("x"), py::arg("y"), py::arg("cells") = py::none());
+  using whitediff::PeakResponse;
+  py::class_<PeakResponse>(module, "PeakResponse")
+      .def(py::init([](const Whitening& of) {
+             const py::gil_scoped_release release;
+             return PeakResponse(of, of.n_threads);
+           }),
+           py::arg("whitening"))
+      .def(
+          "rows",
+          [](const PeakResponse& self, int y0, int y1) {
+            auto rows = [&] {
+              const py::gil_scoped_release release;
+              return self.rows(y0, y1);
+            }();
+            return to_numpy(std::move(rows));
+          },
+          py::arg("y0"), py::arg("y1"));
   py::class_<Whitened>(module, "Whitened")
       .def_readonly("whitening", &Whitened::whitening)
       .def_readonly("image", &Whitened::image)

@@ -52,6 +52,7 @@ def decorrelate(
     template_covariance: NoiseCovariance | None = None,
     shared_variance: float = 0.0,
     psf: Any = None,
+    preconvolved: bool = False,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
     **options: Unpack[WhitenKeywords],
@@ -76,14 +77,16 @@ def decorrelate(
     convolved : {"template", "science"}, optional
         Which input was convolved: D = scale (S - K*T) or D = scale (K*S - T).
     mode : {"difference", "score"}, optional
-        "difference" gives a white difference image. "score" takes a likelihood image,
-        D = scale (S correlated with p - K*T), and gives the optimal detection image.
+        "difference" gives a white difference image. "score" gives the optimal detection image, the
+        white one correlated with its PSF, with significance and flux of a point source at every
+        pixel; it needs ``psf``.
     spatially_varying : bool, optional
         A filter for every cell of the frame; if False, one with the kernel at the centre of the
         frame and the clipped mean variances of whole planes.
     variance : {"estimate", "full"}, optional
         How the variance plane is propagated: each plane times a mean gain, or convolved with the
-        squared response.
+        squared response, which is right about bright stars, too. Default: "full" in mode "score",
+        else "estimate".
     scale : float, optional
         What the difference was multiplied by after the subtraction. Default: 1 if the template
         was convolved, 1 / (sum of the kernel at the centre of the frame) if the science was.
@@ -109,10 +112,13 @@ def decorrelate(
         tiles of a large one), applied if it is beyond doubt, "none" where no noise is usable;
         "measured": applied in any case; or given. Mode "score" measures nothing.
     psf : array_like [v, u], Kernel or object, optional
-        PSF of the difference image (mode "score": of the science image); needed for the PSF of the
+        PSF of the difference image (preconvolved: of the science image); needed for the PSF of the
         result.
+    preconvolved : bool, optional
+        Mode "score": whether the difference is a likelihood image, the science image having been
+        correlated with its PSF before the subtraction, D = scale (S correlated with p - K*T).
     pre_kernel : array_like [v, u], Kernel or object, optional
-        Mode "score": p, with which the science image was correlated; default: ``psf``.
+        Preconvolved: p, with which the science image was correlated; default: ``psf``.
     xy0 : tuple [float, float], optional
         Position (x, y) of pixel [0, 0] in the coordinates of kernel and PSF.
     grid : Grid, optional
@@ -139,10 +145,11 @@ def decorrelate(
     -----
     psi(k) = sqrt((v_S + v_T K(0)^2) / (v_S + v_T |K(k)|^2)) for a convolved template
     (docs/mathematics.md, Eq. 7; DMTN-021, Eq. 1), likewise for a convolved science image
-    (docs/mathematics.md, Eq. 8), F = P(0) conj(phi_D) / P for a likelihood image
-    (docs/mathematics.md, Eqs. 3 and 9; DMTN-179). Variances: docs/mathematics.md, Eqs. 4 and 5;
-    PSF: docs/mathematics.md, Eq. 6; mean variances: docs/mathematics.md, Eq. 14. The method is that
-    of Kaiser (2004) and Zackay, Ofek & Gal-Yam (2016).
+    (docs/mathematics.md, Eq. 8), F = P(0) conj(phi_D) / P in mode "score" (docs/mathematics.md,
+    Eq. 3; of a likelihood image docs/mathematics.md, Eq. 9; DMTN-179). Variances:
+    docs/mathematics.md, Eqs. 4 and 5; PSF: docs/mathematics.md, Eqs. 6 and 21; point sources:
+    docs/mathematics.md, Eqs. 22 to 24; mean variances: docs/mathematics.md, Eq. 14. The method is
+    that of Kaiser (2004) and Zackay, Ofek & Gal-Yam (2016).
     """
     chosen = as_options(options, decorrelate)
     planes = planes_in_memory(
@@ -161,6 +168,7 @@ def decorrelate(
         convolved,
         scale,
         mean_variances,
+        preconvolved,
         pre_kernel,
         science_covariance,
         template_covariance,
@@ -187,6 +195,7 @@ def decorrelate_bands(
     template_covariance: NoiseCovariance | None = None,
     shared_variance: float = 0.0,
     psf: Any = None,
+    preconvolved: bool = False,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
     **options: Unpack[WhitenKeywords],
@@ -210,7 +219,7 @@ def decorrelate_bands(
     mask, science_mask, template_mask : array-like on disk of int or bool, [y, x], optional
         Masks of each image.
     kernel, convolved, scale, mean_variances, science_covariance, template_covariance, \
-shared_variance, psf, pre_kernel, xy0, options
+shared_variance, psf, preconvolved, pre_kernel, xy0, options
         As in `decorrelate`.
 
     Returns
@@ -240,6 +249,7 @@ shared_variance, psf, pre_kernel, xy0, options
         convolved,
         scale,
         mean_variances,
+        preconvolved,
         pre_kernel,
         science_covariance,
         template_covariance,
@@ -431,16 +441,9 @@ def _set_remaining(
     rounds: int = 1,
 ) -> tuple[NoiseCovariance | None, bool]:
     """Let whitening take account of what remains of the colour; what that is, and whether."""
-    try:
-        covariance, applied = chosen_covariance(
-            options.covariance, planes, sources, core, rounds=rounds
-        )
-    except ValueError:
-        # Where no noise is usable, none is beyond doubt; of all else that is wrong with the
-        # arguments whitening itself complains.
-        if options.covariance != "auto" or options.mode == "score":
-            raise
-        return None, False
+    covariance, applied = chosen_covariance(
+        options.covariance, planes, sources, core, rounds=rounds
+    )
     if covariance is not None and applied:
         core.remaining = covariance.core
     return covariance, applied
@@ -453,7 +456,7 @@ def _core_options(
     core = _core.WhitenOptions()
     core.mode = _core.Mode[options.mode]
     core.spatially_varying = bool(options.spatially_varying)
-    core.variance = _core.VariancePropagation[options.variance]
+    core.variance = _core.VariancePropagation[options.propagation]
     core.psf = [] if psf is None else [as_psf(psf)]
     core.xy0 = as_position(xy0, "xy0")
     core.mask = planes.masks["mask"]

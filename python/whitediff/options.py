@@ -40,9 +40,9 @@ class WhitenOptions:
     spatially_varying : bool
         A filter for every cell of the frame; if False, one with the kernels at the centre of the
         frame and the clipped mean variances of whole planes.
-    variance : {"estimate", "full"}
+    variance : {"estimate", "full"}, optional
         How the variance plane is propagated: each plane times a mean gain, or convolved with the
-        squared response.
+        squared response. Default: "full" in mode "score", else "estimate".
     covariance : {"none", "auto", "measured"} or NoiseCovariance
         What remains of the noise's colour when the kernels are accounted for, because pixels of
         the inputs are not independent: nothing; what is measured on the whitened image, if that is
@@ -70,7 +70,7 @@ class WhitenOptions:
 
     mode: Mode = "difference"
     spatially_varying: bool = True
-    variance: Propagation = "estimate"
+    variance: Propagation | None = None
     covariance: Covariance = "none"
     ignore_mask: int = 0
     no_value_mask: int = 0
@@ -80,7 +80,8 @@ class WhitenOptions:
 
     def __post_init__(self) -> None:
         one_of(self.mode, ("difference", "score"), "mode")
-        one_of(self.variance, ("estimate", "full"), "variance")
+        if self.variance is not None:
+            one_of(self.variance, ("estimate", "full"), "variance")
         if not isinstance(self.covariance, NoiseCovariance):
             one_of(self.covariance, ("none", "auto", "measured"), "covariance")
         as_integer(self.ignore_mask, "ignore_mask")
@@ -91,13 +92,18 @@ class WhitenOptions:
         if self.progress is not None:
             as_callable(self.progress, "progress")
 
+    @property
+    def propagation(self) -> Propagation:
+        """How the variance plane is propagated, the default being that of the mode."""
+        return self.variance or ("full" if self.mode == "score" else "estimate")
+
 
 class WhitenKeywords(TypedDict, total=False):
     """The same as keywords of a function."""
 
     mode: Mode
     spatially_varying: bool
-    variance: Propagation
+    variance: Propagation | None
     covariance: Covariance
     ignore_mask: int
     no_value_mask: int

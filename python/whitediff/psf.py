@@ -7,6 +7,7 @@ exposure, origin included.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from .exposure import Image
 from .geometry import Box2I, Extent2I, Point2D, Point2I
 from .kernel import Kernel
+from .whitening import Whitening
 
-__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole"]
+__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole", "refined", "sampled_psf"]
 
 _LANCZOS_ORDER = 5
 _MAX_MOMENT_STEPS = 200
+_FLUX_TOLERANCE = 1e-3
+_CELLS_TRIED = 9
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,9 @@ class CellPsf(_Psf):
     """PSF known in each of many cells.
 
     At a position it is the mean of the PSFs of the cells that contain it, as the image there is
-    a mixture of them; outside of all cells it is the PSF of the cell with the nearest centre.
+    a mixture of them; outside of all cells it is the PSF of the cell with the nearest centre. A
+    cell may come several times, with PSFs at positions that form a grid: its PSF then follows a
+    parabola through the three nearest of them in x and in y, from edge to edge of its box.
 
     Parameters
     ----------
@@ -197,7 +203,7 @@ class CellPsf(_Psf):
         PSF images [cell, y, x], each with its centre at pixel ``((h - 1) // 2, (w - 1) // 2)``.
         They are kept as float64, as they are: not normalised.
     boxes : array_like
-        Cells [cell, 4] as ``(x0, y0, x1, y1)``, half-open, in pixels.
+        Cells [cell, 4] as ``(x0, y0, x1, y1)``, half-open, in pixels; equal ones are one cell.
     positions : array_like, optional
         Positions [cell, 2] as (x, y), in pixels, that the PSFs are for; the centres of the boxes
         if not given.
@@ -205,7 +211,7 @@ class CellPsf(_Psf):
     Raises
     ------
     ValueError
-        If the shapes do not match, or there is no cell.
+        If the shapes do not match, there is no cell, or the positions of a cell form no grid.
     """
 
     def __init__(
@@ -230,6 +236,7 @@ class CellPsf(_Psf):
             )
         for array in (self._images, self._boxes, self._positions):
             array.flags.writeable = False
+        self._cells = _cells_of(self._boxes, self._positions)
 
     @property
     def images(self) -> NDArray[np.float64]:
@@ -245,6 +252,19 @@ class CellPsf(_Psf):
     def positions(self) -> NDArray[np.float64]:
         """Positions [cell, 2] of the PSFs as (x, y), in pixels, read-only."""
         return self._positions
+
+    @property
+    def parts(self) -> NDArray[np.int64]:
+        """The part of its cell that lies next to each position, [cell, 4] as `boxes`."""
+        parts = self.boxes.copy()
+        for cell in _cells_of(self.boxes, self.positions):
+            for axis, nodes in ((0, cell.x), (1, cell.y)):
+                between = np.floor((nodes[:-1] + nodes[1:]) / 2).astype(np.int64) + 1
+                edges = np.hstack([cell.box[axis], between, cell.box[axis + 2]])
+                index = cell.index.T if axis == 0 else cell.index
+                for line, begin, end in zip(index, edges[:-1], edges[1:], strict=True):
+                    parts[line, axis], parts[line, axis + 2] = begin, end
+        return parts
 
     def getComponentCount(self) -> int:
         return len(self._images)
@@ -263,12 +283,137 @@ class CellPsf(_Psf):
 
     def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
         column, row = math.floor(x + 0.5), math.floor(y + 0.5)
-        x0, y0, x1, y1 = self._boxes.T
-        inside = (x0 <= column) & (column < x1) & (y0 <= row) & (row < y1)
-        if inside.any():
-            return np.asarray(self._images[inside].mean(axis=0))
-        nearest = np.argmin(np.hypot(*(self._positions - (x, y)).T))
-        return np.asarray(self._images[nearest])
+        inside = [cell for cell in self._cells if cell.contains(column, row)]
+        if not inside:
+            nearest = np.argmin(np.hypot(*(self._positions - (x, y)).T))
+            inside = [cell for cell in self._cells if nearest in cell.index]
+        return np.asarray(np.mean([cell.between(self._images, x, y) for cell in inside], axis=0))
+
+
+@dataclass(frozen=True)
+class _Nodes:
+    """Where the PSFs of one cell are known: columns and rows, and which is [row, column]."""
+
+    box: tuple[int, int, int, int]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    index: NDArray[np.intp]
+
+    def contains(self, column: int, row: int) -> bool:
+        x0, y0, x1, y1 = self.box
+        return x0 <= column < x1 and y0 <= row < y1
+
+    def between(self, images: NDArray[np.float64], x: float, y: float) -> NDArray[np.float64]:
+        x0, y0, x1, y1 = self.box
+        columns, weights_x = _parabola(self.x, min(max(x, x0), x1 - 1))
+        rows, weights_y = _parabola(self.y, min(max(y, y0), y1 - 1))
+        near = images[self.index[np.ix_(rows, columns)]]
+        return np.asarray(np.einsum("j,i,jivu->vu", weights_y, weights_x, near))
+
+
+def _cells_of(boxes: NDArray[np.int64], positions: NDArray[np.float64]) -> list[_Nodes]:
+    of_box: dict[tuple[int, ...], list[int]] = {}
+    for n, box in enumerate(boxes.tolist()):
+        of_box.setdefault(tuple(box), []).append(n)
+    cells = []
+    for (x0, y0, x1, y1), members in of_box.items():
+        columns, column = np.unique(positions[members, 0], return_inverse=True)
+        rows, row = np.unique(positions[members, 1], return_inverse=True)
+        index = np.full((len(rows), len(columns)), -1)
+        index[row, column] = members
+        if index.size != len(members) or (index < 0).any():
+            raise ValueError(
+                f"positions must form a grid in each cell, got {positions[members].tolist()}"
+            )
+        cells.append(_Nodes((x0, y0, x1, y1), columns, rows, index))
+    return cells
+
+
+def _parabola(
+    nodes: NDArray[np.float64], at: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Give the (up to) three nodes next to a position, and Lagrange's weights for it."""
+    nearest = int(np.argmin(np.abs(nodes - at)))
+    first = max(0, min(nearest - 1, len(nodes) - 3))
+    chosen = np.arange(first, min(first + 3, len(nodes)))
+    weights = [
+        np.prod([(at - nodes[j]) / (nodes[i] - nodes[j]) for j in chosen if j != i]) for i in chosen
+    ]
+    return chosen, np.array(weights)
+
+
+def sampled_psf(whitening: Whitening, xy0: tuple[int, int]) -> CellPsf:
+    """Sample the PSF of a whitened image, so that it can be kept without what it is made of.
+
+    Parameters
+    ----------
+    whitening : Whitening
+        How the image was made; with a PSF.
+    xy0 : tuple of int
+        Pixel coordinates (x, y) of pixel [0, 0] of the image.
+
+    Returns
+    -------
+    CellPsf
+        What `refined` makes of the PSFs at ``whitening.cells.centers``.
+
+    Notes
+    -----
+    docs/mathematics.md, Eqs. 6 and 21; the PSFs of a cell are those of its own filter, scaled to a
+    sum of one.
+    """
+    boxes = whitening.cells.boxes.astype(np.int64) + (*xy0, *xy0)
+    centers = whitening.cells.centers
+    whole = np.hstack([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[np.newaxis]
+
+    def images_at(
+        x: NDArray[np.float64], y: NDArray[np.float64], cells: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        images = whitening.bank.psfs_at(x, y, cells)
+        return np.asarray(images / images.sum(axis=(1, 2), keepdims=True))
+
+    psf = CellPsf(whitening.bank.psfs(), whole if len(centers) < len(boxes) else boxes, centers)
+    return refined(psf, boxes, images_at)
+
+
+def refined(
+    psf: CellPsf,
+    boxes: NDArray[np.int64],
+    images_at: Callable[
+        [NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]], NDArray[np.float64]
+    ],
+) -> CellPsf:
+    """Give cells 3 x 3 PSFs each, if one is not enough for fluxes to a thousandth.
+
+    Parameters
+    ----------
+    psf : CellPsf
+        One PSF a cell, or one in all.
+    boxes : numpy.ndarray of int64, [n, 4]
+        The cells.
+    images_at : callable
+        Called as ``images_at(x, y, cells)`` with positions and the indices of their cells; gives
+        the PSFs there, [n, h, w].
+
+    Returns
+    -------
+    CellPsf
+        `psf` itself if it is enough in the corners of (up to) nine of its cells.
+    """
+    tried = np.unique(np.linspace(0, len(psf.boxes) - 1, _CELLS_TRIED).astype(int))
+    images = psf.images[tried]
+    x0, y0, x1, y1 = psf.boxes[tried].T
+    for x, y in ((x0, y0), (x1 - 1, y0), (x0, y1 - 1), (x1 - 1, y1 - 1)):
+        truth = images_at(x.astype(np.float64), y.astype(np.float64), tried)
+        fluxes = (images * truth).sum(axis=(1, 2)) / (images**2).sum(axis=(1, 2))
+        if (np.abs(fluxes - 1) > _FLUX_TOLERANCE).any():
+            break
+    else:
+        return psf
+    each = np.repeat(boxes, 9, axis=0)
+    shares = np.array([(i, j) for j in (1, 3, 5) for i in (1, 3, 5)]) / 6
+    nodes = each[:, :2] + (each[:, 2:] - each[:, :2]) * np.tile(shares, (len(boxes), 1)) - 0.5
+    return CellPsf(images_at(nodes[:, 0], nodes[:, 1], np.arange(len(each)) // 9), each, nodes)
 
 
 def _centered(image: NDArray[np.float64], column: int, row: int) -> Image:

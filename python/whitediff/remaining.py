@@ -62,7 +62,8 @@ def chosen_covariance(
     except ValueError:
         if choice == "measured":
             raise
-        # Nothing can be told of noise that is not there.
+        # Where no noise is usable, none is beyond doubt; of all else that is wrong with the
+        # arguments whitening itself complains.
         return None, False
     applied = choice == "measured" or covariance.is_significant
     if not applied:

@@ -110,6 +110,7 @@ def subtraction_sources(
     convolved: str,
     scale: float | None,
     mean_variances: tuple[float | None, float | None],
+    preconvolved: bool,
     pre_kernel: Any,
     science_covariance: NoiseCovariance | None,
     template_covariance: NoiseCovariance | None,
@@ -125,7 +126,7 @@ def subtraction_sources(
         Variances and masks of both, with the prefixes "science_" and "template_".
     options : WhitenOptions of the core
         Gets the PSF with which whitening has to do.
-    kernel, convolved, scale, mean_variances, pre_kernel, science_covariance, \
+    kernel, convolved, scale, mean_variances, preconvolved, pre_kernel, science_covariance, \
 template_covariance, shared_variance
         As of `whitediff.decorrelate`.
 
@@ -165,6 +166,7 @@ template_covariance, shared_variance
         options,
         _core.Convolved[convolved],
         scale,
+        bool(preconvolved),
         None if pre_kernel is None else as_psf(pre_kernel),
     )
     options.psf = subtraction.psf

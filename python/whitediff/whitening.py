@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,42 @@ from .arrays import FloatImage
 from .cells import Cells
 from .covariance import NoiseCovariance
 
-__all__ = ["Whitened", "Whitening"]
+__all__ = ["PointSources", "Whitened", "Whitening"]
+
+
+class PointSources(NamedTuple):
+    """What a score image says of a point source at every pixel.
+
+    Pixels without a value have none here or, if they are finite, that which they came with; where
+    ``filter_edge`` is True a part of the light may be missing.
+
+    Attributes
+    ----------
+    significance : numpy.ndarray, [y, x]
+        Score over its standard deviation, with the sign of the source.
+    flux : numpy.ndarray, [y, x]
+        In units of the image.
+    flux_error : numpy.ndarray, [y, x]
+        Standard deviation of the flux.
+
+    Notes
+    -----
+    docs/mathematics.md, Eqs. 23 and 24.
+    """
+
+    significance: FloatImage
+    flux: FloatImage
+    flux_error: FloatImage
+
+    @classmethod
+    def of(
+        cls, score: FloatImage, variance: FloatImage, response: npt.NDArray[np.float64]
+    ) -> PointSources:
+        """Give it of rows of a score image, its variance and its `Whitening.peak_response`."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sigma = np.sqrt(variance)
+            planes: Any = (score / sigma, score / response, sigma / response)
+        return cls(*(plane.astype(score.dtype, copy=False) for plane in planes))
 
 
 class Whitening:
@@ -90,6 +126,67 @@ class Whitening:
         """
         return self.bank.psfs() if self.bank.has_psf else None
 
+    def peak_response(self, y0: int, y1: int) -> npt.NDArray[np.float64]:
+        """Give the peak of a source of flux one, for a source at every pixel of rows of the frame.
+
+        Parameters
+        ----------
+        y0, y1 : int
+            The rows, half open.
+
+        Returns
+        -------
+        numpy.ndarray of float64, [y1 - y0, x]
+            NaN where no cell gives a pixel.
+
+        Raises
+        ------
+        ValueError
+            If the PSF of the input image was not given, or the frame has no such rows.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 22.
+        """
+        return self._response.rows(y0, y1)
+
+    @cached_property
+    def _response(self) -> _core.PeakResponse:
+        return _core.PeakResponse(self.bank)
+
+    def psf_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Give the PSF of the whitened image at any position.
+
+        Parameters
+        ----------
+        x, y : float or array_like, [n]
+            Pixel coordinates (``xy0`` included). Beyond the frame the nearest cell counts.
+
+        Returns
+        -------
+        numpy.ndarray of float64, [h, w] or [n, h, w]
+            What becomes of a source of flux one, centred as the PSF of the input image is. The sum
+            is one but for what lies beyond the image and, where cells overlap, for a thousandth.
+
+        Raises
+        ------
+        ValueError
+            If the PSF of the input image was not given, or x and y differ in shape.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 21. ``psf`` is that of the centres of cells, from where it differs
+        by per cents at their edges, where kernel or PSF vary.
+        """
+        at_x, at_y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        if at_x.shape != at_y.shape or at_x.ndim > 1:
+            raise ValueError(
+                f"x and y must be numbers or of one length, got shapes {at_x.shape} and "
+                f"{at_y.shape}"
+            )
+        images = self.bank.psfs_at(at_x.ravel(), at_y.ravel())
+        return images if at_x.ndim else images[0]
+
     def __repr__(self) -> str:
         return f"Whitening({self.cells!r}, border={self.border}, n_threads={self.n_threads})"
 
@@ -118,6 +215,21 @@ class Whitened(Whitening):
         self.image: FloatImage = core.image
         self.variance: FloatImage = core.variance
         self.filter_edge: npt.NDArray[np.bool_] = core.filter_edge
+
+    @cached_property
+    def point_sources(self) -> PointSources:
+        """What the image says of a point source at every pixel, in mode "score".
+
+        Raises
+        ------
+        ValueError
+            If the mode is another one.
+        """
+        if self.bank.mode is not _core.Mode.score:
+            raise ValueError(f"mode must be score for point sources, got {self.bank.mode.name}")
+        return PointSources.of(
+            self.image, self.variance, self.peak_response(0, self.image.shape[0])
+        )
 
     def __repr__(self) -> str:
         height, width = self.image.shape

@@ -11,13 +11,16 @@ namespace whitediff {
 enum class Convolved { template_image, science_image };
 
 struct DecorrelateOptions {
-  WhitenOptions whiten;  ///< whiten.psf is the PSF of the difference image (mode score: of the
+  WhitenOptions whiten;  ///< whiten.psf is the PSF of the difference image (preconvolved: of the
                          ///< science image).
   Convolved convolved = Convolved::template_image;
   /// The factor by which the difference was multiplied after the subtraction. Default: 1 if the
   /// template was convolved, 1 / (kernel sum at the centre of the frame) if the science image was.
   std::optional<double> scale;
-  /// Mode score: the kernel with which the science image was correlated; default: its PSF.
+  /// Whether the difference is a likelihood image: the science image was correlated with its PSF
+  /// before the subtraction. In mode score alone.
+  bool preconvolved = false;
+  /// The kernel with which it was correlated; default: its PSF.
   KernelPtr pre_kernel;
 };
 
@@ -32,13 +35,13 @@ struct Subtraction {
 ///
 /// Template convolved: D = scale (S - K*T) (docs/mathematics.md, Eq. 7; DMTN-021, Eq. 1).
 /// Science convolved: D = scale (K*S - T) (docs/mathematics.md, Eq. 8).
-/// Mode score: the difference is a likelihood image, D = scale (p' - K*T) where p' is the science
+/// Preconvolved: the difference is a likelihood image, D = scale (S' - K*T) where S' is the science
 /// image correlated with the pre-kernel p (docs/mathematics.md, Eq. 9; DMTN-179).
 /// @param frame  shape of the difference image.
 /// @param science, template_image  variances of the raw images, with their masks; kernels empty.
-/// @throws std::invalid_argument if a kernel or weight is given with a variance, mode score comes
-///         with a convolved science image or without PSF and pre-kernel, a pre-kernel comes
-///         without mode score, or the kernel's sum is zero where it divides.
+/// @throws std::invalid_argument if a kernel or weight is given with a variance, preconvolved comes
+///         without mode score, with a convolved science image or without PSF and pre-kernel, a
+///         pre-kernel comes without preconvolved, or the kernel's sum is zero where it divides.
 template <class T>
 Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
                                    NoiseSource<T> template_image, const KernelPtr& kernel,

@@ -13,6 +13,7 @@
 #include "whitediff/measured_covariance.hpp"
 #include "whitediff/noise_covariance.hpp"
 #include "whitediff/noise_model.hpp"
+#include "whitediff/photometry.hpp"
 #include "whitediff/plane.hpp"
 #include "whitediff/plans.hpp"
 #include "whitediff/psf.hpp"

@@ -87,7 +87,10 @@ struct Unknown {
 
 /// How the noise of an image was made white.
 struct Whitening {
+  Shape frame = {};
+  Point xy0 = {};  ///< Position of pixel [0, 0].
   std::vector<Cell> cells;
+  Reduction reduction = Reduction::crossfade;
   NoiseModel noise;  ///< At the centre of every cell; at that of the frame if not varying.
   FilterOptions filter = {};
   FilterSupport support = {};

@@ -187,7 +187,7 @@ def _coadd_psf(psf: Any, exposure: Any, wcs: Any) -> Any:
     schema = table.ExposureTable.makeMinimalSchema()
     schema.addField("weight", type="D", doc="Weight of the cell where several overlap")
     catalog = table.ExposureCatalog(schema)
-    for index, limits in enumerate(_reaching_out(psf.boxes)):
+    for index, limits in enumerate(_reaching_out(psf.parts)):
         record = catalog.addNew()
         record.setId(index)
         record["weight"] = 1.0

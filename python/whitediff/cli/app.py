@@ -11,6 +11,7 @@ from .._core import __version__
 from .batch import batch
 from .check import check
 from .decorrelate import decorrelate
+from .detect import detect
 from .errors import reason
 from .simulate import simulate
 
@@ -35,7 +36,7 @@ def app(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (decorrelate, batch, check, simulate):
+for command in (decorrelate, batch, detect, check, simulate):
     app.add_command(command)
 
 

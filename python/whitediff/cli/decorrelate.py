@@ -17,6 +17,7 @@ from .options import (
     ignore_plane_option,
     mode_option,
     no_value_plane_option,
+    preconvolved_option,
     variance_option,
 )
 from .progress import progress_bar
@@ -52,6 +53,7 @@ _SUSPECT = 3
     "kernel file says; or 1 if the template was convolved, 1 / kernel sum if the science image]",
 )
 @mode_option
+@preconvolved_option
 @constant_option
 @variance_option
 @click.option(
@@ -96,7 +98,7 @@ _SUSPECT = 3
 @click.option(
     "--psf",
     type=INPUT,
-    help="PSF of the difference (mode score: of the science image), as an image or a spatial "
+    help="PSF of the difference (preconvolved: of the science image), as an image or a spatial "
     "kernel.  [default: the PSF that an image file holds, if any]",
 )
 @ignore_plane_option
@@ -147,6 +149,7 @@ def decorrelate(
     convolved: Literal["template", "science"] | None,
     scale: float | None,
     mode: Literal["difference", "score"],
+    preconvolved: bool,
     constant: bool,
     variance: Literal["estimate", "full"] | None,
     science_variance: float | Path | None,
@@ -171,7 +174,9 @@ def decorrelate(
 
     The images are FITS files on one pixel grid. The result has an image, the mask of the
     difference, the variance of each pixel, the PSF if it is known, what is known of the covariance
-    of neighbouring pixels, and keywords WD... that say how it was made.
+    of neighbouring pixels, and keywords WD... that say how it was made. In mode score it has,
+    besides, what 'whitediff detect' reads: for a point source at every pixel its significance, its
+    flux and the error of that.
 
     With neither science image nor template nor kernel, the noise is measured on the difference
     itself.
@@ -194,12 +199,13 @@ def decorrelate(
         science_covariance=science_covariance,
         template_covariance=template_covariance,
         psf=psf,
+        preconvolved=preconvolved,
         ignore_planes=ignore_planes,
         no_value_planes=no_value_planes,
         options=WhitenOptions(
             mode=mode,
             spatially_varying=not constant,
-            variance=variance or "estimate",
+            variance=variance,
             n_threads=threads or 0,
         ),
         overwrite=overwrite,

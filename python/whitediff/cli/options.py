@@ -13,6 +13,7 @@ __all__ = [
     "ignore_plane_option",
     "mode_option",
     "no_value_plane_option",
+    "preconvolved_option",
     "variance_option",
 ]
 
@@ -21,8 +22,14 @@ mode_option = click.option(
     type=click.Choice(["difference", "score"]),
     default="difference",
     show_default=True,
-    help="'score': the difference is S correlated with its PSF, minus T matched to that; it "
-    "becomes the optimal detection image.",
+    help="'score': the optimal detection image, with significance and flux of a point source at "
+    "every pixel.",
+)
+
+preconvolved_option = click.option(
+    "--preconvolved",
+    is_flag=True,
+    help="Mode score: the difference is S correlated with its PSF, minus T matched to that.",
 )
 
 constant_option = click.option("--constant", is_flag=True, help="One filter for the whole frame.")
@@ -31,7 +38,7 @@ variance_option = click.option(
     "--variance",
     type=click.Choice(["estimate", "full"]),
     help="How variance planes are propagated: scaled, or convolved with the squared filter.  "
-    "[default: estimate]",
+    "[default: estimate; full in mode score]",
 )
 
 covariance_option = click.option(

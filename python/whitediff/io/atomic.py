@@ -44,7 +44,7 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     Yields
     ------
     file object
-        Writable, binary.
+        Writable and readable, binary.
 
     Raises
     ------
@@ -57,9 +57,9 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     _check_target(target, overwrite)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     # The mode lets the umask decide, as for any new file.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

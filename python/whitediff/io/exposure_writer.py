@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -30,11 +30,16 @@ class ExposureWriter:
         Empty, binary and seekable.
     exposure : Exposure
         What the file will hold, but for the values of pixels: its planes only tell shape and type.
+    more_planes : mapping of str to str
+        Planes besides image, mask and variance: units by name.
     """
 
-    def __init__(self, file: BinaryIO, exposure: Exposure) -> None:
+    def __init__(
+        self, file: BinaryIO, exposure: Exposure, more_planes: Mapping[str, str] | None = None
+    ) -> None:
         self._file = file
-        self._hdus = _complete_hdus(exposure)
+        self._more_planes = more_planes or {}
+        self._hdus = _complete_hdus(exposure, self._more_planes)
         self._positions = [0]
         for hdu in self._hdus:
             self._positions.append(_end_of_data(hdu, self._positions[-1]))
@@ -43,14 +48,37 @@ class ExposureWriter:
             file.write(_bytes_of_header(hdu))
         file.truncate(self._positions[-1])
 
-    def write_rows(self, y0: int, *planes: NDArray[Any]) -> None:
-        """Write rows of the image, the mask and the variance, from row `y0` on."""
-        places = zip(self._hdus[1:], self._positions[1:-1], planes, strict=True)
-        for hdu, position, rows in places:
-            dtype = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
-            begin = position + len(_bytes_of_header(hdu))
-            self._file.seek(begin + y0 * rows.shape[1] * dtype.itemsize)
+    def write_rows(self, y0: int, *planes: NDArray[Any], first: int = 0) -> None:
+        """Write rows of planes, from row `y0` on.
+
+        Parameters
+        ----------
+        y0 : int
+            The first row.
+        *planes : numpy.ndarray, [y, x]
+            Rows of image, mask, variance and the other planes, or of as many of them as are known.
+        first : int
+            The number of the first of these planes.
+        """
+        for n, rows in enumerate(planes, start=first + 1):
+            hdu, position = self._hdus[n], self._positions[n]
+            dtype = self._seek(hdu, position, y0)
             self._file.write(np.ascontiguousarray(rows, dtype=dtype).data)
+
+    def read_rows(self, plane: int, y0: int, y1: int) -> NDArray[Any]:
+        """Read rows that were written, of the image (0), the mask (1) or the variance (2)."""
+        hdu = self._hdus[plane + 1]
+        dtype = self._seek(hdu, self._positions[plane + 1], y0)
+        shape = y1 - y0, hdu.header["NAXIS1"]
+        data = self._file.read(shape[0] * shape[1] * dtype.itemsize)
+        return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+    def _seek(self, hdu: Any, position: int, y0: int) -> np.dtype[Any]:
+        """Go to a row of a plane; gives the type of its pixels."""
+        dtype: np.dtype[Any] = np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]]).newbyteorder(">")
+        begin = position + len(_bytes_of_header(hdu))
+        self._file.seek(begin + y0 * hdu.header["NAXIS1"] * dtype.itemsize)
+        return dtype
 
     def finish(self, exposure: Exposure, others: Sequence[Any] = ()) -> None:
         """Write the final values of keywords, and what comes after the planes.
@@ -63,7 +91,7 @@ class ExposureWriter:
         others : sequence of astropy.io.fits.ImageHDU, optional
             Extensions that follow the PSF.
         """
-        primary = _bytes_of_header(_complete_hdus(exposure)[0])
+        primary = _bytes_of_header(_complete_hdus(exposure, self._more_planes)[0])
         if len(primary) > self._positions[1]:
             raise ValueError(
                 f"the header of a file that is being written must keep its {self._positions[1]} "
@@ -83,13 +111,17 @@ class ExposureWriter:
 
 @contextmanager
 def new_exposure_file(
-    exposure: Exposure, path: str | os.PathLike[str], *, overwrite: bool = False
+    exposure: Exposure,
+    path: str | os.PathLike[str],
+    *,
+    more_planes: Mapping[str, str] | None = None,
+    overwrite: bool = False,
 ) -> Iterator[ExposureWriter]:
     """Begin a FITS file that takes its name only once it is complete.
 
     Parameters
     ----------
-    exposure : Exposure
+    exposure, more_planes
         See `ExposureWriter`.
     path : path-like
         Name of the file.
@@ -104,11 +136,16 @@ def new_exposure_file(
         If the file cannot be written.
     """
     with replace_file(path, overwrite=overwrite) as file:
-        yield ExposureWriter(file, exposure)
+        yield ExposureWriter(file, exposure, more_planes)
 
 
-def _complete_hdus(exposure: Exposure) -> fits.HDUList:
+def _complete_hdus(exposure: Exposure, more_planes: Mapping[str, str]) -> fits.HDUList:
     hdus = fits.HDUList(plane_hdus(exposure))
+    image = hdus["IMAGE"]
+    for name, unit in more_planes.items():
+        hdu = fits.ImageHDU(image.data, header=image.header.copy(), name=name)
+        hdu.header["EXTTYPE"], hdu.header["BUNIT"] = name, unit
+        hdus.append(hdu)
     hdus.update_extend()
     return hdus
 

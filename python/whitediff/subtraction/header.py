@@ -43,11 +43,13 @@ def whitened_header(
         # Names of files may leave no room for a comment.
         "WDDIFF": _text(job.difference),
         "WDMODE": (job.options.mode, "white difference, or score (detection) image"),
-        "WDVAR": (job.options.variance, "propagation of the variance plane"),
+        "WDVAR": (job.options.propagation, "propagation of the variance plane"),
         "WDCOV": _remaining(job),
     }
     for name, source in noise.items():
         cards[f"WD{name[0].upper()}NOISE"] = (source.origin, "origin: number, file, plane or sky")
+    if job.options.mode == "score":
+        cards["WDPRECON"] = (job.preconvolved, "science image was correlated with its PSF")
     pair = subtraction.pair
     if pair is not None:
         cards |= {

@@ -41,7 +41,7 @@ class Inputs:
     remaining : {"none", "auto", "measured"} or NoiseCovariance
         What remains of the noise's colour.
     psf : object or None
-        PSF of the difference; of the science image in mode "score".
+        PSF of the difference; of the science image if that is preconvolved.
     """
 
     subtraction: Subtraction

@@ -60,7 +60,9 @@ class Job:
     covariance : {"none", "auto", "measured"} or Path, optional
         What remains of the noise's colour, in place of what the options say; a FITS image of lags.
     psf : Path, optional
-        File of the PSF of the difference (mode "score": of the science image).
+        File of the PSF of the difference (preconvolved: of the science image).
+    preconvolved : bool
+        Mode "score": whether the science image was correlated with its PSF before the subtraction.
     ignore_planes : sequence of str
         Mask planes that statistics leave out; without any, the usual ones.
     no_value_planes : sequence of str
@@ -82,7 +84,7 @@ class Job:
         If the options have a grid or bits of masks.
     JobError
         If some of science, template and kernel are missing, and others are not; if something is
-        given that needs them.
+        given that needs them; if preconvolved comes without mode "score".
     """
 
     difference: Path
@@ -99,6 +101,7 @@ class Job:
     shared_variance: float = 0.0
     covariance: Remaining | Path | None = None
     psf: Path | None = None
+    preconvolved: bool = False
     ignore_planes: Sequence[str] = ()
     no_value_planes: Sequence[str] = ()
     options: WhitenOptions = WhitenOptions()
@@ -111,6 +114,8 @@ class Job:
             value = getattr(self.options, name)
             if value:
                 raise ValueError(f"options.{name} must not be given for files, got {value!r}")
+        if self.preconvolved and self.options.mode != "score":
+            raise JobError("", "preconvolved", " must come with mode score, got mode difference")
         missing = [name for name in _PAIR if getattr(self, name) is None]
         if len(missing) in (1, 2):
             both = f", as is {missing[1]}" if len(missing) == 2 else ""

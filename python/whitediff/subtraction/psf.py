@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..io import read_kernel
-from ..psf import CellPsf, KernelPsf
+from ..psf import CellPsf, KernelPsf, sampled_psf
 from ..whitening import Whitening
 from .files import Subtraction
 from .job import Job, JobError
@@ -14,7 +14,7 @@ __all__ = ["input_psf", "whitened_psf"]
 
 
 def input_psf(job: Job, subtraction: Subtraction) -> Any:
-    """PSF of the difference, or of the science image in mode "score"; None if not known.
+    """PSF of the difference, or of the science image if it is preconvolved; None if not known.
 
     Raises
     ------
@@ -26,20 +26,19 @@ def input_psf(job: Job, subtraction: Subtraction) -> Any:
     pair = subtraction.pair
     if pair is None:
         return subtraction.difference.psf
-    science, template = pair.science.psf, pair.template.psf
-    if job.options.mode == "score":
-        if science is None:
-            raise JobError("mode score needs the PSF of the science image: give ", "psf", " FILE")
-        return science
-    unconvolved = science if pair.convolved == "template" else template
-    return subtraction.difference.psf or unconvolved
+    if job.preconvolved:
+        psf, owner = pair.science.psf, "science image"
+    else:
+        unconvolved = pair.science if pair.convolved == "template" else pair.template
+        psf, owner = subtraction.difference.psf or unconvolved.psf, "difference"
+    if psf is None and job.options.mode == "score":
+        raise JobError(f"mode score needs the PSF of the {owner}: give ", "psf", " FILE")
+    return psf
 
 
 def whitened_psf(whitening: Whitening, xy0: tuple[int, int]) -> KernelPsf | CellPsf | None:
     """PSF of a whitened image whose pixel [0, 0] is at `xy0`."""
-    if whitening.psf is None:
+    if not whitening.bank.has_psf:
         return None
-    centers = whitening.cells.centers
-    if len(centers) == 1:
-        return KernelPsf(whitening.psf[0], centers[0])
-    return CellPsf(whitening.psf, whitening.cells.boxes + (*xy0, *xy0), centers)
+    psf = sampled_psf(whitening, xy0)
+    return psf.getPsf(0) if psf.getComponentCount() == 1 else psf

@@ -15,9 +15,10 @@ from ..exposure import Exposure, Mask
 from ..io.atomic import writing
 from ..io.covariance_fits import covariance_hdu
 from ..io.exposure_rows import ExposureRows, open_exposure
-from ..io.exposure_writer import new_exposure_file
+from ..io.exposure_writer import ExposureWriter, new_exposure_file
+from ..io.point_sources import point_source_units
 from ..sources import NoiseSource
-from ..whitening import Whitening
+from ..whitening import PointSources, Whitening
 from .agreement import Agreement, agreement
 from .facts import Facts
 from .files import blank_where_missing
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from ..tasks import DecorrelateALKernelSpatialTask
 
 __all__ = ["WhitenedFile", "whiten_files"]
+
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def whiten_files(
 
 def _checked(job: Job, inputs: Inputs) -> Agreement | None:
     """Refuse a difference that is white already."""
-    if job.options.mode != "difference":
+    if job.preconvolved:
         return None
     found = agreement(inputs.subtraction)
     if found is not None and found.is_white_already and not job.again:
@@ -174,10 +177,16 @@ def _whiten_in_bands(
     planes = with_filter_edge(difference.mask_planes)
     blank = _without_pixels(difference, planes)
     blank.setMetadata(whitened_header(job, subtraction, inputs.noise, Facts.to_come()))
+    score = job.options.mode == "score"
     with ExitStack() as output:
         with writing(job.output):
             file = output.enter_context(
-                new_exposure_file(blank, job.output, overwrite=job.overwrite)
+                new_exposure_file(
+                    blank,
+                    job.output,
+                    more_planes=point_source_units(blank) if score else None,
+                    overwrite=job.overwrite,
+                )
             )
 
         def write(
@@ -191,6 +200,9 @@ def _whiten_in_bands(
                 file.write_rows(y0, image, bits, variance)
 
         whitening = _whitened(job, inputs, write)
+        if score:
+            with writing(job.output):
+                _write_point_sources(file, whitening, difference.shape[0])
         judged = verdict(whitening, inputs, found)
         facts = _facts(job, inputs, whitening, judged)
         blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
@@ -233,9 +245,19 @@ def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:
         template_mask=inputs.ignored["template"],
         science_covariance=inputs.covariances["science"],
         template_covariance=inputs.covariances["template"],
+        preconvolved=job.preconvolved,
         shared_variance=job.shared_variance,
         **common,
     )
+
+
+def _write_point_sources(file: ExposureWriter, whitening: Whitening, height: int) -> None:
+    """Write what the score says of point sources, once all of its rows are there."""
+    for y0 in range(0, height, _ROWS_AT_ONCE):
+        y1 = min(y0 + _ROWS_AT_ONCE, height)
+        score, variance = (file.read_rows(plane, y0, y1) for plane in (0, 2))
+        planes = PointSources.of(score, variance, whitening.peak_response(y0, y1))
+        file.write_rows(y0, *planes, first=3)
 
 
 def _without_pixels(exposure: ExposureRows, planes: Mapping[str, int]) -> Exposure:

@@ -71,7 +71,8 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
     ValueError
         If the difference has another scale than the tasks assume; if an image is entirely NaN.
     JobError
-        If the job has what tasks do not take.
+        If the job has what tasks do not take; in mode "score", if the difference is not
+        preconvolved.
     WriteError
         If the output cannot be written.
     """
@@ -83,11 +84,17 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
         if getattr(job, name) not in (None, 0.0):
             raise JobError("a task takes no ", name, "")
     _check_scale(subtraction, pair)
+    score = job.options.mode == "score"
+    if score and not job.preconvolved:
+        raise JobError(
+            "mode score with the task must come with ",
+            "preconvolved",
+            ", got another",
+        )
     x0, y0 = subtraction.difference.xy0
     if isinstance(psf, Kernel):
         height, width = subtraction.difference.shape
         psf = EvaluatedPsf(psf, Point2D(x0 + (width - 1) / 2, y0 + (height - 1) / 2))
-    score = job.options.mode == "score"
     progress: Any = job.options.progress
     science = _with_noise(pair.science, inputs.noise["science"], (x0, y0), job.science)
     science.setPsf(psf)

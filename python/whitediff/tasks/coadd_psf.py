@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..adapters import as_psf
 from ..adapters.afw import AfwPsf
-from ..kernel import Kernel, fitted, normalized
-from ..psf import CellPsf
+from ..kernel import Kernel, KernelImages, Positions, fitted, normalized
+from ..psf import CellPsf, refined
 
 __all__ = ["coadd_psf"]
 
@@ -30,8 +31,8 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
     Returns
     -------
     psf : CellPsf
-        A PSF that is in each cell what the cell's own is at the centre of its box, with a sum
-        of one.
+        A PSF that is in each cell what the cell's own is, with a sum of one: at the centre of its
+        box, or at 3 x 3 places where it varies.
 
     Raises
     ------
@@ -40,12 +41,20 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
     """
     limits = np.array([(b.getMinX(), b.getMinY(), b.getMaxX() + 1, b.getMaxY() + 1) for b in boxes])
     centers = (limits[:, :2] + limits[:, 2:] - 1) / 2
-    images = [
-        _kernel(psf, box).evaluate(*center[:, np.newaxis])[0]
-        for psf, box, center in zip(psfs, boxes, centers, strict=True)
-    ]
-    height, width = (max(sizes) for sizes in zip(*(image.shape for image in images), strict=True))
-    return CellPsf(np.stack([fitted(image, (height, width)) for image in images]), limits)
+    kernels = [_kernel(psf, box) for psf, box in zip(psfs, boxes, strict=True)]
+    height, width = (
+        max(sizes) for sizes in zip(*(kernel.shape for kernel in kernels), strict=True)
+    )
+
+    def images_at(x: Positions, y: Positions, cells: NDArray[np.intp]) -> KernelImages:
+        images = [
+            kernels[cell].evaluate(np.array([at_x]), np.array([at_y]))[0]
+            for at_x, at_y, cell in zip(x, y, cells, strict=True)
+        ]
+        return np.stack([fitted(image, (height, width)) for image in images])
+
+    psf = CellPsf(images_at(centers[:, 0], centers[:, 1], np.arange(len(limits))), limits)
+    return refined(psf, limits, images_at)
 
 
 def _kernel(psf: Any, box: Any) -> Kernel:

@@ -228,6 +228,7 @@ class DecorrelationInputs:
             **masks,
             mean_variances=mean_variances,
             psf=self.psf,
+            preconvolved=self.score,
             pre_kernel=self.pre_kernel,
             xy0=self.xy0,
             **vars(

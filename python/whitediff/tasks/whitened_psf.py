@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..psf import CellPsf
-from ..whitening import Whitened
+from ..psf import CellPsf, sampled_psf
+from ..whitening import Whitened, Whitening
 
 __all__ = ["WhitenedPsf"]
 
 
 class WhitenedPsf(CellPsf):
-    """A `CellPsf` whose images are computed when one is asked for.
+    """The PSF of a whitened image, computed where it is asked for.
+
+    As a `CellPsf`, with images and boxes, it is sampled: so it is written to files and copied.
 
     Parameters
     ----------
@@ -31,24 +33,33 @@ class WhitenedPsf(CellPsf):
 
     Notes
     -----
-    docs/mathematics.md, Eq. 6; DMTN-021.
+    docs/mathematics.md, Eqs. 6 and 21; DMTN-021.
     """
 
     def __init__(self, whitened: Whitened, xy0: tuple[int, int]) -> None:
-        self._bank = whitened.bank
-        boxes = whitened.cells.boxes.astype(np.int64)
-        self._positions = np.array(whitened.cells.centers)
-        if len(self._positions) < len(boxes):
-            boxes = np.hstack([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[np.newaxis]
-        self._boxes = boxes + np.array(xy0 + xy0)
-        for array in (self._boxes, self._positions):
-            array.flags.writeable = False
+        # Neither image nor variance are kept.
+        self._whitening = Whitening(whitened.bank)
+        self._xy0 = xy0
 
     @cached_property
+    def _sampled(self) -> CellPsf:
+        return sampled_psf(self._whitening, self._xy0)
+
+    @property
     def _images(self) -> NDArray[np.float64]:  # type: ignore[override]
-        images = self._bank.psfs()
-        images.flags.writeable = False
-        return images
+        return self._sampled.images
+
+    @property
+    def _boxes(self) -> NDArray[np.int64]:  # type: ignore[override]
+        return self._sampled.boxes
+
+    @property
+    def _positions(self) -> NDArray[np.float64]:  # type: ignore[override]
+        return self._sampled.positions
+
+    def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
+        image = self._whitening.psf_at(x, y)
+        return np.asarray(image / image.sum())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CellPsf, (self._images, self._boxes, self._positions)

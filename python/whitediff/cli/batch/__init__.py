@@ -15,6 +15,7 @@ from ..options import (
     ignore_plane_option,
     mode_option,
     no_value_plane_option,
+    preconvolved_option,
     variance_option,
 )
 
@@ -24,6 +25,7 @@ __all__ = ["batch"]
 @click.command()
 @click.argument("manifest", type=INPUT)
 @mode_option
+@preconvolved_option
 @constant_option
 @variance_option
 @covariance_option
@@ -67,6 +69,7 @@ def batch(
     context: click.Context,
     manifest: Path,
     mode: str,
+    preconvolved: bool,
     constant: bool,
     variance: str | None,
     covariance: str | Path | None,
@@ -93,9 +96,9 @@ def batch(
 
     The same command goes on where it stopped, was interrupted or killed: rows are done again that
     failed, whose cells or input files have changed, or whose output is gone. With another --mode,
-    --constant, --variance, --covariance, --ignore-plane or --no-value-plane than that of the table
-    it refuses, and with --overwrite does all of it again. Outputs that the batch did not make are
-    kept unless --overwrite is given.
+    --preconvolved, --constant, --variance, --covariance, --ignore-plane or --no-value-plane than
+    that of the table it refuses, and with --overwrite does all of it again. Outputs that the batch
+    did not make are kept unless --overwrite is given.
 
     Exit status: 0 if all rows are done, 1 if any failed.
     """
@@ -111,8 +114,9 @@ def batch(
 
     settings: dict[str, Any] = {
         "mode": mode,
+        "preconvolved": preconvolved,
         "constant": constant,
-        "variance": variance or "estimate",
+        "variance": variance or ("full" if mode == "score" else "estimate"),
         "covariance": ""
         if covariance is None
         else os.path.abspath(covariance)

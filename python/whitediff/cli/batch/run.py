@@ -40,7 +40,7 @@ def run_batch(
     results : Results
         What was done before.
     settings : mapping of str to object
-        Options that are the same for all rows: mode, constant, variance, covariance,
+        Options that are the same for all rows: mode, preconvolved, constant, variance, covariance,
         ignore_planes and no_value_planes.
     jobs : int
         Number of processes of this machine.
@@ -67,6 +67,7 @@ def run_batch(
     rows = {
         n: replace(
             manifest.rows[n],
+            preconvolved=settings["preconvolved"],
             ignore_planes=settings["ignore_planes"],
             no_value_planes=settings["no_value_planes"],
             options=options,

@@ -1,0 +1,81 @@
+"""The command ``whitediff detect``."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from .files import INPUT, OUTPUT, check_outputs
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+__all__ = ["detect"]
+
+
+@click.command()
+@click.argument("score", type=INPUT)
+@click.option(
+    "-o", "--output", type=OUTPUT, required=True, help="Catalogue to write: .ecsv or .fits."
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    metavar="NUMBER",
+    help="Least absolute significance of a detection.",
+)
+@click.option(
+    "--positions",
+    type=INPUT,
+    help="Table with columns x and y, pixels counted from 0: measure there, and detect nothing.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a catalogue that exists.")
+def detect(
+    score: Path, output: Path, threshold: float, positions: Path | None, overwrite: bool
+) -> None:
+    """Find point sources, positive and negative, in SCORE, or measure them at given positions.
+
+    SCORE is an image of 'whitediff decorrelate --mode score'. The catalogue has position, in pixels
+    and on the sky, flux, error, significance, and flags of what may be wrong with them.
+    """
+    if output.suffix not in (".ecsv", ".fits"):
+        raise click.UsageError(f"output must be an .ecsv or a .fits file, got '{output}'")
+    inputs = [score, *([positions] if positions is not None else [])]
+    check_outputs([output], inputs, overwrite=overwrite)
+
+    from astropy.table import Table
+
+    from ..io import replace_file
+    from ..subtraction.catalogue import source_table
+
+    given = None if positions is None else Table.read(positions)
+    table = source_table(score, threshold, given)
+    with replace_file(output, overwrite=overwrite) as file:
+        if output.suffix == ".fits":
+            _write_fits(table, file)
+        else:
+            text = io.StringIO()
+            table.write(text, format="ascii.ecsv")
+            file.write(text.getvalue().encode())
+    flagged = table["near_edge"] | table["saturated"] | table["dipole"]
+    what = "positions" if positions is not None else "sources"
+    click.echo(f"{output}: {len(table)} {what}, {int(flagged.sum())} of them with flags")
+
+
+def _write_fits(table: Table, file: BinaryIO) -> None:
+    """Write a table with its units as they are called, whether FITS knows them or not."""
+    from astropy.io import fits
+
+    units = {name: str(table[name].unit) for name in table.colnames if table[name].unit}
+    bare = table.copy()
+    for name in units:
+        bare[name].unit = None
+    hdu = fits.table_to_hdu(bare)
+    for name, unit in units.items():
+        hdu.columns[name].unit = unit
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)

@@ -1,0 +1,156 @@
+"""Point sources in score images: where they are, how bright, and how sure."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+
+from .whitening import PointSources
+
+__all__ = ["SOURCE_TYPE", "detect", "measure"]
+
+Positions = npt.NDArray[np.float64]
+
+SOURCE_TYPE = np.dtype(
+    [("x", "f8"), ("y", "f8"), ("flux", "f8"), ("flux_error", "f8"), ("significance", "f8")]
+)
+"""Columns of what is found: pixels of the array, units of the image."""
+
+_PEAK_SIDE = 5
+_TAPS = np.arange(-5, 6)
+
+
+def detect(sources: PointSources, threshold: float = 5.0) -> npt.NDArray[np.void]:
+    """Find positive and negative point sources.
+
+    Parameters
+    ----------
+    sources : PointSources
+        Of a score image, ``result.point_sources``.
+    threshold : float, optional
+        Least absolute significance of the brightest pixel.
+
+    Returns
+    -------
+    structured numpy.ndarray
+        Columns of ``SOURCE_TYPE``, peaks from the bottom of the frame to its top. Positions are
+        those of a parabola about the brightest pixel.
+
+    Raises
+    ------
+    ValueError
+        If the threshold is not finite and positive.
+
+    Notes
+    -----
+    A flux fitted together with its position exceeds that at the true position by its variance over
+    itself in the mean, which is subtracted (docs/mathematics.md, Eq. 25).
+    """
+    if not (np.isfinite(threshold) and threshold > 0):
+        raise ValueError(f"threshold must be finite and > 0, got {threshold}")
+    significance = np.where(np.isfinite(sources.significance), sources.significance, 0.0)
+    peaks = [_peaks(sign * significance, threshold) for sign in (1, -1)]
+    row, column = np.concatenate(peaks, axis=1)
+    order = np.lexsort((column, row))
+    row, column = row[order], column[order]
+    x = column + _vertex(significance, row, column, (0, 1))
+    y = row + _vertex(significance, row, column, (1, 0))
+    found = measure(sources, x, y)
+    found["flux"] -= found["flux_error"] ** 2 / found["flux"]
+    return found
+
+
+def measure(sources: PointSources, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.void]:
+    """Measure point sources at given positions: forced photometry.
+
+    Parameters
+    ----------
+    sources : PointSources
+        Of a score image, ``result.point_sources``.
+    x, y : array_like, [n]
+        Positions in pixels of the array.
+
+    Returns
+    -------
+    structured numpy.ndarray
+        Columns of ``SOURCE_TYPE``: the planes at the positions, between pixels by a Lanczos
+        interpolation of order 5. NaN beyond the frame and next to pixels without a value.
+
+    Raises
+    ------
+    ValueError
+        If x and y differ in shape.
+    """
+    at_x, at_y = np.atleast_1d(np.asarray(x, np.float64)), np.atleast_1d(np.asarray(y, np.float64))
+    if at_x.shape != at_y.shape or at_x.ndim != 1:
+        raise ValueError(f"x and y must be of one length, got shapes {at_x.shape}, {at_y.shape}")
+    height, width = sources.flux.shape
+    inside = (at_x > -0.5) & (at_x < width - 0.5) & (at_y > -0.5) & (at_y < height - 0.5)
+    found = np.full(at_x.size, np.nan, SOURCE_TYPE)
+    found["x"], found["y"] = at_x, at_y
+    row, column = (np.floor(at[inside] + 0.5).astype(int) for at in (at_y, at_x))
+    flux = _between(sources.flux, row, column, at_y[inside] - row, at_x[inside] - column)
+    error = sources.flux_error[row, column].astype(np.float64)
+    found["flux"][inside], found["flux_error"][inside] = flux, error
+    found["significance"][inside] = flux / error
+    return found
+
+
+def _peaks(significance: npt.NDArray[np.floating], threshold: float) -> npt.NDArray[np.intp]:
+    """Rows and columns of pixels that are the largest of their neighbourhood."""
+    from photutils.detection import find_peaks
+    from photutils.utils.exceptions import NoDetectionsWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoDetectionsWarning)
+        table = find_peaks(significance, threshold, box_size=_PEAK_SIDE)
+    if table is None:
+        return np.zeros((2, 0), np.intp)
+    return np.array([table["y_peak"], table["x_peak"]], dtype=np.intp)
+
+
+def _vertex(
+    image: npt.NDArray[np.floating],
+    row: npt.NDArray[np.intp],
+    column: npt.NDArray[np.intp],
+    step: tuple[int, int],
+) -> Positions:
+    """How far from a pixel the vertex of the parabola through it and its neighbours is."""
+    padded = np.pad(image, 1, mode="edge").astype(np.float64)
+    row, column = row + 1, column + 1
+    before = padded[row - step[0], column - step[1]]
+    after = padded[row + step[0], column + step[1]]
+    bend = before + after - 2 * padded[row, column]
+    slope = np.divide(before - after, 2 * bend, out=np.zeros(len(row)), where=bend != 0)
+    return np.clip(slope, -0.5, 0.5)
+
+
+def _between(
+    plane: npt.NDArray[np.floating],
+    row: npt.NDArray[np.intp],
+    column: npt.NDArray[np.intp],
+    dy: Positions,
+    dx: Positions,
+) -> Positions:
+    """Pixels moved by fractions; what lies beyond the frame is as its edge."""
+    height, width = plane.shape
+    rows = np.clip(row[:, np.newaxis] + _TAPS, 0, height - 1)
+    columns = np.clip(column[:, np.newaxis] + _TAPS, 0, width - 1)
+    stamps = plane[rows[:, :, np.newaxis], columns[:, np.newaxis, :]].astype(np.float64)
+    # A pixel with a weight of zero counts neither with its value nor for want of one.
+    in_y, in_x = _weights(dy), _weights(dx)
+    weights = in_y[:, :, np.newaxis] * in_x[:, np.newaxis, :]
+    moved: Positions = np.where(weights != 0, stamps * weights, 0.0).sum(axis=(1, 2))
+    return moved
+
+
+def _weights(offset: Positions) -> Positions:
+    distance = _TAPS - offset[:, np.newaxis]
+    weights = np.sinc(distance) * np.sinc(distance / 5)
+    weights[np.abs(distance) >= 5] = 0.0
+    # Rounding leaves 1e-17 where a sinc vanishes.
+    weights[np.abs(weights) < 1e-12] = 0.0
+    scaled: Positions = weights / weights.sum(axis=1, keepdims=True)
+    return scaled

@@ -1,0 +1,104 @@
+"""``whitediff detect``: from files to a catalogue."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from astropy.wcs import WCS
+
+from command_line import fail, options, succeed
+from whitediff import read_exposure, write_exposure
+from whitediff.detection import detect
+from whitediff.io.point_sources import read_point_sources
+
+ORIGIN = (400, -30)
+
+
+@pytest.fixture(scope="module")
+def score(tmp_path_factory):
+    """A score image of a simulation, at another origin and with a WCS, and the truth."""
+    from command_line import run_command
+
+    directory = tmp_path_factory.mktemp("simulation")
+    assert run_command("simulate", directory, "--shape", 310, 900, "--seed", 3) == 0
+    arguments = [*options(directory), "-o", directory / "plain.fits"]
+    assert run_command("decorrelate", *arguments, "--mode", "score") == 0
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [150.0, 2.0]
+    wcs.wcs.cdelt, wcs.wcs.crpix = [-1e-4, 1e-4], [500.0, 100.0]
+    with fits.open(directory / "plain.fits") as hdus:
+        for hdu in hdus[1:]:
+            if hdu.name not in ("IMAGE", "MASK", "UNCERT", "SIGNIFICANCE"):
+                continue
+            header = wcs.to_header()
+            hdu.header.update(header)
+            for n, origin in enumerate(ORIGIN, start=1):
+                hdu.header[f"LTV{n}"] = -origin
+                hdu.header[f"CRVAL{n}A"] = origin
+        hdus.writeto(directory / "score.fits")
+    return directory / "score.fits", Table.read(directory / "truth.ecsv")
+
+
+def test_a_catalogue_has_what_the_functions_give(score, tmp_path, capsys):
+    path, truth = score
+    output = tmp_path / "catalogue.ecsv"
+    printed = succeed(capsys, "detect", path, "-o", output, "--threshold", 6)
+    table = Table.read(output)
+    expected = detect(read_point_sources(path), 6.0)
+    assert f"{len(table)} sources" in printed and len(table) == len(expected) > 5
+    np.testing.assert_allclose(table["x"], expected["x"] + ORIGIN[0])
+    np.testing.assert_allclose(table["y"], expected["y"] + ORIGIN[1])
+    np.testing.assert_array_equal(table["flux"], expected["flux"])
+    assert str(table["flux"].unit) == str(table["flux_error"].unit) == "electron"
+    exposure = read_exposure(path)
+    sky = exposure.wcs.pixel_to_world_values(table["x"], table["y"])
+    np.testing.assert_allclose([table["ra"], table["dec"]], sky)
+    assert table["ra"].unit == table["dec"].unit == "deg"
+    # The saturated star leaves sources that are none, and says so.
+    assert table["saturated"].any() and not table["saturated"].all()
+    # What is bright and has no flag is a transient: its flux is within five errors.
+    transients = truth[truth["transient"]]
+    good = table[~table["saturated"] & ~table["near_edge"] & ~table["dipole"]]
+    for source in good:
+        distance = np.hypot(
+            transients["x"] + ORIGIN[0] - source["x"], transients["y"] + ORIGIN[1] - source["y"]
+        )
+        nearest = np.argmin(distance)
+        assert distance[nearest] < 2
+        assert abs(source["flux"] - transients["flux"][nearest]) < 5 * source["flux_error"]
+
+
+def test_forced_photometry_is_at_the_positions(score, tmp_path, capsys):
+    path, truth = score
+    positions = tmp_path / "positions.csv"
+    truth["x"] += ORIGIN[0]
+    truth["y"] += ORIGIN[1]
+    truth[truth["transient"]]["x", "y"].write(positions)
+    output = tmp_path / "forced.fits"
+    printed = succeed(capsys, "detect", path, "-o", output, "--positions", positions)
+    assert fits.getheader(output, 1)["TUNIT5"] == "electron"
+    # Not a unit of the FITS standard.
+    table = Table.read(output, unit_parse_strict="silent")
+    assert f"{len(table)} positions" in printed
+    np.testing.assert_allclose(table["x"], truth["x"][truth["transient"]], rtol=1e-12)
+    usable = ~table["near_edge"] & ~table["saturated"]
+    pulls = ((table["flux"] - truth["flux"][truth["transient"]]) / table["flux_error"])[usable]
+    assert usable.sum() > 5 and abs(pulls).max() < 5
+
+
+def test_what_cannot_be_is_refused(score, tmp_path, capsys):
+    path, _ = score
+    plain = tmp_path / "plain.fits"
+    write_exposure(read_exposure(path), plain)
+    arguments = ["-o", tmp_path / "o.ecsv"]
+    assert "must be an image of mode score, got one without" in fail(
+        capsys, "detect", plain, *arguments
+    )
+    assert "output must be an .ecsv or a .fits file" in fail(
+        capsys, "detect", path, "-o", tmp_path / "o.txt"
+    )
+    Table({"ra": [1.0]}).write(tmp_path / "p.csv")
+    assert "positions must have columns x and y, got ['ra']" in fail(
+        capsys, "detect", path, *arguments, "--positions", tmp_path / "p.csv"
+    )
+    assert not (tmp_path / "o.ecsv").exists()
