@@ -1,6 +1,6 @@
 """What is known of a whitened image, by all its names."""
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields, replace, replace
 
 from whitediff.subtraction.facts import FACT_COLUMNS, Facts
 
@@ -19,10 +19,15 @@ FACTS = Facts(
     unknown_template=0,
     masked_means=False,
     covariance_applied=True,
+    covariance_variance=0.75,
+    covariance_largest=0.125,
     covariance_power=1.25,
     covariance_psf_scale=1.125,
     covariance_psf_scale_error=0.0031,
     covariance_pixels=70_000,
+    verdict="suspect",
+    cause="it seems to be something that takes many words, more than a header card has room for",
+    agreement=0.002,
 )
 BLIND = Facts(difference_variance=3.5, unknown_difference=6)
 
@@ -44,10 +49,15 @@ def test_header_cards():
         ("WDTUNKN", 0),
         ("WDMMEAN", False),
         ("WDCAPPL", True),
+        ("WDCVAR", 0.75),
+        ("WDCLARG", 0.125),
         ("WDCPOW", 1.25),
         ("WDCPSF", 1.125),
         ("WDCPSFE", 0.0031),
         ("WDCPIX", 70_000),
+        ("WDVERDCT", "suspect"),
+        ("WDCAUSE", "it seems to be something that takes many words, more than a header "),
+        ("WDAGREE", 0.002),
     ]
     assert {keyword: value for keyword, (value, _) in BLIND.cards.items()} == {
         "WDDVAR": 3.5,
@@ -59,7 +69,9 @@ def test_header_cards():
 
 def test_columns_of_results():
     assert [column.name for column in FACT_COLUMNS] == list(FACTS.row)
-    assert list(FACTS.row.values()) == [1.5, 2.5, None, 4, 10, True, 1.25, 1.125, 0.0031, 70_000]
+    measured = [True, 0.75, 0.125, 1.25, 1.125, 0.0031, 70_000]
+    judged = ["suspect", FACTS.cause, 0.002]
+    assert list(FACTS.row.values()) == [1.5, 2.5, None, 4, 10, *measured, *judged]
     assert BLIND.row["difference_variance_mean"] == 3.5
     for column in FACT_COLUMNS:
         value = BLIND.row[column.name] if FACTS.row[column.name] is None else FACTS.row[column.name]
@@ -82,13 +94,16 @@ def test_metadata_of_a_task():
         "unknownTemplateVariances": 0,
         "maskedMeans": False,
         "covarianceApplied": True,
+        "covarianceVariance": 0.75,
+        "covarianceLargest": 0.125,
         "covariancePower": 1.25,
         "covariancePsfScale": 1.125,
         "covariancePsfScaleError": 0.0031,
         "covariancePixels": 70_000,
         "truncation": 1e-6,
     }
-    assert Facts.of_task(metadata) == FACTS
+    # What is thought of it is not the task's to say.
+    assert Facts.of_task(metadata) == replace(FACTS, verdict=None, cause=None, agreement=None)
     unknown = Facts.of_task({"nCells": 4})
     assert unknown.cells == 4
     assert {fact.name for fact in fields(Facts)} == set(asdict(unknown))

@@ -163,6 +163,18 @@ class NoiseCovariance:
         return int(max(abs(y - height // 2).max(), abs(x - width // 2).max()))
 
     @property
+    def variance(self) -> float:
+        """Variance of a pixel over what the plane says."""
+        height, width = self.lags.shape
+        return float(self.lags[height // 2, width // 2])
+
+    @property
+    def largest_correlation(self) -> float:
+        """Correlation coefficient of the two pixels that go together most; positive."""
+        others = abs(self.lags) * (self._distance() > 0)
+        return float(others.max() / self.variance)
+
+    @property
     def power_at_zero(self) -> float:
         """Power at k = 0: the variance of a sum over many pixels over that of as many free ones."""
         return float(max(self.lags.sum(), self.core.floor))

@@ -75,7 +75,8 @@ def agreement(subtraction: Subtraction) -> Agreement | None:
     Returns
     -------
     Agreement or None
-        None if nothing is known of what it was made of, or too few pixels have a value.
+        None if nothing is known of what it was made of, too few pixels have a value, or all have
+        the same.
     """
     pair = subtraction.pair
     if pair is None:
@@ -85,7 +86,8 @@ def agreement(subtraction: Subtraction) -> Agreement | None:
         for part in spread_meshes(subtraction.difference.shape, _SIDE, _MESHES)
         if (mesh := _mesh(subtraction, pair, part)) is not None
     ]
-    if sum(int(mesh.usable.sum()) for mesh in meshes) < _LEAST_PIXELS:
+    pixels = [mesh.difference[mesh.usable] for mesh in meshes]
+    if sum(map(len, pixels)) < _LEAST_PIXELS or not _scatter(np.concatenate(pixels)) > 0:
         return None
     scale = pair.scale
     if scale is None:
@@ -180,7 +182,9 @@ def _mesh(subtraction: Subtraction, pair: Pair, part: tuple[slice, slice]) -> _M
     kernels = pair.kernel.evaluate(
         np.array([x0 + float(x) for _, x in corners]), np.array([y0 + float(y) for y, _ in corners])
     )
-    return _Mesh(*flat, usable, kernels.reshape(2, 2, *kernels.shape[1:]), pair.kernel.center)
+    science, template, difference = flat
+    kernels = kernels.reshape(2, 2, *kernels.shape[1:])
+    return _Mesh(science, template, difference, usable, kernels, pair.kernel.center)
 
 
 def _model(mesh: _Mesh, convolved: Side, turned: Callable[[Floats], Floats]) -> Floats:
@@ -222,8 +226,7 @@ def _fit(
     noise &= abs(model) < _CLIP_SIGMAS * _scatter(model)
     power = (model[noise] ** 2).sum()
     factor = float((difference[noise] * model[noise]).sum() / power) if power > 0 else 0.0
-    own = _scatter(difference)
-    return factor, _scatter(difference - factor * model) / own if own > 0 else np.inf
+    return factor, _scatter(difference - factor * model) / _scatter(difference)
 
 
 def _without_background(image: Floats, usable: NDArray[np.bool_]) -> Floats:
@@ -276,7 +279,8 @@ def _filtered(meshes: list[_Mesh], convolved: Side) -> tuple[float, bool]:
         cross = cross + spectra[0] * spectra[1].conj()
         of_model = of_model + abs(spectra[1]) ** 2
         of_difference = of_difference + abs(spectra[0]) ** 2
-    left = of_difference - abs(cross) ** 2 / np.maximum(of_model, np.finfo(float).tiny)
-    share = float(np.sqrt(max(0.0, left.sum()) / of_difference.sum()))
-    seen, made = abs(neighbours / squares)
+    tiny = np.finfo(float).tiny
+    left = of_difference - abs(cross) ** 2 / np.maximum(of_model, tiny)
+    share = float(np.sqrt(max(0.0, left.sum()) / max(of_difference.sum(), tiny)))
+    seen, made = abs(neighbours) / np.maximum(squares, tiny)
     return share, bool(seen < _WHITE_LAG < made / 2)

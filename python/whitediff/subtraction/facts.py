@@ -75,6 +75,10 @@ class Facts:
         Whether an image had no known variance but under its mask.
     covariance_applied : bool
         Whether filters take account of what remains of the noise's colour.
+    covariance_variance : float
+        Variance of the pixels over what variances say.
+    covariance_largest : float
+        The largest correlation of two pixels.
     covariance_power : float
         Its power at k = 0.
     covariance_psf_scale, covariance_psf_scale_error : float
@@ -152,6 +156,18 @@ class Facts:
         "WDCAPPL",
         "filters know the noise covariance that remains",
         Column("covariance_applied", bool, None, "whether filters know what remains of it"),
+    )
+    covariance_variance: float | None = _fact(
+        "covarianceVariance",
+        "WDCVAR",
+        "variance of pixels, over the plane",
+        Column("covariance_variance", float, None, "variance of pixels over the variances"),
+    )
+    covariance_largest: float | None = _fact(
+        "covarianceLargest",
+        "WDCLARG",
+        "largest correlation of two pixels",
+        Column("covariance_largest", float, None, "largest correlation of two pixels"),
     )
     covariance_power: float | None = _fact(
         "covariancePower",
@@ -312,6 +328,8 @@ def _colour(whitening: Whitening) -> dict[str, Any]:
         return {}
     return {
         "covariance_applied": whitening.covariance_applied,
+        "covariance_variance": covariance.variance,
+        "covariance_largest": covariance.largest_correlation,
         "covariance_power": covariance.power_at_zero,
         "covariance_psf_scale": covariance.psf_scale,
         "covariance_psf_scale_error": covariance.psf_scale_error,

@@ -127,12 +127,11 @@ def whiten_files(
 
         job = configured_job(job, task)
         with open_inputs(job, planes_of(task, job)) as inputs:
-            judged = verdict(None, inputs, _checked(job, inputs))
-            facts, whitening = whiten_with_task(task, job, inputs), None
+            facts, judged = whiten_with_task(task, job, inputs, _checked(job, inputs))
+            whitening = None
     else:
         with open_inputs(job) as inputs:
-            whitening, judged = _whiten_in_bands(job, inputs, _checked(job, inputs))
-            facts = _facts(job, inputs, whitening, judged)
+            whitening, facts, judged = _whiten_in_bands(job, inputs, _checked(job, inputs))
     noise = {name: source.description for name, source in inputs.noise.items()}
     return WhitenedFile(
         job,
@@ -160,18 +159,9 @@ def _checked(job: Job, inputs: Inputs) -> Agreement | None:
     return found
 
 
-def _facts(job: Job, inputs: Inputs, whitening: Whitening, judged: Verdict) -> Facts:
-    return replace(
-        Facts.of(whitening, list(inputs.noise), shared_variance=job.shared_variance),
-        verdict=judged.status,
-        cause=judged.causes[0] if judged.causes else "",
-        agreement=judged.agreement,
-    )
-
-
 def _whiten_in_bands(
     job: Job, inputs: Inputs, found: Agreement | None
-) -> tuple[Whitening, Verdict]:
+) -> tuple[Whitening, Facts, Verdict]:
     subtraction = inputs.subtraction
     difference = subtraction.difference
     planes = with_filter_edge(difference.mask_planes)
@@ -203,15 +193,16 @@ def _whiten_in_bands(
         if score:
             with writing(job.output):
                 _write_point_sources(file, whitening, difference.shape[0])
-        judged = verdict(whitening, inputs, found)
-        facts = _facts(job, inputs, whitening, judged)
+        facts = Facts.of(whitening, list(inputs.noise), shared_variance=job.shared_variance)
+        judged = verdict(facts, inputs, found)
+        facts = replace(facts, **judged.facts)
         blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))
         with writing(job.output):
             covariance = whitening.covariance
             file.finish(blank, [] if covariance is None else [covariance_hdu(covariance)])
             output.close()
-    return whitening, judged
+    return whitening, facts, judged
 
 
 def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from ..whitening import Whitening
 from .agreement import Agreement
+from .facts import Facts
 from .inputs import Inputs
-from .noise import InputNoise, measured_sky
+from .noise import measured_sky
 
 __all__ = ["Verdict", "verdict"]
 
@@ -48,17 +48,23 @@ class Verdict:
     causes: tuple[str, ...] = ()
     agreement: float | None = None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same under the names that `Facts` has for it."""
+        cause = self.causes[0] if self.causes else ""
+        return {"verdict": self.status, "cause": cause, "agreement": self.agreement}
+
     def __str__(self) -> str:
         return "; ".join([f"{self.status}: {self.summary}", *self.causes])
 
 
-def verdict(whitening: Whitening | None, inputs: Inputs, agreement: Agreement | None) -> Verdict:
+def verdict(facts: Facts, inputs: Inputs, agreement: Agreement | None) -> Verdict:
     """Judge a result by what was measured on it, and on what it was made of.
 
     Parameters
     ----------
-    whitening : Whitening or None
-        How the image was whitened; None if that is not known.
+    facts : Facts
+        How the image was whitened.
     inputs : Inputs
         What it was made of, still open.
     agreement : Agreement or None
@@ -66,49 +72,46 @@ def verdict(whitening: Whitening | None, inputs: Inputs, agreement: Agreement | 
     """
     causes = [agreement.cause] if agreement is not None and agreement.cause else []
     scatter = None if agreement is None else agreement.scatter
-    covariance = None if whitening is None else whitening.covariance
-    if covariance is None or covariance.n_pixels is None:
+    pixels, variance = facts.covariance_pixels, facts.covariance_variance
+    if not pixels or variance is None:
         status: Literal["suspect", "unknown"] = "suspect" if causes else "unknown"
         return Verdict(status, "the noise was not measured", tuple(causes), scatter)
-    assert whitening is not None
-    middle = tuple(size // 2 for size in covariance.lags.shape)
-    variance, error = float(covariance.lags[middle]), float(covariance.errors[middle])
+    error = variance * (2.0 / pixels) ** 0.5
     off = abs(variance - 1)
-    if off > _SIGNIFICANT * error and off > _VARIANCE_ERROR and inputs.subtraction.pair is not None:
-        means = np.nanmean(whitening.cells.variances, axis=0)
-        for (name, noise), given in zip(inputs.noise.items(), means, strict=False):
-            causes += _misdescribed(name, noise, float(given), inputs)
-    others = np.abs(covariance.lags / variance)
-    others[middle] = 0
-    summary = (
-        f"variance over plane {variance:.4g} ± {error:.2g}, on the scale of the PSF "
-        f"{covariance.psf_scale:.4g} ± {covariance.psf_scale_error:.2g}, "
-        f"{_correlation(others.max())}"
-    )
+    pair = inputs.subtraction.pair
+    if pair is not None and off > _SIGNIFICANT * error and off > _VARIANCE_ERROR:
+        for name in ("science", "template"):
+            causes += _misdescribed(name, getattr(facts, f"{name}_variance"), inputs)
+    if pair is None:
+        summary = "filters and variances are those of the noise as it was measured"
+    else:
+        summary = (
+            f"variance over plane {variance:.4g} ± {error:.2g}, on the scale of the PSF "
+            f"{facts.covariance_psf_scale:.4g} ± {facts.covariance_psf_scale_error:.2g}, "
+            f"{_correlation(facts.covariance_largest or 0.0)}"
+        )
+        if facts.covariance_applied:
+            summary += ": measured, and corrected for in filters and variances"
     if causes:
         return Verdict("suspect", summary, tuple(causes), scatter)
-    if inputs.subtraction.pair is None:
-        summary = "filters and variances are those of the noise as it was measured"
-    elif whitening.covariance_applied:
-        summary = f"{summary}: measured, and corrected for in filters and variances"
-    return Verdict("corrected" if whitening.covariance_applied else "white", summary, (), scatter)
+    return Verdict("corrected" if facts.covariance_applied else "white", summary, (), scatter)
 
 
 def _correlation(largest: float) -> str:
     return "no correlation" if largest < 0.01 else f"largest correlation {largest:.2g}"
 
 
-def _misdescribed(name: str, noise: InputNoise, given: float, inputs: Inputs) -> list[str]:
-    """What the variance of an input is, if it is not that of its pixels."""
+def _misdescribed(name: str, given: float | None, inputs: Inputs) -> list[str]:
+    """What the mean variance of an input is, if it is not that of its pixels."""
     subtraction = inputs.subtraction
     pair = subtraction.pair
-    if pair is None or noise.origin == "sky":
+    if pair is None or inputs.noise[name].origin == "sky" or not given:
         return []
     try:
         sky = measured_sky(getattr(pair, name).image, inputs.ignored[name]).variance
     except ValueError:
         return []
-    if 1 / _INPUT_RATIO < sky / given < _INPUT_RATIO:
+    if given / _INPUT_RATIO < sky < _INPUT_RATIO * given:
         return []
     meanings = {
         "standard deviations are given, it seems": np.sqrt(sky),

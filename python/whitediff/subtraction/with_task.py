@@ -18,12 +18,14 @@ from ..io.fits_file import content_errors
 from ..kernel import Kernel
 from ..psf import CellPsf, EvaluatedPsf
 from ..tasks import DecorrelateALKernelSpatialTask
+from .agreement import Agreement
 from .facts import Facts
 from .files import Pair, Subtraction
 from .header import whitened_header
 from .inputs import Inputs
 from .job import Job, JobError
 from .noise import InputNoise
+from .verdict import Verdict, verdict
 
 __all__ = ["configured_job", "planes_of", "whiten_with_task", "write_metadata"]
 
@@ -54,7 +56,9 @@ def planes_of(task: DecorrelateALKernelSpatialTask, job: Job) -> tuple[str, ...]
     return tuple(_worker_of(task, job).config.ignoreMaskPlanes)
 
 
-def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inputs) -> Facts:
+def whiten_with_task(
+    task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inputs, found: Agreement | None
+) -> tuple[Facts, Verdict]:
     """Whiten a difference image with a task, and write the result.
 
     Parameters
@@ -65,6 +69,8 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
         What to whiten, and how.
     inputs : Inputs
         Its open files.
+    found : Agreement or None
+        How far the difference is what images and kernel make.
 
     Raises
     ------
@@ -114,16 +120,18 @@ def whiten_with_task(task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inp
         progress=progress,
     )
     exposure = result.correctedExposure
-    found = task.mapReduce.metadata.to_dict() | _worker_of(task, job).metadata.to_dict()
-    facts = Facts.of_task(found)
+    recorded = task.mapReduce.metadata.to_dict() | _worker_of(task, job).metadata.to_dict()
+    facts = Facts.of_task(recorded)
     if facts.cells is None:
         raise ValueError("nothing to whiten: the science image or the template is entirely NaN")
+    judged = verdict(facts, inputs, found)
+    facts = replace(facts, **judged.facts)
     if isinstance(exposure.psf, CellPsf) and exposure.psf.getComponentCount() == 1:
         exposure.setPsf(exposure.psf.getPsf(0))
     exposure.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
     with writing(job.output):
         write_exposure(exposure, job.output, overwrite=job.overwrite)
-    return facts
+    return facts, judged
 
 
 def write_metadata(task: DecorrelateALKernelSpatialTask, path: Path, *, overwrite: bool) -> None:

@@ -379,6 +379,8 @@ class DecorrelateALKernelTask(Task):
         if covariance is None:
             return
         self.metadata["covarianceApplied"] = whitened.covariance_applied
+        self.metadata["covarianceVariance"] = covariance.variance
+        self.metadata["covarianceLargest"] = covariance.largest_correlation
         self.metadata["covariancePower"] = covariance.power_at_zero
         self.metadata["covariancePsfScale"] = covariance.psf_scale
         self.metadata["covariancePsfScaleError"] = covariance.psf_scale_error
