@@ -1,6 +1,6 @@
 """What is known of a whitened image, by all its names."""
 
-from dataclasses import asdict, fields, replace, replace
+from dataclasses import asdict, fields, replace
 
 from whitediff.subtraction.facts import FACT_COLUMNS, Facts
 
@@ -107,7 +107,7 @@ def test_metadata_of_a_task():
     unknown = Facts.of_task({"nCells": 4})
     assert unknown.cells == 4
     assert {fact.name for fact in fields(Facts)} == set(asdict(unknown))
-    assert sum(value is None for value in asdict(unknown).values()) == 19
+    assert sum(value is None for value in asdict(unknown).values()) == 24
 
 
 def test_notices():
