@@ -44,7 +44,7 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     Yields
     ------
     file object
-        Writable and readable, binary.
+        Writable, binary; its descriptor can be read from.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     # The mode lets the umask decide, as for any new file.
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

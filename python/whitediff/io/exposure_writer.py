@@ -70,7 +70,9 @@ class ExposureWriter:
         hdu = self._hdus[plane + 1]
         dtype = self._seek(hdu, self._positions[plane + 1], y0)
         shape = y1 - y0, hdu.header["NAXIS1"]
-        data = self._file.read(shape[0] * shape[1] * dtype.itemsize)
+        begin = self._file.tell()
+        self._file.flush()
+        data = os.pread(self._file.fileno(), shape[0] * shape[1] * dtype.itemsize, begin)
         return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
     def _seek(self, hdu: Any, position: int, y0: int) -> np.dtype[Any]:
