@@ -345,5 +345,5 @@ def test_files_are_named_from_the_manifest(pairs, tmp_path, capsys, monkeypatch)
     ],
 )
 def test_processes_and_threads_share_the_cores(monkeypatch, jobs, threads, n_rows, shares):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr("whitediff.cli.batch.cores.usable_cores", lambda: 8)
     assert shares_of_cores(jobs, threads, n_rows) == shares

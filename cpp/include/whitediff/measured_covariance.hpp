@@ -21,7 +21,7 @@ struct MeasuredCovariance {
 /// star, is subtracted, and the rest is let go to zero from lag 3 to lag 7.
 /// @param noise   in units of its standard deviation, as a rule; sources are nobody's noise.
 /// @param usable  other than 0: the pixel is taken; of the shape of the image.
-/// @param n_threads  0: all cores that the process may use. Never changes the result.
+/// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if shapes differ, or fewer than two different pixels are usable.
 template <class T>
 MeasuredCovariance measure_covariance(ImageView<const T> noise,

@@ -3,6 +3,7 @@
 // Everything that the library offers.
 
 #include "whitediff/cells.hpp"
+#include "whitediff/cores.hpp"
 #include "whitediff/decorrelate.hpp"
 #include "whitediff/error.hpp"
 #include "whitediff/filter.hpp"

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     "--threads",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Number of threads.  [default: all cores]",
+    help="Number of threads.  [default: cores that the process may use, at most OMP_NUM_THREADS]",
 )
 @click.option(
     "--config",
