@@ -228,22 +228,56 @@ def test_interrupt_while_filtering(inputs, no_files, capsys, monkeypatch):
 
 
 def test_interrupt_from_the_keyboard(inputs, tmp_path, no_files):
-    waiting = tmp_path / "kernel.fits"
-    os.mkfifo(waiting)
-    arguments = [*options(inputs, kernel=waiting), "-o", no_files / "o.fits"]
+    config, begun = tmp_path / "waits.py", tmp_path / "begun"
+    config.write_text(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(60)")
+    arguments = [*options(inputs), "-o", no_files / "o.fits", "--config", config]
     process = subprocess.Popen([*COMMAND, "decorrelate", *arguments], stderr=subprocess.PIPE)
-    writer = None
-    while writer is None:
+    while not begun.exists():
         assert process.poll() is None, process.stderr.read()
-        try:
-            # There is no one to write to before the command reads.
-            writer = os.open(waiting, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(0.02)
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
-    os.close(writer)
     assert (process.returncode, message) == (130, b"\nwhitediff: interrupted\n")
+
+
+@pytest.mark.parametrize("option", ["science", "kernel", "psf", "config", "science-variance"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_only_regular_files_are_read(inputs, tmp_path, no_files, capsys, option, kind):
+    path = "/dev/zero"
+    if kind == "pipe":
+        path = tmp_path / "pipe"
+        os.mkfifo(path)
+    arguments = options(inputs, **{option: path})
+    assert str(path) in fail(capsys, "decorrelate", *arguments, "-o", no_files / "o.fits")
+
+
+def test_output_that_cannot_be_printed_is_no_bad_input(inputs):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "check", inputs / "science.fits"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "No space left" in done.stderr
+
+
+def test_lack_of_memory_is_no_bad_input(inputs, no_files, capsys, monkeypatch):
+    def without_memory(*arguments, **keywords):
+        raise MemoryError
+
+    monkeypatch.setattr("whitediff.io.fits_file.fits.open", without_memory)
+    arguments = [*options(inputs), "-o", no_files / "o.fits"]
+    message = fail(capsys, "decorrelate", *arguments, status=1)
+    assert message == "whitediff: not enough memory\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(inputs, tmp_path, closed):
+    arguments = [*COMMAND, "decorrelate", *options(inputs), "-o", tmp_path / "o.fits"]
+    command = ["bash", "-c", f'"$@" {closed}', "bash", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert np.isfinite(read_exposure(tmp_path / "o.fits").image.array).any()
 
 
 def test_unexpected_error_is_one_line(inputs, no_files, capsys, monkeypatch):

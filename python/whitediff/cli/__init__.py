@@ -1,5 +1,6 @@
 """The command ``whitediff``."""
 
+import os
 import sys
 from io import TextIOWrapper
 
@@ -19,6 +20,7 @@ _EXTRAS = {
 
 def main() -> None:
     """Run the command with the arguments of the process, and leave with its exit status."""
+    _complete_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # Names of files may hold what the terminal cannot show.
@@ -38,3 +40,13 @@ def main() -> None:
         )
         status = 1
     sys.exit(status)
+
+
+def _complete_streams() -> None:
+    """Open standard streams that the process was started without on nothing.
+
+    The first file that is opened would take their place, and get what is meant for them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
