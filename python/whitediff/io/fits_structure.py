@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import BinaryIO
 
 from .fits_tables import check_table
-from .reading import ReadError
+from .reading import ReadError, open_input
 
-__all__ = ["BLOCK", "check_structure"]
+__all__ = ["BLOCK", "check_structure", "first_header"]
 
 BLOCK = 2880
 _CARD = 80
@@ -51,6 +51,18 @@ def check_structure(file: BinaryIO) -> None:
     if number == 0:
         raise ReadError("is not a FITS file: it is empty")
     file.seek(0)
+
+
+def first_header(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Give the values of the first header of a file by their keywords, as text.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, or does not begin as a FITS file.
+    """
+    with open_input(path) as file:
+        return _read_header(file, 0, first=True)[0]
 
 
 def _goes_on(file: BinaryIO, position: int) -> bool:
