@@ -154,6 +154,62 @@ def test_inputs_are_never_overwritten(inputs, tmp_path, capsys, option):
     assert (inputs / "kernel.fits").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["o.fits.gz", "o.fits.fz"])
+def test_outputs_are_not_compressed(inputs, no_files, capsys, name):
+    message = fail(capsys, "decorrelate", *options(inputs), "-o", no_files / name)
+    assert f"output must not end with .gz, .bz2, .xz, .z, .zip, .fz, since files are" in message
+
+
+def test_devices_are_not_replaced(inputs, tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/null"):
+        arguments = [*options(inputs), "-o", path, "--overwrite"]
+        assert f"'{path}' is not a regular file" in fail(capsys, "decorrelate", *arguments)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_leave_nothing(inputs, tmp_path, no_files, number):
+    """Also where a file that has no name yet cannot be had."""
+    begun = tmp_path / "begun"
+    code = (
+        "import sys, time; from pathlib import Path; from whitediff.io import atomic; "
+        "from whitediff.subtraction import run; atomic._open_nameless = lambda directory: None\n"
+        f"def begin(*arguments, **keywords): Path({str(begun)!r}).touch(); time.sleep(60)\n"
+        "run.decorrelate_bands = begin; from whitediff.cli import main; main()"
+    )
+    arguments = ["decorrelate", *options(inputs), "-o", no_files / "o.fits"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE)
+    while not begun.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    assert len(list(no_files.iterdir())) == 1
+    process.send_signal(number)
+    _, message = process.communicate(timeout=60)
+    assert (process.returncode, message) == (130, b"\nwhitediff: interrupted\n")
+
+
+def test_a_killed_run_leaves_nothing_where_files_need_no_name(inputs, tmp_path, no_files):
+    begun = tmp_path / "begun"
+    code = (
+        "import sys, time; from pathlib import Path; from whitediff.subtraction import run\n"
+        f"def begin(*arguments, **keywords): Path({str(begun)!r}).touch(); time.sleep(60)\n"
+        "run.decorrelate_bands = begin; from whitediff.cli import main; main()"
+    )
+    try:
+        os.close(os.open(no_files, os.O_TMPFILE | os.O_WRONLY))
+    except (AttributeError, OSError):
+        pytest.skip("the file system has no such files")
+    arguments = ["decorrelate", *options(inputs), "-o", no_files / "o.fits"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    while not begun.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+
+
 def test_whitened_image_is_not_whitened_again(inputs, tmp_path, no_files, capsys):
     once = tmp_path / "once.fits"
     succeed(capsys, "decorrelate", *options(inputs), "-o", once)

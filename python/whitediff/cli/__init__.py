@@ -1,6 +1,7 @@
 """The command ``whitediff``."""
 
 import os
+import signal
 import sys
 from io import TextIOWrapper
 
@@ -21,6 +22,12 @@ _EXTRAS = {
 def main() -> None:
     """Run the command with the arguments of the process, and leave with its exit status."""
     _complete_streams()
+    for name in ("SIGTERM", "SIGHUP"):
+        # As a batch system sends them when time is up, or a terminal that is closed; `nohup` has
+        # the second ignored. They end a run as Ctrl-C does, through whatever is to be tidied up.
+        number = getattr(signal, name)
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # Names of files may hold what the terminal cannot show.

@@ -67,6 +67,8 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
             raise click.UsageError(f"directory '{path.parent}' of '{path}' does not exist")
         if path.resolve() in taken:
             raise click.UsageError(f"'{path}' would be written over another file of this run")
+        if path.exists() and not path.is_file():
+            raise click.UsageError(f"'{path}' is not a regular file, and is not replaced")
         if path.exists() and not overwrite:
             raise click.UsageError(f"'{path}' exists: give --overwrite to replace it")
         taken.add(path.resolve())

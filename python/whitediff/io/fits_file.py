@@ -19,8 +19,9 @@ from .compressed import plain
 from .fits_structure import check_structure
 from .reading import ReadError, open_input, reading
 
-__all__ = ["find_image", "is_image", "native", "open_fits", "write_fits"]
+__all__ = ["check_name", "find_image", "is_image", "native", "open_fits", "write_fits"]
 
+_COMPRESSED = (".gz", ".bz2", ".xz", ".z", ".zip", ".fz")
 _IMAGES = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
 _KNOWN = (*_IMAGES, fits.BinTableHDU, fits.TableHDU, fits.GroupsHDU, fits.FitsHDU)
 
@@ -65,6 +66,21 @@ def _opened(file: BinaryIO, name: str) -> fits.HDUList:
     return hdus
 
 
+def check_name(path: str | os.PathLike[str], name: str = "path") -> None:
+    """Refuse the name of a compressed file: FITS files are written uncompressed.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if os.fspath(path).lower().endswith(_COMPRESSED):
+        raise ValueError(
+            f"{name} must not end with {', '.join(_COMPRESSED)}, since files are written "
+            f"uncompressed, got {os.fspath(path)}"
+        )
+
+
 def write_fits(
     hdus: fits.HDUList, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
@@ -76,7 +92,10 @@ def write_fits(
         If the file exists and `overwrite` is False.
     OSError
         If the file cannot be written.
+    ValueError
+        If its name is that of a compressed file.
     """
+    check_name(path)
     with replace_file(path, overwrite=overwrite) as file:
         try:
             hdus.writeto(file)

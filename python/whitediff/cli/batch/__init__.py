@@ -87,11 +87,10 @@ def batch(
     process dies is begun up to three times.
 
     The same command goes on where it stopped, was interrupted or killed: rows are done again that
-    failed, whose cells or input files have changed, or whose output is gone or was changed: files are
-    told by size, time of change and inode. With another --mode,
-    --constant, --variance, --ignore-plane or --no-value-plane than that of the table it refuses,
-    and with --overwrite does all of it again. Outputs that the batch did not make are kept unless
-    --overwrite is given.
+    failed, whose cells or input files have changed, or whose output is gone or has changed (files
+    are told by size, time of change and inode). With another --mode, --constant, --variance,
+    --ignore-plane or --no-value-plane than that of the table it refuses, and with --overwrite does
+    all of it again. Outputs that the batch did not make are kept unless --overwrite is given.
 
     Exit status: 0 if all rows are done, 1 if any failed.
     """

@@ -13,6 +13,7 @@ import numpy as np
 from astropy.io import ascii
 from astropy.table import Table
 
+from ...io.fits_file import check_name
 from ...subtraction import Job
 
 __all__ = ["Manifest", "read_manifest", "read_table", "rows_of"]
@@ -164,6 +165,10 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
         scale = float(cells["scale"]) if cells.get("scale") else None
     except ValueError:
         raise ValueError(f"{where}: scale must be a number, got {cells['scale']}") from None
+    try:
+        check_name(cells["output"], "output")
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
     return Job(
         science=folder / cells["science"],
         template=folder / cells["template"],
