@@ -79,7 +79,8 @@ if TYPE_CHECKING:
     "--config",
     type=INPUT,
     help="Configuration of DecorrelateALKernelSpatialTask, which does the work then, with all "
-    "images in memory: Python code that changes 'config', as lsst.pex.config reads it.",
+    "images in memory: Python code that changes 'config', as lsst.pex.config reads it. It is run: "
+    "give only what you trust.",
 )
 @click.option(
     "-c",

@@ -37,8 +37,8 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     The content goes to a file in the same directory that has no name yet, where the file system has
     such files, and otherwise a hidden one. When the block ends it is flushed to the disk and takes
     the name, with the mode of the file that it replaces; when the block raises it is removed, and
-    what was at `path` before stays as it was. Hidden files of processes that were killed are removed
-    by the next one that writes to the same path.
+    what was at `path` before stays as it was. Hidden files that killed processes have left are
+    removed by the next one that writes to the same path.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
 
 
 def _open_nameless(directory: Path) -> int | None:
-    """Open a file that ends with the process unless it is given a name; None if there is no such."""
+    """Open a file that ends with the process unless it gets a name; None if there is no such."""
     if not (hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")):
         return None
     try:

@@ -57,7 +57,7 @@ __all__ = ["batch"]
     "--scheduler",
     metavar="ADDRESS",
     help="Scheduler of a dask.distributed cluster that does the work, in place of processes of "
-    "this machine.",
+    "this machine. It runs what it is sent, as its workers do: use it in a network that you trust.",
 )
 @click.pass_context
 def batch(
