@@ -49,8 +49,11 @@ def run(*arguments: object) -> tuple[int, str]:
                 resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.dup2(said.fileno(), 2)
+                # Whoever runs the tests may have put something else in their place.
+                sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
                 status = command([str(argument) for argument in arguments])
                 sys.stderr.flush()
+                sys.stdout.flush()
             except BaseException as error:
                 os.write(2, f"{type(error).__name__}\nout of the command".encode())
             finally:
@@ -178,6 +181,8 @@ def verdict(status: int, said: str, path: Path) -> str:
     lines = said.strip().splitlines()
     if status == 0 and not lines:
         return "a result"
+    if status == 0 and not any(".py:" in line or "Traceback" in line for line in lines):
+        return "a result, with a notice"
     if status == 2 and len(lines) == 1 and lines[0].startswith("whitediff: "):
         named = str(path) in lines[0]
         return "one line, status 2" + (" with the file" if named else " without the file")

@@ -36,6 +36,10 @@ def main() -> None:
         from .app import run
 
         status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # While the command is still being loaded.
+        print("\nwhitediff: interrupted", file=sys.stderr)
+        status = 130
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRAS:
