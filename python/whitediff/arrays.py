@@ -43,7 +43,8 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
             f"{name} must be a 2-D array of at least one pixel, got shape {array.shape}"
         )
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
-    return _with_contiguous_rows(without_hidden(value, array.astype(dtype, copy=False)))
+    pixels: Any = array.astype(dtype, copy=False)
+    return _with_contiguous_rows(without_hidden(value, pixels))  # type: ignore[no-any-return]
 
 
 def without_hidden(original: Any, pixels: FloatImage) -> FloatImage:
