@@ -56,6 +56,10 @@ DAMAGED = {
     "a format of no type": (table(TFORM1="'2Z'"), "needs the format of a column in TFORM1"),
     "a row narrower than its columns": (table(TFORM1="'3J'"), "must fit its rows of 8 bytes"),
     "a heap beyond the table": (table(THEAP=10**9), "THEAP of HDU 1 must be within its data"),
+    "something else behind the last HDU": (
+        image() + b"x".ljust(BLOCK) + image(NAXIS2=-3),
+        "is damaged: what follows HDU 1 is no HDU",
+    ),
     "a header without an end": (b"XTENSION= 'IMAGE'".ljust(BLOCK), "ends within a header"),
 }
 

@@ -46,8 +46,10 @@ def check_structure(file: BinaryIO) -> None:
         if cards.get("XTENSION") == "BINTABLE":
             check_table(file, begin, length, cards, where)
         number += 1
-        if not _goes_on(file, position):
-            break
+        file.seek(position)
+        if position < size and file.read(8) != b"XTENSION":
+            # Libraries look for headers in it.
+            raise ReadError(f"is damaged: what follows {where} is no HDU")
     if number == 0:
         raise ReadError("is not a FITS file: it is empty")
     file.seek(0)
@@ -63,12 +65,6 @@ def first_header(path: str | os.PathLike[str]) -> dict[str, str]:
     """
     with open_input(path) as file:
         return _read_header(file, 0, first=True)[0]
-
-
-def _goes_on(file: BinaryIO, position: int) -> bool:
-    """Whether there is another HDU; what else stands behind the last one means nothing."""
-    file.seek(position)
-    return file.read(8) == b"XTENSION"
 
 
 def _read_header(file: BinaryIO, position: int, *, first: bool) -> tuple[dict[str, str], int]:
