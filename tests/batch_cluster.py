@@ -5,6 +5,8 @@ import sys
 
 from distributed import LocalCluster
 
+import waiting_kernels  # noqa: F401  # its workers import this module
+
 if __name__ == "__main__":
     with LocalCluster(
         n_workers=2,

@@ -66,9 +66,9 @@ def serve_mortally(connection):
     pool._serve(connection)
 
 
-def on_mortal_worker(topic, row, job):
+def on_mortal_worker(topic, version, row, job):
     """What a worker of a cluster runs, with rows that it may die of."""
     from whitediff.cli.batch import cluster
 
     cluster.whiten_row = mortal_row
-    return cluster._on_worker(topic, row, job)
+    return cluster._on_worker(topic, version, row, job)

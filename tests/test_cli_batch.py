@@ -1,6 +1,7 @@
 """``whitediff batch``: manifests, results, and going on where it stopped."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -267,17 +268,74 @@ def test_other_settings_are_refused_or_begin_anew(manifest, results, tmp_path, c
     assert not fits.getheader(tmp_path / "white1.fits")["WDVARY"]
 
 
-@pytest.mark.parametrize(("seconds", "is_done_again"), [(-1, False), (0, False), (1, True)])
-def test_inputs_as_old_as_the_output_are_up_to_date(pairs, tmp_path, seconds, is_done_again):
+@pytest.fixture
+def own_kernel(pairs, tmp_path):
+    """A manifest of one row, done, and its kernel."""
     own = tmp_path / "kernel.fits"
     own.write_bytes((pairs / "0/kernel.fits").read_bytes())
     manifest = write_manifest(tmp_path / "night.csv", [row_of(pairs, 0, kernel="kernel.fits")])
-    batch(manifest)
-    before = made_at(tmp_path / "white0.fits")
-    time = before + seconds * 10**9
+    return manifest, own
+
+
+@pytest.mark.parametrize("seconds", [-(10**6), -1, 0, 1, 10**6])
+def test_inputs_of_any_age_are_up_to_date_while_they_stay(own_kernel, tmp_path, seconds):
+    manifest, own = own_kernel
+    time = own.stat().st_mtime_ns + seconds * 10**9
     os.utime(own, ns=(time, time))
     batch(manifest)
-    assert (made_at(tmp_path / "white0.fits") != before) == is_done_again
+    before = made_at(tmp_path / "white0.fits")
+    batch(manifest)
+    assert made_at(tmp_path / "white0.fits") == before
+
+
+def older(own, output):
+    time = own.stat().st_mtime_ns - 10**12
+    os.utime(own, ns=(time, time))
+
+
+def replaced_by_a_copy(own, output):
+    copy = own.with_name("copy.fits")
+    shutil.copy2(own, copy)
+    copy.replace(own)
+
+
+def cut_short(own, output):
+    os.truncate(output, output.stat().st_size - 2880)
+
+
+def cut_to_nothing_but_its_header(own, output):
+    end = output.read_bytes().index(b"END".ljust(80)) + 80
+    os.truncate(output, -(-end // 2880) * 2880)
+
+
+def rewritten_in_place(own, output):
+    content = output.read_bytes()
+    output.write_bytes(content[::-1])
+    output.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [older, replaced_by_a_copy, cut_short, cut_to_nothing_but_its_header, rewritten_in_place],
+)
+def test_files_that_are_others_are_done_again(own_kernel, tmp_path, change):
+    manifest, own = own_kernel
+    output = tmp_path / "white0.fits"
+    batch(manifest)
+    content, before = output.read_bytes(), output.stat().st_ino
+    change(own, output)
+    batch(manifest)
+    assert output.stat().st_ino != before
+    assert output.read_bytes() == content
+
+
+def test_an_input_that_is_gone_changes_nothing(own_kernel, tmp_path):
+    manifest, own = own_kernel
+    batch(manifest)
+    before = made_at(tmp_path / "white0.fits")
+    own.unlink()
+    batch(manifest)
+    assert made_at(tmp_path / "white0.fits") == before
 
 
 BAD_TABLES = [
@@ -404,5 +462,5 @@ def test_files_are_named_from_the_manifest(pairs, tmp_path, capsys, monkeypatch)
     ],
 )
 def test_processes_and_threads_share_the_cores(monkeypatch, jobs, threads, n_rows, shares):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr("whitediff.cli.batch.cores.usable_cores", lambda: 8)
     assert shares_of_cores(jobs, threads, n_rows) == shares

@@ -1,12 +1,12 @@
 """``whitediff batch`` on a cluster of dask.distributed."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +25,8 @@ from command_line import fail, run_command, succeed
 Client = pytest.importorskip(
     "distributed", reason="no distributed: pip install 'whitediff[dask]'"
 ).Client
+
+from whitediff.cli.batch import cluster  # noqa: E402  # needs distributed
 
 CLUSTER = [sys.executable, Path(__file__).with_name("batch_cluster.py")]
 
@@ -90,6 +92,13 @@ def test_worker_with_another_version(pairs, tmp_path, capsys, monkeypatch, sched
     assert "workers need whitediff 9.9, the one at tcp://127.0.0.1" in message
 
 
+def test_worker_of_another_version_that_comes_late(monkeypatch, tmp_path):
+    monkeypatch.setattr(cluster, "get_worker", lambda: SimpleNamespace(address="tcp://late"))
+    finished = cluster._on_worker("topic", "9.9", 3, None)
+    assert (finished.row, finished.cells) == (3, {})
+    assert finished.reason.startswith("workers need whitediff 9.9, the one at tcp://late has ")
+
+
 @pytest.mark.usefixtures("mortal")
 def test_row_of_a_killed_worker_is_done_again(pairs, tmp_path, capsys, scheduler):
     rows = [row_of(pairs, n % 3, output=f"white{n}.fits") for n in range(5)]
@@ -131,7 +140,6 @@ def test_no_scheduler(pairs, tmp_path, capsys, monkeypatch):
 def test_scheduler_that_goes_away(pairs, tmp_path):
     rows = [row_of(pairs, n) for n in range(2)]
     rows[1]["kernel"] = "kernel.fits"
-    os.mkfifo(tmp_path / "kernel.fits")
     manifest = write_manifest(tmp_path / "night.csv", rows)
     results = tmp_path / "night.results.ecsv"
     command = [sys.executable, "-m", "whitediff.cli", "batch", manifest, "--scheduler"]
@@ -160,8 +168,7 @@ def test_missing_package_is_named(pairs, tmp_path):
 
 def test_interrupt_leaves_nothing_to_the_scheduler(pairs, tmp_path):
     rows = [row_of(pairs, n % 3, kernel="kernel.fits", output=f"white{n}.fits") for n in range(6)]
-    # Whoever reads it waits.
-    os.mkfifo(tmp_path / "kernel.fits")
+    # Who reads it waits, since it is not there.
     manifest = write_manifest(tmp_path / "night.csv", rows)
     command = [sys.executable, "-m", "whitediff.cli", "batch", manifest, "--scheduler"]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -19,9 +20,10 @@ from batch_files import (
     simulate_pairs,
     write_manifest,
 )
-from command_line import run_command, succeed
+from command_line import fail, run_command, succeed
 
 COMMAND = [sys.executable, "-m", "whitediff.cli", "batch"]
+WAITING = [sys.executable, Path(__file__).with_name("waiting_kernels.py"), "batch"]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,6 @@ def blocked(pairs, tmp_path):
     rows = [row_of(pairs, n) for n in range(3)]
     rows[1]["kernel"] = "kernel.fits"
     kernel = tmp_path / "kernel.fits"
-    os.mkfifo(kernel)
     return write_manifest(tmp_path / "night.csv", rows), kernel
 
 
@@ -62,7 +63,7 @@ def statuses(manifest):
 
 def start_until_blocked(manifest, **options):
     """Run the command until all but the blocked row is done, and that one is begun."""
-    process = subprocess.Popen([*COMMAND, manifest, "--jobs", "2"], text=True, **options)
+    process = subprocess.Popen([*WAITING, manifest, "--jobs", "2"], text=True, **options)
     until(lambda: statuses(manifest) == ["done", "waiting", "done"])
     return process
 
@@ -121,7 +122,6 @@ def test_goes_on_after_it_was_killed(blocked, pairs, tmp_path, capsys):
     until(lambda: group_is_gone(process.pid))
     assert statuses(manifest) == ["done", "waiting", "done"]
     assert not (tmp_path / "white1.fits").exists()
-    kernel.unlink()
     kernel.write_bytes((pairs / "1/kernel.fits").read_bytes())
     printed = succeed(capsys, "batch", manifest)
     assert printed.endswith("night.results.ecsv: 3 of 3 rows done (2 of them before), 0 failed\n")
@@ -129,6 +129,19 @@ def test_goes_on_after_it_was_killed(blocked, pairs, tmp_path, capsys):
     assert after == before
     assert fits.getheader(tmp_path / "white1.fits")["WDVERSN"]
     assert not list(tmp_path.glob(".*"))
+
+
+def test_two_runs_of_one_manifest(blocked, pairs, tmp_path, capsys):
+    manifest, kernel = blocked
+    process = start_until_blocked(manifest)
+    before = (tmp_path / "night.results.ecsv").read_bytes()
+    message = fail(capsys, "batch", manifest)
+    assert "night.results.ecsv' is in use by another run" in message
+    assert (tmp_path / "night.results.ecsv").read_bytes() == before
+    kernel.symlink_to(pairs / "1/kernel.fits")
+    assert process.wait(60) == 0
+    # The kernel was not there when the row was begun.
+    assert "3 of 3 rows done (2 of them before)" in succeed(capsys, "batch", manifest)
 
 
 def test_output_of_the_same_batch_is_no_obstacle(pairs, tmp_path, capsys):

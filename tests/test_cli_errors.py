@@ -154,6 +154,62 @@ def test_inputs_are_never_overwritten(inputs, tmp_path, capsys, option):
     assert (inputs / "kernel.fits").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["o.fits.gz", "o.fits.fz"])
+def test_outputs_are_not_compressed(inputs, no_files, capsys, name):
+    message = fail(capsys, "decorrelate", *options(inputs), "-o", no_files / name)
+    assert "output must not end with .gz, .bz2, .xz, .z, .zip, .fz, since files are" in message
+
+
+def test_devices_are_not_replaced(inputs, tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/null"):
+        arguments = [*options(inputs), "-o", path, "--overwrite"]
+        assert f"'{path}' is not a regular file" in fail(capsys, "decorrelate", *arguments)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_leave_nothing(inputs, tmp_path, no_files, number):
+    """Also where a file that has no name yet cannot be had."""
+    begun = tmp_path / "begun"
+    code = (
+        "import sys, time; from pathlib import Path; from whitediff.io import atomic; "
+        "from whitediff.subtraction import run; atomic._open_nameless = lambda directory: None\n"
+        f"def begin(*arguments, **keywords): Path({str(begun)!r}).touch(); time.sleep(60)\n"
+        "run.decorrelate_bands = begin; from whitediff.cli import main; main()"
+    )
+    arguments = ["decorrelate", *options(inputs), "-o", no_files / "o.fits"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE)
+    while not begun.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    assert len(list(no_files.iterdir())) == 1
+    process.send_signal(number)
+    _, message = process.communicate(timeout=60)
+    assert (process.returncode, message) == (130, b"\nwhitediff: interrupted\n")
+
+
+def test_a_killed_run_leaves_nothing_where_files_need_no_name(inputs, tmp_path, no_files):
+    begun = tmp_path / "begun"
+    code = (
+        "import sys, time; from pathlib import Path; from whitediff.subtraction import run\n"
+        f"def begin(*arguments, **keywords): Path({str(begun)!r}).touch(); time.sleep(60)\n"
+        "run.decorrelate_bands = begin; from whitediff.cli import main; main()"
+    )
+    try:
+        os.close(os.open(no_files, os.O_TMPFILE | os.O_WRONLY))
+    except (AttributeError, OSError):
+        pytest.skip("the file system has no such files")
+    arguments = ["decorrelate", *options(inputs), "-o", no_files / "o.fits"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    while not begun.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+
+
 def test_whitened_image_is_not_whitened_again(inputs, tmp_path, no_files, capsys):
     once = tmp_path / "once.fits"
     succeed(capsys, "decorrelate", *options(inputs), "-o", once)
@@ -231,22 +287,56 @@ def test_interrupt_while_filtering(inputs, no_files, capsys, monkeypatch):
 
 
 def test_interrupt_from_the_keyboard(inputs, tmp_path, no_files):
-    waiting = tmp_path / "kernel.fits"
-    os.mkfifo(waiting)
-    arguments = [*options(inputs, kernel=waiting), "-o", no_files / "o.fits"]
+    config, begun = tmp_path / "waits.py", tmp_path / "begun"
+    config.write_text(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(60)")
+    arguments = [*options(inputs), "-o", no_files / "o.fits", "--config", config]
     process = subprocess.Popen([*COMMAND, "decorrelate", *arguments], stderr=subprocess.PIPE)
-    writer = None
-    while writer is None:
+    while not begun.exists():
         assert process.poll() is None, process.stderr.read()
-        try:
-            # There is no one to write to before the command reads.
-            writer = os.open(waiting, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(0.02)
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
-    os.close(writer)
     assert (process.returncode, message) == (130, b"\nwhitediff: interrupted\n")
+
+
+@pytest.mark.parametrize("option", ["science", "kernel", "psf", "config", "science-variance"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_only_regular_files_are_read(inputs, tmp_path, no_files, capsys, option, kind):
+    path = "/dev/zero"
+    if kind == "pipe":
+        path = tmp_path / "pipe"
+        os.mkfifo(path)
+    arguments = options(inputs, **{option: path})
+    assert str(path) in fail(capsys, "decorrelate", *arguments, "-o", no_files / "o.fits")
+
+
+def test_output_that_cannot_be_printed_is_no_bad_input(inputs):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "check", inputs / "science.fits"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "No space left" in done.stderr
+
+
+def test_lack_of_memory_is_no_bad_input(inputs, no_files, capsys, monkeypatch):
+    def without_memory(*arguments, **keywords):
+        raise MemoryError
+
+    monkeypatch.setattr("whitediff.io.fits_file.fits.open", without_memory)
+    arguments = [*options(inputs), "-o", no_files / "o.fits"]
+    message = fail(capsys, "decorrelate", *arguments, status=1)
+    assert message == "whitediff: not enough memory\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(inputs, tmp_path, closed):
+    arguments = [*COMMAND, "decorrelate", *options(inputs), "-o", tmp_path / "o.fits"]
+    command = ["bash", "-c", f'"$@" {closed}', "bash", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert np.isfinite(read_exposure(tmp_path / "o.fits").image.array).any()
 
 
 def test_unexpected_error_is_one_line(inputs, no_files, capsys, monkeypatch):

@@ -119,6 +119,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, exposure, monkeypatch, over
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     """A device without room fails in write(), before anything is flushed to it."""
+    monkeypatch.setattr(atomic, "_open_nameless", lambda directory: None)
     opened = os.open
     monkeypatch.setattr(
         atomic.os,
@@ -160,4 +161,67 @@ def test_a_killed_run_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == old
     assert not new.exists()
     # The unfinished copies cannot be taken for FITS files.
-    assert {name.suffix for name in tmp_path.iterdir() if name != path} == {".part"}
+    assert {name.suffix for name in tmp_path.iterdir() if name != path} <= {".part"}
+
+
+@pytest.fixture(params=["nameless", "hidden"])
+def way(request, monkeypatch):
+    """Both ways to a file that has not its name yet."""
+    if request.param == "hidden":
+        monkeypatch.setattr(atomic, "_open_nameless", lambda directory: None)
+    return request.param
+
+
+@pytest.mark.usefixtures("way")
+def test_the_mode_of_a_file_that_is_replaced_is_kept(tmp_path):
+    path = tmp_path / "out.bin"
+    for mode in (0o600, 0o644, 0o755):
+        path.write_bytes(b"old")
+        path.chmod(mode)
+        with replace_file(path, overwrite=True) as file:
+            file.write(b"new")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["out.bin"]
+
+
+@pytest.mark.usefixtures("way")
+def test_what_is_no_regular_file_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/null"):
+        with pytest.raises(FileExistsError, match="is not a regular file"):
+            with replace_file(path, overwrite=True):
+                raise AssertionError("it was opened")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.usefixtures("way")
+def test_an_error_leaves_nothing_either_way(tmp_path):
+    with pytest.raises(RuntimeError), replace_file(tmp_path / "out.bin") as file:
+        file.write(b"new")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_killed_processes_leave_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "_open_nameless", lambda directory: None)
+    stale, other = tmp_path / ".out.bin.0123abcd.part", tmp_path / ".out.bin2.0123abcd.part"
+    for path in (stale, other):
+        path.write_bytes(b"half")
+    # One that is being written is locked.
+    with replace_file(tmp_path / "out.bin") as first:
+        assert not stale.exists() and other.exists()
+        first.write(b"first")
+        with replace_file(tmp_path / "out.bin") as second:
+            second.write(b"second")
+            assert len(list(tmp_path.glob(".out.bin.*.part"))) == 2
+        (tmp_path / "out.bin").unlink()
+    assert (tmp_path / "out.bin").read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("name", ["out.fits.gz", "out.fits.fz", "OUT.FITS.GZ", "out.fits.bz2"])
+def test_names_of_compressed_files_are_refused(tmp_path, exposure, name):
+    with pytest.raises(ValueError, match="path must not end with .gz, .*, got"):
+        write_exposure(exposure, tmp_path / name)
+    assert os.listdir(tmp_path) == []

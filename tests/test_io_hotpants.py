@@ -325,3 +325,21 @@ def test_a_basis_that_is_too_large(path):
     message = r"kernel basis must hold at most 67108864 values, got 234 images of 1001 x 1001"
     with pytest.raises(ValueError, match=message):
         read_kernel(path)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "message"),
+    [
+        ("PHOTNORM", 17, "PHOTNORM must be text, got 17"),
+        ("PHOTNORM", "x", "PHOTNORM must be one of .*, got 'x'"),
+        ("CONVOL00", 12, "CONVOL00 must be text, got 12"),
+        ("REGION00", 5, "REGION00 must be text, got 5"),
+    ],
+)
+def test_words_that_are_none(path, keyword, value, message):
+    write_table(path, columns(1), ["[1:120,1:90]"])
+    with fits.open(path, mode="update") as hdus:
+        for hdu in hdus:
+            hdu.header[keyword] = value
+    with pytest.raises(ValueError, match=rf"kernel\.fits: {message}"):
+        read_kernel(path)

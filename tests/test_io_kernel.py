@@ -236,3 +236,21 @@ def test_a_function_of_too_high_an_order(path):
     write_kernel(SpatialKernel(np.ones((1, 3, 3)), [Polynomial2D(coefficients[:231])]), path,
                  overwrite=True)  # fmt: skip
     assert len(read_kernel(path).kernel.functions[0].coefficients) == 231
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "message"),
+    [
+        ("ORIGIN", "moon", "origin must be one of 'array', 'parent', got 'moon'"),
+        ("SCALE", "one", "scale must be a number, got 'one'"),
+        ("SCALE", 0.0, "scale must be finite and not zero, got 0.0"),
+        ("CONVOLVD", "both", "convolved must be one of 'template', 'science', got 'both'"),
+        ("CENTERX", "left", "kernel.fits: "),
+    ],
+)
+def test_metadata_that_cannot_be(path, keyword, value, message):
+    write_kernel(SpatialKernel(np.ones((1, 3, 3)), [Polynomial2D([1.0])]), path)
+    with fits.open(path, mode="update") as hdus:
+        hdus["KERNEL"].header[keyword] = value
+    with pytest.raises(ValueError, match=message):
+        read_kernel(path)

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 import pydoc
+import shutil
 import subprocess
 import sys
 import typing
@@ -120,3 +121,10 @@ def test_types_of_keywords_are_those_of_the_options():
 def test_options_are_checked_when_they_are_made(changed, error, message):
     with pytest.raises(error, match=message):
         whitediff.WhitenOptions(**changed)
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="there is no nm")
+def test_the_compiled_module_exports_nothing_but_its_beginning():
+    command = ["nm", "--dynamic", "--defined-only", "--format=posix", _core.__file__]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["PyInit__core"]

@@ -1,10 +1,12 @@
 #include "fft.hpp"
 
 #include <fftw3.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -16,9 +18,13 @@ namespace whitediff::fft {
 namespace {
 
 // FFTW's planner is not thread-safe; execution is. Recursive, since a constructor that fails
-// destroys the plans that it has made so far.
+// destroys the plans that it has made so far, and caches make plans while they hold it.
 std::recursive_mutex& planner_mutex() {
   static std::recursive_mutex mutex;
+  // A fork finds the planner at rest. Its mutex is a new one: the thread that has the old one has
+  // another number there.
+  [[maybe_unused]] static const int registered = pthread_atfork(
+      [] { mutex.lock(); }, [] { mutex.unlock(); }, [] { std::construct_at(&mutex); });
   return mutex;
 }
 
@@ -83,7 +89,7 @@ class Cache {
   Cache() { planner_mutex(); }
 
   std::shared_ptr<const Transform> get(Key key) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(planner_mutex());
     const auto found = entries_.find(key);
     if (found != entries_.end()) return found->second;
     auto made = std::make_shared<const Transform>(key, Planning::estimate);
@@ -93,12 +99,12 @@ class Cache {
 
   void clear() {
     decltype(entries_) dropped;
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(planner_mutex());
     dropped.swap(entries_);
   }
 
   void measure() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(planner_mutex());
     for (auto& [key, entry] : entries_) {
       entry = std::make_shared<const Transform>(key, Planning::measure);
     }
@@ -112,7 +118,6 @@ class Cache {
     }
   };
 
-  std::mutex mutex_;
   std::map<Key, std::shared_ptr<const Transform>, Less> entries_;
 };
 

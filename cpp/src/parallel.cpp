@@ -10,7 +10,9 @@
 #include <string>
 #include <utility>
 
+#include "forked.hpp"
 #include "require.hpp"
+#include "whitediff/cores.hpp"
 
 namespace whitediff {
 namespace {
@@ -140,7 +142,8 @@ class Team {
 int thread_count(int requested) {
   require(requested >= 0 && requested <= most_threads, "n_threads",
           "be 0 (all cores) to " + std::to_string(most_threads), requested);
-  return requested > 0 ? requested : omp_get_num_procs();
+  if (is_forked()) return 1;
+  return requested > 0 ? requested : usable_cores();
 }
 
 int thread_index() { return role.index; }

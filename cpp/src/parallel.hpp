@@ -7,7 +7,7 @@
 
 namespace whitediff {
 
-/// The threads to use: `requested`, or for 0 all the cores that the process may run on.
+/// The threads to use: `requested`, or for 0 the usable_cores(); 1 in a fork of a process.
 /// @throws std::invalid_argument if `requested` is negative.
 int thread_count(int requested);
 

@@ -1,4 +1,5 @@
 #include "bindings.hpp"
+#include "whitediff/cores.hpp"
 #include "whitediff/error.hpp"
 #include "whitediff/version.hpp"
 
@@ -7,6 +8,7 @@
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.doc() = "The compiled core of whitediff; use it through the package.";
   module.attr("__version__") = whitediff::version;
+  module.def("usable_cores", &whitediff::usable_cores);
   py::register_exception<whitediff::Error>(module, "Error", PyExc_RuntimeError);
 
   // Types before the functions that take them: signatures in docstrings then name them.

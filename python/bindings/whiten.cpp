@@ -88,6 +88,18 @@ py::array_t<double> psfs_at(const Whitening& of, const std::vector<double>& x,
   });
 }
 
+/// Options with which a Ctrl-C ends the computation as it ends Python's own code: a callable of
+/// Python's sees to it by being called, where there is none the interpreter is asked.
+WhitenOptions interruptible(WhitenOptions options) {
+  if (!options.progress) {
+    options.progress = [](std::size_t, std::size_t) {
+      const py::gil_scoped_acquire gil;
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    };
+  }
+  return options;
+}
+
 /// Arrays of their own, so that who keeps the account of a result need not keep its pixels.
 struct Whitened {
   std::shared_ptr<Whitening> whitening;
@@ -100,9 +112,10 @@ py::array to_marks(Image<std::uint8_t> marks) { return to_numpy(std::move(marks)
 template <class T>
 Whitened whiten(const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources,
                 const WhitenOptions& options, const py::none&) {
+  const WhitenOptions asking = interruptible(options);
   auto result = [&] {
     const py::gil_scoped_release release;
-    return whitediff::whiten(plane.rows({0, plane.shape().height}), sources, options);
+    return whitediff::whiten(plane.rows({0, plane.shape().height}), sources, asking);
   }();
   auto image = to_numpy(std::move(result.image));
   auto variance = to_numpy(std::move(result.variance));
@@ -117,6 +130,7 @@ Whitening whiten_bands(
     const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources, const WhitenOptions& options,
     const std::function<void(int y0, py::array_t<T> image, py::array_t<T> variance,
                              py::array filter_edge)>& write) {
+  const WhitenOptions asking = interruptible(options);
   const py::gil_scoped_release release;
   return whitediff::whiten_bands<T>(
       plane, sources,
@@ -129,7 +143,7 @@ Whitening whiten_bands(
         write(y0, to_numpy(std::move(image_copy)), to_numpy(std::move(variance_copy)),
               to_marks(std::move(edge_copy)));
       },
-      options);
+      asking);
 }
 
 /// @return  image, whitened image, its variance, usable pixels.

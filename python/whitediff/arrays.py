@@ -43,7 +43,8 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
             f"{name} must be a 2-D array of at least one pixel, got shape {array.shape}"
         )
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
-    return without_hidden(value, _with_contiguous_rows(array.astype(dtype, copy=False)))
+    pixels: Any = array.astype(dtype, copy=False)
+    return _with_contiguous_rows(without_hidden(value, pixels))  # type: ignore[no-any-return]
 
 
 def without_hidden(original: Any, pixels: FloatImage) -> FloatImage:
@@ -79,7 +80,7 @@ def as_variance_plane(value: npt.ArrayLike, image: FloatImage, name: str) -> flo
         return number
     plane: Any = as_image(value, name)
     _require_shape(plane, image.shape, name)
-    return plane.astype(image.dtype, copy=False)  # type: ignore[no-any-return]
+    return _with_contiguous_rows(plane.astype(image.dtype, copy=False))  # type: ignore[no-any-return]
 
 
 def as_masks(
@@ -255,7 +256,8 @@ def planes_in_memory(
     def variance(value: npt.ArrayLike, name: str) -> float | _core.PlaneF | _core.PlaneD:
         if _is_number(value):
             return float(value)  # type: ignore[arg-type]
-        return plane(as_image(value, name).astype(pixels.dtype, copy=False))  # type: ignore[no-any-return]
+        values = as_image(value, name).astype(pixels.dtype, copy=False)
+        return plane(_with_contiguous_rows(values))  # type: ignore[no-any-return]
 
     return Planes(
         plane(pixels),
@@ -362,6 +364,10 @@ def _require_shape(array: Any, shape: tuple[int, ...], name: str) -> None:
 
 
 def _with_contiguous_rows(array: Any) -> Any:
-    if array.strides[1] != array.itemsize or array.strides[0] % array.itemsize:
-        return np.ascontiguousarray(array)
-    return array
+    """Give an array in the byte order of the machine, aligned, whose rows are contiguous.
+
+    Rows may be apart, come in reverse order, or be one row again and again.
+    """
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    is_fit = array.flags.aligned and array.strides[0] % array.itemsize == 0
+    return array if is_fit and array.strides[1] == array.itemsize else np.ascontiguousarray(array)

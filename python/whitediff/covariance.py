@@ -106,7 +106,8 @@ class NoiseCovariance:
         psf : array_like [v, u] or Kernel, optional
             PSF of the image.
         n_threads : int, optional
-            0 for all cores that the process may use. The result does not depend on it.
+            0 for the cores that the process may use, as in `WhitenOptions`. The result does not
+            depend on it.
 
         Raises
         ------

@@ -56,7 +56,9 @@ class WhitenOptions:
     grid : Grid, optional
         Cells chosen by the caller; default: found from the filter and the cost.
     n_threads : int
-        0 for all cores that the process may use. The result does not depend on it.
+        0 for the cores that the process may use: the least of OMP_NUM_THREADS (or what
+        threadpoolctl has set), its affinity, and the quota of its control group. A fork of a
+        process uses one. The result does not depend on it.
     progress : callable, optional
         Called as ``progress(done, total)`` while cells finish; what it raises ends the computation.
 

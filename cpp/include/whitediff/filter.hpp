@@ -60,7 +60,7 @@ struct FilterSupport {
 /// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P (docs/mathematics.md, Eq. 11). Where no radius up to
 /// the limit of 192 pixels (mode score: 128) meets the tolerance, that limit is returned with the
 /// error that it leaves.
-/// @param n_threads  0: all cores that the process may use. Never changes the result.
+/// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if the noise has no power at k = 0, or (mode score) no PSF.
 FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
                              const FilterOptions& options, int n_threads = 1);

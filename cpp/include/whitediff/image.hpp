@@ -83,12 +83,12 @@ class Image {
 
 /// Pixels that are zero, in memory that is there already: an Image gets its pages one by one as
 /// they are written, and two threads that come to the same one at once would both clear it.
-/// @param n_threads  0: all cores that the process may use.
+/// @param n_threads  0: usable_cores().
 template <class T>
 Image<T> zero_image(Shape shape, int n_threads = 0);
 
 /// A copy of pixels, made on several threads: one alone does not keep the memory busy.
-/// @param n_threads  0: all cores that the process may use.
+/// @param n_threads  0: usable_cores().
 template <class T>
 Image<T> copy_of(ImageView<const T> pixels, int n_threads = 0);
 

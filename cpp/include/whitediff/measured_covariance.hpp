@@ -23,7 +23,7 @@ constexpr int longest_lag = 12;
 /// @param noise   in units of its standard deviation, as a rule; sources are nobody's noise.
 /// @param usable  other than 0: the pixel is taken; of the shape of the image.
 /// @param largest_lag  in pixels, at least 1.
-/// @param n_threads  0: all cores that the process may use. Never changes the result.
+/// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if shapes differ, or fewer than two different pixels are usable.
 template <class T>
 MeasuredCovariance autocovariance(ImageView<const T> noise, ImageView<const std::uint8_t> usable,

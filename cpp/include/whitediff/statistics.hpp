@@ -31,7 +31,7 @@ struct ClippedMean {
 /// @param least  values are above it, and at most 1e25: SWarp and SExtractor write 1e30 where they
 /// have
 ///               none.
-/// @param n_threads  0: all cores that the process may use. Never changes the result.
+/// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if the shapes of plane and mask differ.
 template <class T>
 ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask = {}, int n_threads = 1,

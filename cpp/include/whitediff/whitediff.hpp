@@ -4,6 +4,7 @@
 
 #include "whitediff/blank_sky.hpp"
 #include "whitediff/cells.hpp"
+#include "whitediff/cores.hpp"
 #include "whitediff/decorrelate.hpp"
 #include "whitediff/error.hpp"
 #include "whitediff/filter.hpp"

@@ -58,7 +58,7 @@ struct WhitenOptions {
   /// found. Pixels that no box covers come out as NaN.
   std::vector<Cell> cells;
   Reduction reduction = Reduction::crossfade;
-  int n_threads = 0;  ///< 0: all cores that the process may use. Never changes the result.
+  int n_threads = 0;  ///< 0: usable_cores(); a fork uses one. Never changes the result.
   Progress progress;
 };
 

@@ -1,5 +1,7 @@
 """The command ``whitediff``."""
 
+import os
+import signal
 import sys
 from io import TextIOWrapper
 
@@ -19,6 +21,13 @@ _EXTRAS = {
 
 def main() -> None:
     """Run the command with the arguments of the process, and leave with its exit status."""
+    _complete_streams()
+    for name in ("SIGTERM", "SIGHUP"):
+        # As a batch system sends them when time is up, or a terminal that is closed; `nohup` has
+        # the second ignored. They end a run as Ctrl-C does, through whatever is to be tidied up.
+        number = getattr(signal, name)
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # Names of files may hold what the terminal cannot show.
@@ -27,6 +36,10 @@ def main() -> None:
         from .app import run
 
         status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # While the command is still being loaded.
+        print("\nwhitediff: interrupted", file=sys.stderr)
+        status = 130
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRAS:
@@ -38,3 +51,13 @@ def main() -> None:
         )
         status = 1
     sys.exit(status)
+
+
+def _complete_streams() -> None:
+    """Open standard streams that the process was started without on nothing.
+
+    The first file that is opened would take their place, and get what is meant for them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))

@@ -61,8 +61,12 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(error.format_message(), _BAD_INPUT)
     except ModuleNotFoundError:
         raise
-    except (OSError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         return _complain(reason(error), _BAD_INPUT)
+    except OSError as error:
+        # What cannot be read has a name; what cannot be written there, as the terminal, has none.
+        is_input = error.errno is None or error.filename is not None
+        return _complain(reason(error), _BAD_INPUT if is_input else _FAILED)
     except Exception as error:
         return _complain(reason(error), _FAILED)
     # A command that leaves by `Context.exit` gives the status that it left with.

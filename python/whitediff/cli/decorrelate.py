@@ -107,13 +107,14 @@ _SUSPECT = 3
     "--threads",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Number of threads.  [default: all cores]",
+    help="Number of threads.  [default: cores that the process may use, at most OMP_NUM_THREADS]",
 )
 @click.option(
     "--config",
     type=INPUT,
     help="Configuration of DecorrelateALKernelSpatialTask, which does the work then, with all "
-    "images in memory: Python code that changes 'config', as lsst.pex.config reads it.",
+    "images in memory: Python code that changes 'config', as lsst.pex.config reads it. It is run: "
+    "give only what you trust.",
 )
 @click.option(
     "-c",

@@ -5,12 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
 __all__ = ["INPUT", "OUTPUT", "check_outputs", "variance_value"]
 
-INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+class _Input(click.Path):
+    """A file to read, which must be a regular one: devices and pipes may have no end."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
+        path: Any = super().convert(value, parameter, context)
+        if not path.is_file():
+            self.fail(f"File '{path}' is not a regular file.", parameter, context)
+        return path
+
+
+INPUT = _Input()
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -52,6 +67,8 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite:
             raise click.UsageError(f"directory '{path.parent}' of '{path}' does not exist")
         if path.resolve() in taken:
             raise click.UsageError(f"'{path}' would be written over another file of this run")
+        if path.exists() and not path.is_file():
+            raise click.UsageError(f"'{path}' is not a regular file, and is not replaced")
         if path.exists() and not overwrite:
             raise click.UsageError(f"'{path}' exists: give --overwrite to replace it")
         taken.add(path.resolve())

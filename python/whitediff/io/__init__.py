@@ -7,7 +7,7 @@ import os
 from .afw_fits import has_archive, read_afw_kernel
 from .atomic import replace_file
 from .exposure_fits import read_exposure, write_exposure
-from .fits_file import content_errors, open_fits
+from .fits_file import open_fits
 from .hotpants import TABLE_NAME, read_hotpants
 from .kernel_fits import (
     KERNEL_NAME,
@@ -17,6 +17,7 @@ from .kernel_fits import (
 )
 from .lsst_images import is_json, read_lsst_fits, read_lsst_json
 from .matching_kernel import MatchingKernel
+from .reading import reading
 from .sfft import is_sfft, read_sfft
 
 __all__ = [
@@ -53,7 +54,7 @@ def read_kernel(path: str | os.PathLike[str]) -> MatchingKernel:
     """
     if is_json(path):
         return read_lsst_json(path)
-    with open_fits(path) as hdus, content_errors(path):
+    with open_fits(path) as hdus, reading(path):
         if KERNEL_NAME in hdus and "KERNTYPE" in hdus[KERNEL_NAME].header:
             return read_spatial_kernel(hdus)
         if TABLE_NAME in hdus:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,9 +34,11 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Open a binary file that takes its name only once it is complete and on the disk.
 
-    The content goes to a temporary file in the same directory. When the block ends it is flushed
-    to the disk and renamed; when the block raises it is removed, and what was at `path` before
-    stays as it was.
+    The content goes to a file in the same directory that has no name yet, where the file system has
+    such files, and otherwise a hidden one. When the block ends it is flushed to the disk and takes
+    the name, with the mode of the file that it replaces; when the block raises it is removed, and
+    what was at `path` before stays as it was. Hidden files that killed processes have left are
+    removed by the next one that writes to the same path.
 
     Parameters
     ----------
@@ -51,24 +57,65 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     FileExistsError
         If the file exists and `overwrite` is False.
     OSError
-        If the directory does not exist, or the file cannot be written.
+        If the directory does not exist, if `path` is something else than a file, or if the file
+        cannot be written.
     """
     target = Path(os.path.realpath(path))
     _check_target(target, overwrite)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    # The mode lets the umask decide, as for any new file.
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    descriptor = _open_nameless(target.parent)
+    is_nameless = descriptor is not None
+    if descriptor is None:
+        _sweep(target)
+        descriptor = _open_hidden(hidden)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        _check_target(target, overwrite)
-        os.replace(temporary, target)
+            if target.exists():
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            os.fsync(descriptor)
+            _check_target(target, overwrite)
+            if is_nameless:
+                # A link replaces nothing. Python follows the symbolic one of /proc only if it is
+                # told a directory, which does not matter to an absolute path.
+                os.link(f"/proc/self/fd/{descriptor}", hidden, src_dir_fd=descriptor)
+            os.replace(hidden, target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        hidden.unlink(missing_ok=True)
         raise
     _sync_directory(target.parent)
+
+
+def _open_nameless(directory: Path) -> int | None:
+    """Open a file that ends with the process unless it gets a name; None if there is no such."""
+    if not (hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")):
+        return None
+    try:
+        # The mode lets the umask decide, as for any new file.
+        return os.open(directory, os.O_RDWR | os.O_TMPFILE, 0o666)
+    except OSError as error:
+        # Directories that cannot be written say so again where a file is to have a name.
+        if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+            return None
+        raise
+
+
+def _open_hidden(path: Path) -> int:
+    """Open a file, locked to tell others that it is not left over."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    # Where there are no locks, nobody sweeps.
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _sweep(target: Path) -> None:
+    """Remove hidden files that processes have left which were killed while they wrote to a path."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.????????.part"):
+        with suppress(OSError), open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _check_target(target: Path, overwrite: bool) -> None:
@@ -76,6 +123,8 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise FileNotFoundError(f"directory {target.parent} of {target.name} does not exist")
     if target.is_dir():
         raise IsADirectoryError(f"path must be the name of a file, got the directory {target}")
+    if target.exists() and not target.is_file():
+        raise FileExistsError(f"{target} is not a regular file, and is not replaced")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists and is not to be overwritten")
 

@@ -13,7 +13,8 @@ import numpy as np
 from astropy.io import fits
 
 from ..covariance import NoiseCovariance
-from .fits_file import content_errors, find_image, is_image, native, open_fits
+from .fits_file import find_image, is_image, native, open_fits
+from .reading import reading
 
 __all__ = ["covariance_hdu", "read_covariance"]
 
@@ -39,7 +40,7 @@ def read_covariance(path: str | os.PathLike[str], *, psf: Any = None) -> NoiseCo
     ValueError
         If it holds no image, one that is too large, or values that no covariance has.
     """
-    with open_fits(path) as hdus, content_errors(path):
+    with open_fits(path) as hdus, reading(path):
         named = hdus[_NAME] if _NAME in hdus else None
         hdu = named if is_image(named) else find_image(hdus)
         if hdu is None or max(hdu.shape) > _MAX_SIDE:

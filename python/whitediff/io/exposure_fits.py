@@ -18,7 +18,8 @@ from ..exposure import Exposure
 from ..psf import CellPsf, KernelPsf
 from .exposure_header import frame_header, primary_header
 from .exposure_rows import open_exposure
-from .fits_file import content_errors, write_fits
+from .fits_file import write_fits
+from .reading import reading
 
 __all__ = ["plane_hdus", "psf_hdus", "read_exposure", "write_exposure"]
 
@@ -48,7 +49,7 @@ def read_exposure(path: str | os.PathLike[str]) -> Exposure:
     ValueError
         If it holds no image, or planes that do not fit the image.
     """
-    with open_exposure(path) as rows, content_errors(path):
+    with open_exposure(path) as rows, reading(path):
         return rows.load()
 
 

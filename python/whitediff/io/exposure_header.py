@@ -15,11 +15,17 @@ from typing import Any
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from .header_cards import sound_header
+
 __all__ = ["Frame", "frame_header", "primary_header", "read_frame"]
 
 _WCS_KEYWORD = re.compile(
     r"(WCSAXES|WCSNAME|C(TYPE|RVAL|RPIX|DELT|UNIT|ROTA)\d|(CD|PC)\d_\d|P[VS]\d_\d+"
     r"|L(ONPOLE|ATPOLE)|RADE(C)?SYS|EQUINOX|[AB]P?_(ORDER|DMAX|\d_\d))"
+)
+_WCS_NUMBER = re.compile(
+    r"WCSAXES|C(RVAL|RPIX|DELT|ROTA)\d|(CD|PC)\d_\d|PV\d_\d+|L(ONPOLE|ATPOLE)|EQUINOX"
+    r"|[AB]P?_(ORDER|\d_\d)"
 )
 _ORIGIN_KEYWORD = re.compile(r"LT[VM]\d(_\d)?|(WCSAXES|C(TYPE|RVAL|RPIX|DELT|UNIT)\d)A")
 # Keywords that describe an HDU or a file, not the exposure.
@@ -48,13 +54,29 @@ class Frame:
 
 
 def read_frame(primary: Any, image: Any) -> Frame:
-    """Read the headers of the primary HDU and of the image, which may be the same one."""
-    xy0 = _origin(image.header)
-    wcs = _read_wcs(image.header, xy0 or (0, 0))
+    """Read the headers of the primary HDU and of the image, which may be the same one.
+
+    Cards that cannot be read are mended or left out, as HISTORY says then.
+    """
+    header, notes = sound_header(image.header)
+    xy0 = _origin(header)
+    # A number of the WCS that is none, or was left out, would be taken for its default.
+    lost = set(image.header) - set(header)
+    lost |= {card.keyword for card in header.cards if isinstance(card.value, str)}
+    is_whole = not any(map(_WCS_NUMBER.fullmatch, lost))
+    wcs = _read_wcs(header, xy0 or (0, 0)) if is_whole else None
     obsolete = [_FILE_KEYWORD]
     obsolete += [_WCS_KEYWORD] if wcs is not None else []
     obsolete += [_ORIGIN_KEYWORD] if xy0 is not None else []
-    return Frame(wcs, xy0, _without(_merged_header(primary, image), obsolete))
+    metadata: fits.Header = header.copy(strip=True)
+    if image is not primary:
+        others, more = sound_header(primary.header)
+        metadata.extend(others.copy(strip=True), unique=True)
+        notes += more
+    metadata = _without(metadata, obsolete)
+    for note in notes:
+        metadata.add_history(note)
+    return Frame(wcs, xy0, metadata)
 
 
 def frame_header(wcs: WCS | None, xy0: tuple[int, int]) -> fits.Header:
@@ -79,14 +101,6 @@ def primary_header(metadata: fits.Header) -> fits.Header:
     return _without(metadata, [_FILE_KEYWORD])
 
 
-def _merged_header(primary: Any, image: Any) -> fits.Header:
-    """Header of the image, with what the primary header adds to it."""
-    header: fits.Header = image.header.copy(strip=True)
-    if image is not primary:
-        header.extend(primary.header.copy(strip=True), unique=True)
-    return header
-
-
 def _without(header: fits.Header, patterns: Iterable[re.Pattern[str]]) -> fits.Header:
     cards = [
         card
@@ -106,12 +120,12 @@ def _origin(header: fits.Header) -> tuple[int, int] | None:
 def _read_wcs(header: fits.Header, xy0: tuple[int, int]) -> WCS | None:
     """WCS in parent coordinates, or None where there is none that can be used."""
     header = header.copy()
-    _shift_reference(header, xy0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # wcslib has many ways to fail, and an image is of use without its WCS: the keywords stay
         # in the metadata.
         with suppress(Exception):
+            _shift_reference(header, xy0)
             wcs = WCS(header, naxis=2)
             return wcs if wcs.has_celestial else None
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from ..exposure import DEFAULT_MASK_PLANES, Exposure, Mask
 from ..psf import CellPsf, KernelPsf
 from .afw_fits import read_psf as read_afw_psf
 from .exposure_header import read_frame
-from .fits_file import content_errors, find_image, is_image, native, open_fits
+from .fits_file import find_image, is_image, native, open_fits
+from .reading import reading
 from .rows import Rows, pixels_of_hdu, rows_of_hdu
 
 __all__ = ["ExposureRows", "open_exposure"]
 
+_PLANES = ("image", "mask", "variance")
 _VARIANCE_TYPE = "VarianceUncertainty"
 _DEVIATION_TYPE = "StdDevUncertainty"
 
@@ -92,9 +94,22 @@ def open_exposure(path: str | os.PathLike[str]) -> Iterator[ExposureRows]:
         If it holds no image, or planes that are not as expected.
     """
     with open_fits(path) as hdus:
-        with content_errors(path):
+        with reading(path):
             exposure = _exposure(hdus)
-        yield exposure
+        planes: Any = {name: _read_from(path, getattr(exposure, name)) for name in _PLANES}
+        yield replace(exposure, **planes)
+
+
+def _read_from(path: str | os.PathLike[str], rows: Rows | None) -> Rows | None:
+    """Rows that say of which file they are if they cannot be read."""
+    if rows is None:
+        return None
+
+    def read(part: slice) -> NDArray[Any]:
+        with reading(path):
+            return rows[part]
+
+    return Rows(rows.shape, rows.dtype, read)
 
 
 def _exposure(hdus: fits.HDUList) -> ExposureRows:

@@ -7,31 +7,23 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyError
 from astropy.utils.exceptions import AstropyUserWarning
 from numpy.typing import NDArray
 
 from .atomic import replace_file
+from .compressed import plain
+from .fits_structure import check_structure
+from .reading import ReadError, open_input, reading
 
-__all__ = ["content_errors", "find_image", "is_image", "native", "open_fits", "write_fits"]
+__all__ = ["check_name", "find_image", "is_image", "native", "open_fits", "write_fits"]
 
+_COMPRESSED = (".gz", ".bz2", ".xz", ".z", ".zip", ".fz")
 _IMAGES = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
-
-
-@contextmanager
-def content_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Raise what goes wrong because of the content of a file as a ValueError that names it."""
-    name = os.fspath(path)
-    try:
-        yield
-    except KeyError as error:
-        raise ValueError(f"{name} is incomplete: it has no {error}") from error
-    except (IndexError, TypeError, ValueError, VerifyError) as error:
-        raise ValueError(f"{name}: {error}") from error
+_KNOWN = (*_IMAGES, fits.BinTableHDU, fits.TableHDU, fits.GroupsHDU, fits.FitsHDU)
 
 
 @contextmanager
@@ -41,22 +33,52 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
     Raises
     ------
     OSError
-        If the file is missing, is no FITS file, or is truncated.
+        If the file is missing, is no FITS file, or is truncated or damaged.
     """
     name = os.fspath(path)
-    with open(path, "rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
-        # Astropy carries on after these two and fails later, or not at all.
-        for message in ("File may have been truncated", "Error validating header"):
-            warnings.filterwarnings("error", message, AstropyUserWarning)
+    with open_input(path) as file, plain(file, name) as content:
         try:
-            hdus = fits.open(file, lazy_load_hdus=False)
-        except AstropyUserWarning as error:
-            raise OSError(f"{name} is truncated or damaged") from error
-        except Exception as error:  # whatever the parser trips over in a damaged header
-            raise OSError(f"{name} is not a FITS file, or is damaged") from error
-        with hdus:
+            check_structure(content)
+        except ReadError as error:
+            raise ReadError(f"{name} {error}") from error
+        with reading(path):
+            hdus = _opened(content, name)
+        with hdus, warnings.catch_warnings():
+            # What it says of cards, while they are copied and written, is about their looks.
+            warnings.simplefilter("ignore", AstropyUserWarning)
             yield hdus
+
+
+def _opened(file: BinaryIO, name: str) -> fits.HDUList:
+    # Astropy carries on after these two and fails later, or not at all.
+    for message in ("File may have been truncated", "Error validating header"):
+        warnings.filterwarnings("error", message, AstropyUserWarning)
+    try:
+        hdus = fits.open(file, lazy_load_hdus=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the parser trips over in a damaged header
+        raise ReadError(f"{name} is not a FITS file, or is damaged") from error
+    for number, hdu in enumerate(hdus):
+        # What astropy makes of an HDU whose header it cannot follow has no data.
+        if not isinstance(hdu, _KNOWN):
+            raise ReadError(f"{name} is damaged: HDU {number} is of no known kind")
+    return hdus
+
+
+def check_name(path: str | os.PathLike[str], name: str = "path") -> None:
+    """Refuse the name of a compressed file: FITS files are written uncompressed.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if os.fspath(path).lower().endswith(_COMPRESSED):
+        raise ValueError(
+            f"{name} must not end with {', '.join(_COMPRESSED)}, since files are written "
+            f"uncompressed, got {os.fspath(path)}"
+        )
 
 
 def write_fits(
@@ -70,7 +92,10 @@ def write_fits(
         If the file exists and `overwrite` is False.
     OSError
         If the file cannot be written.
+    ValueError
+        If its name is that of a compressed file.
     """
+    check_name(path)
     with replace_file(path, overwrite=overwrite) as file:
         try:
             hdus.writeto(file)

@@ -31,6 +31,8 @@ _MIN_SIGMA, _MAX_SIGMA = 0.01, 1000.0
 _CONVOLVED: dict[str, Literal["template", "science"]] = {"TEMPLATE": "template", "IMAGE": "science"}
 # What PHOTNORM is where the difference was brought to the scale of the image that was convolved.
 _SCALED = {"template": "t", "science": "i"}
+# With "u" it is that of the image that was not convolved.
+_NORMALISATIONS = ("t", "i", "u")
 
 
 def read_hotpants(hdus: fits.HDUList) -> MatchingKernel:
@@ -60,7 +62,7 @@ def read_hotpants(hdus: fits.HDUList) -> MatchingKernel:
         raise ValueError(f"{TABLE_NAME} must be a binary table, got {type(table).__name__}")
     header = _collected_header(hdus)
     n_regions = len(table.columns)
-    boxes = np.array([_region_box(_keyword(header, f"REGION{n:02d}")) for n in range(n_regions)])
+    boxes = np.array([_region_box(_text(header, f"REGION{n:02d}")) for n in range(n_regions)])
     frames = _buffered(boxes, header, hdus)
     basis = _basis(header)
     kernels, backgrounds, sums = [], [], []
@@ -70,14 +72,17 @@ def read_hotpants(hdus: fits.HDUList) -> MatchingKernel:
         kernels.append(kernel)
         backgrounds.append(background)
         sums.append(coefficients[1])
-    directions = {str(_keyword(header, f"CONVOL{n:02d}")).strip() for n in range(n_regions)}
+    directions = {_text(header, f"CONVOL{n:02d}") for n in range(n_regions)}
     if len(directions) > 1 or not directions <= set(_CONVOLVED):
         raise ValueError(
             f"CONVOL must be TEMPLATE or IMAGE, the same in all regions, got {sorted(directions)}"
         )
     convolved = _CONVOLVED[directions.pop()]
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    scaled = str(_keyword(header, "PHOTNORM")).strip() == _SCALED[convolved]
+    normalisation = _text(header, "PHOTNORM")
+    if normalisation not in _NORMALISATIONS:
+        raise ValueError(f"PHOTNORM must be one of {_NORMALISATIONS}, got {normalisation!r}")
+    scaled = normalisation == _SCALED[convolved]
     scale = float(np.average(1 / np.array(sums), weights=areas)) if scaled else 1.0
     if n_regions == 1:
         return MatchingKernel(kernels[0], convolved, scale, backgrounds[0], origin="array")
@@ -105,6 +110,13 @@ def _keyword(header: fits.Header, name: str) -> Any:
     if name not in header:
         raise ValueError(f"the HOTPANTS kernel table needs the keyword {name}, which is missing")
     return header[name]
+
+
+def _text(header: fits.Header, name: str) -> str:
+    text = _keyword(header, name)
+    if not isinstance(text, str):
+        raise ValueError(f"{name} must be text, got {text!r}")
+    return text.strip()
 
 
 def _full_width(header: fits.Header) -> int:
@@ -159,7 +171,7 @@ def _stamp_width(header: fits.Header, size: NDArray[np.int64]) -> int:
             "the kernel table has several regions, and how far they overlap stands only in the "
             "keyword DIFFCMD, which is missing: read the difference image written with -hki"
         )
-    words = header["DIFFCMD"].split()
+    words = _text(header, "DIFFCMD").split()
 
     def option(name: str, default: int) -> int:
         return int(words[words.index(name) + 1]) if name in words else default

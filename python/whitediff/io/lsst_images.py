@@ -18,13 +18,14 @@ from .fits_file import native
 from .kernel_limits import check_size, order_of
 from .matching_kernel import MatchingKernel
 from .polynomials import pack
+from .reading import ReadError, open_input, reading
 
 __all__ = ["is_json", "read_lsst_fits", "read_lsst_json"]
 
 
 def is_json(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins as a JSON object does."""
-    with open(path, "rb") as file:
+    with open_input(path) as file:
         return file.read(64).lstrip().startswith(b"{")
 
 
@@ -49,17 +50,12 @@ def read_lsst_json(path: str | os.PathLike[str]) -> MatchingKernel:
     ValueError
         If it holds no kernel table, or one of an unknown kind.
     """
-    name = os.fspath(path)
-    try:
-        tree = json.loads(Path(path).read_bytes())
-    except ValueError as error:
-        raise OSError(f"{name} is not JSON, or is truncated") from error
-    try:
+    with reading(path):
+        try:
+            tree = json.loads(Path(path).read_bytes())
+        except ValueError as error:
+            raise ReadError(f"{os.fspath(path)} is not JSON, or is truncated") from error
         return _read_tree(tree, lambda array: np.array(array["data"], dtype=np.float64))
-    except KeyError as error:
-        raise ValueError(f"{name} is incomplete: it has no {error}") from error
-    except (IndexError, TypeError, ValueError) as error:
-        raise ValueError(f"{name}: {error}") from error
 
 
 def read_lsst_fits(hdus: fits.HDUList) -> MatchingKernel:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..arrays import as_number, one_of
 from ..kernel import Kernel
 
 __all__ = ["MatchingKernel"]
@@ -34,6 +36,11 @@ class MatchingKernel:
         What positions are counted from: the first pixel of the array (HOTPANTS, SFFT), or the
         origin of the parent image, so that pixel [0, 0] is at the exposure's ``xy0`` (Rubin,
         whitediff).
+
+    Raises
+    ------
+    ValueError
+        If one of these is none that can be.
     """
 
     kernel: Kernel
@@ -41,3 +48,12 @@ class MatchingKernel:
     scale: float | None = None
     background: Callable[[Any, Any], Any] | None = None
     origin: Literal["array", "parent"] = "parent"
+
+    def __post_init__(self) -> None:
+        if self.convolved is not None:
+            one_of(self.convolved, ("template", "science"), "convolved")
+        one_of(self.origin, ("array", "parent"), "origin")
+        if self.scale is not None:
+            scale = as_number(self.scale, "scale")
+            if not math.isfinite(scale) or scale == 0:
+                raise ValueError(f"scale must be finite and not zero, got {scale}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-from astropy.io import fits
-
 from ..exposure import Exposure
 from ..whitening import PointSources
-from .fits_file import content_errors, native
+from .fits_file import native, open_fits
+from .reading import ContentError, reading
 
 __all__ = ["point_source_units", "read_point_sources"]
 
@@ -36,11 +35,11 @@ def read_point_sources(path: str | os.PathLike[str]) -> PointSources:
     ValueError
         If it has no such planes.
     """
-    with content_errors(path), fits.open(path) as hdus:
+    with open_fits(path) as hdus, reading(path):
         names = (_SIGNIFICANCE, _FLUX, _FLUX_ERROR)
         for name in names:
             if name not in hdus:
-                raise ValueError(
+                raise ContentError(
                     f"{path} must be an image of mode score, got one without the plane {name}"
                 )
         return PointSources(*(native(hdus[name].data) for name in names))

@@ -106,7 +106,10 @@ def read_sfft(hdus: fits.HDUList) -> MatchingKernel:
         table = _table(solution[-n_background:], _powers(background_degree), background_degree)
         to_chebyshev = chebyshev_matrix(background_degree, 0.5, 0.5)
         background = Chebyshev2D(pack(to_chebyshev @ table @ to_chebyshev.T), bbox)
-    return MatchingKernel(kernel, _CONVOLVED[header.get("CONVD")], 1.0, background, origin="array")
+    convolved = header.get("CONVD")
+    if convolved not in _CONVOLVED:
+        raise ValueError(f"CONVD must be REF or SCI, got {convolved!r}")
+    return MatchingKernel(kernel, _CONVOLVED[convolved], 1.0, background, origin="array")
 
 
 def _powers(degree: int) -> list[tuple[int, int]]:

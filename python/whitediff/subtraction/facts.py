@@ -140,10 +140,10 @@ class Facts:
         "gapsTooLarge", "WDTOOLRG", "others: larger than any pixel can be"
     )
     unknown_science: int | None = _fact(
-        "unknownScienceVariances", "WDSUNKN", "science variances not known: the mean stands in"
+        "unknownScienceVariances", "WDSUNKN", "science variances not known: the mean is used"
     )
     unknown_template: int | None = _fact(
-        "unknownTemplateVariances", "WDTUNKN", "template variances not known: the mean stands in"
+        "unknownTemplateVariances", "WDTUNKN", "template variances not known: the mean is used"
     )
     unknown_difference: int | None = _fact(
         "unknownBlindVariances", "WDDUNKN", "its variances not known: the mean stands in"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..io.fits_file import check_name
 from ..options import Covariance, WhitenOptions
 from .colour import InputCovariance, Remaining
 
@@ -81,7 +82,7 @@ class Job:
     Raises
     ------
     ValueError
-        If the options have a grid or bits of masks.
+        If the options have a grid or bits of masks; if the output is named as a compressed file.
     JobError
         If some of science, template and kernel are missing, and others are not; if something is
         given that needs them; if preconvolved comes without mode "score".
@@ -110,6 +111,7 @@ class Job:
     batch: str | None = None
 
     def __post_init__(self) -> None:
+        check_name(self.output, "output")
         for name in ("grid", "ignore_mask", "no_value_mask"):
             value = getattr(self.options, name)
             if value:

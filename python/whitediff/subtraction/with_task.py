@@ -14,7 +14,7 @@ from ..geometry import Point2D
 from ..io import replace_file, write_exposure
 from ..io.atomic import writing
 from ..io.exposure_rows import ExposureRows
-from ..io.fits_file import content_errors
+from ..io.reading import reading
 from ..kernel import Kernel
 from ..psf import CellPsf, EvaluatedPsf
 from ..tasks import DecorrelateALKernelSpatialTask
@@ -105,7 +105,7 @@ def whiten_with_task(
     science = _with_noise(pair.science, inputs.noise["science"], (x0, y0), job.science)
     science.setPsf(psf)
     template = _with_noise(pair.template, inputs.noise["template"], (x0, y0), job.template)
-    with content_errors(job.difference):
+    with reading(job.difference):
         difference = subtraction.difference.load()
     difference.setPsf(psf)
     result = task.run(
@@ -169,7 +169,7 @@ def _with_noise(
     if isinstance(variance, float):
         number = variance
         variance = rows.image.map(rows.image.dtype, lambda pixels: np.full_like(pixels, number))
-    with content_errors(path):
+    with reading(path):
         return replace(rows, variance=variance, psf=None, wcs=None, xy0=xy0).load()
 
 

@@ -21,7 +21,8 @@ def threads_to_use(argument: int | None, configured: int) -> int:
     -------
     n_threads : int
         The first of these that says something; OMP_NUM_THREADS is the last, which is how pipelines
-        that run many processes ask for one thread in each. 0, for all cores, if none does.
+        that run many processes ask for one thread in each, also once the core is loaded. 0, for the
+        cores that the process may use, if none does.
     """
     return argument or configured or _environment()
 

@@ -62,7 +62,7 @@ __all__ = ["batch"]
     "--scheduler",
     metavar="ADDRESS",
     help="Scheduler of a dask.distributed cluster that does the work, in place of processes of "
-    "this machine.",
+    "this machine. It runs what it is sent, as its workers do: use it in a network that you trust.",
 )
 @click.pass_context
 def batch(
@@ -95,10 +95,11 @@ def batch(
     process dies is begun up to three times.
 
     The same command goes on where it stopped, was interrupted or killed: rows are done again that
-    failed, whose cells or input files have changed, or whose output is gone. With another --mode,
-    --preconvolved, --constant, --variance, --covariance, --ignore-plane or --no-value-plane than
-    that of the table it refuses, and with --overwrite does all of it again. Outputs that the batch
-    did not make are kept unless --overwrite is given.
+    failed, whose cells or input files have changed, or whose output is gone or has changed (files
+    are told by size, time of change and inode). With another --mode, --preconvolved, --constant,
+    --variance, --covariance, --ignore-plane or --no-value-plane than that of the table it refuses,
+    and with --overwrite does all of it again. Outputs that the batch did not make are kept unless
+    --overwrite is given.
 
     Exit status: 0 if all rows are done, 1 if any failed.
     """
@@ -108,6 +109,7 @@ def batch(
         results_path = manifest.with_name(f"{manifest.stem}.results.ecsv")
 
     from .cores import shares_of_cores
+    from .lock import locked
     from .manifest import read_manifest
     from .results import RESULT_COLUMNS, Results
     from .run import run_batch
@@ -126,19 +128,20 @@ def batch(
         "no_value_planes": sorted(set(no_value_planes)),
     }
     table = read_manifest(manifest, carried, RESULT_COLUMNS, results_path)
-    results = Results(results_path, table, settings, overwrite=overwrite)
-    n_before = results.n_done
-    if scheduler is None:
-        jobs, threads = shares_of_cores(jobs, threads, len(results.unfinished))
-    run_batch(
-        table,
-        results,
-        settings,
-        jobs=jobs or 1,
-        threads=threads or 0,
-        scheduler=scheduler,
-        overwrite=overwrite,
-    )
+    with locked(results_path):
+        results = Results(results_path, table, settings, overwrite=overwrite)
+        n_before = results.n_done
+        if scheduler is None:
+            jobs, threads = shares_of_cores(jobs, threads, len(results.unfinished))
+        run_batch(
+            table,
+            results,
+            settings,
+            jobs=jobs or 1,
+            threads=threads or 0,
+            scheduler=scheduler,
+            overwrite=overwrite,
+        )
     before = f" ({n_before} of them before)" if n_before else ""
     click.echo(
         f"{results_path}: {results.n_done} of {len(table.rows)} rows done{before}, "

@@ -95,13 +95,22 @@ class _Cluster:
     def finished(self, rows: list[int], killers: list[int]) -> Generator[list[Finished]]:
         """Do rows; those that the scheduler gives up are appended to `killers`."""
         futures = self._client.map(
-            partial(_on_worker, self._topic),
+            partial(_on_worker, self._topic, __version__),
             rows,
             [self._rows[row] for row in rows],
             pure=False,
             batch_size=_MESSAGE_ROWS,
         )
         row_of = dict(zip(futures, rows, strict=True))
+        try:
+            yield from self._ended(futures, row_of, killers)
+        except OSError as error:
+            # A connection that breaks while something is asked for.
+            raise self._lost() from error
+
+    def _ended(
+        self, futures: list[Future[Any]], row_of: dict[Future[Any], int], killers: list[int]
+    ) -> Generator[list[Finished]]:
         ended = as_completed(futures, loop=self._client.loop)
         # Whoever leaves early closes the client, at which the scheduler drops what is left.
         while row_of:
@@ -139,9 +148,12 @@ class _Cluster:
         self.attempts[event[1]] += 1
 
 
-def _on_worker(topic: str, row: int, job: Job) -> Finished:
+def _on_worker(topic: str, version: str, row: int, job: Job) -> Finished:
     """Do a row with the threads that the worker has, and tell before that it is begun."""
     worker = get_worker()
+    if version != __version__:
+        # It has come after the others were asked.
+        return Finished(row, _other_version(version, worker.address, __version__))
     with _one_row:
         worker.log_event(topic, row)
         threads = job.options.n_threads or worker.state.nthreads
@@ -163,6 +175,8 @@ def _check_workers(client: Client, address: str) -> None:
     for worker, version in versions.items():
         if version != __version__:
             found = "none" if isinstance(version, Exception) else version
-            raise ClusterError(
-                f"workers need whitediff {__version__}, the one at {worker} has {found}"
-            )
+            raise ClusterError(_other_version(__version__, worker, found))
+
+
+def _other_version(needed: str, worker: str, found: str) -> str:
+    return f"workers need whitediff {needed}, the one at {worker} has {found}"

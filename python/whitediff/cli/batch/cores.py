@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from ..._core import usable_cores
 
 __all__ = ["shares_of_cores"]
 
@@ -19,10 +19,7 @@ def shares_of_cores(jobs: int | None, threads: int | None, n_rows: int) -> tuple
     n_rows : int
         How many rows there are to do; more processes than that would have nothing to do.
     """
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cores = os.cpu_count() or 1
+    cores = usable_cores()
     if jobs is None:
         jobs = max(1, cores // (threads or 1))
     jobs = max(1, min(jobs, n_rows))

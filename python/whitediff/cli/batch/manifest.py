@@ -13,7 +13,8 @@ import numpy as np
 from astropy.io import ascii
 from astropy.table import Table
 
-from ...subtraction import Job, JobError
+from ...io.fits_file import check_name
+from ...subtraction import Job
 from ...subtraction.colour import InputCovariance
 from ..covariance import input_covariance, remaining
 
@@ -189,6 +190,7 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
     if convolved not in (None, "template", "science"):
         raise ValueError(f"{where}: convolved must be template or science, got {convolved}")
     try:
+        check_name(cells["output"], "output")
         return Job(
             science=named("science"),
             template=named("template"),
@@ -205,7 +207,7 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
             template_covariance=covariance("template_covariance"),
             psf=named("psf"),
         )
-    except JobError as error:
+    except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 
 

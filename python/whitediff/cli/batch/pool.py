@@ -24,6 +24,8 @@ _TICK_SECONDS = 0.25
 # Longer than it takes to remove a file that is half written.
 _LEAVING_SECONDS = 5.0
 
+_LEAVING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
 # Threads of OpenMP do not outlive a fork.
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -136,7 +138,8 @@ class _Worker:
 
 def _serve(connection: Connection[Any, Any]) -> None:
     """Do the rows that come, until there is no one who sends them."""
-    signal.signal(signal.SIGTERM, _leave)
+    for number in _LEAVING_SIGNALS:
+        signal.signal(number, _leave)
     Thread(target=_leave_with_parent, daemon=True).start()
     try:
         while True:
@@ -156,5 +159,6 @@ def _leave_with_parent() -> None:
 def _leave(number: int, frame: object) -> None:
     """Leave through every `finally`, so that no file stays half written."""
     # A second signal would interrupt them.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for other in _LEAVING_SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
     raise SystemExit(128 + number)

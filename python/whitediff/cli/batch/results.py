@@ -16,6 +16,7 @@ from ...io import replace_file
 from ...io.atomic import writing
 from ...subtraction import Job
 from ...subtraction.facts import FACT_COLUMNS, Column
+from .file_state import is_same
 from .manifest import Manifest, read_table, rows_of
 from .row import Finished
 
@@ -53,6 +54,8 @@ _COLUMNS = [
     Column("image_unit", str, None, "unit of the pixels"),
     *FACT_COLUMNS[3:],
     Column("whitediff_version", str, None, "version that made the output"),
+    Column("inputs_state", str, None, "size:mtime_ns:inode of each input when it was read"),
+    Column("output_state", str, None, "the same of the output when it was complete"),
 ]
 
 RESULT_COLUMNS = [column.name for column in _COLUMNS]
@@ -173,7 +176,11 @@ class Results:
                 continue
             facts = _facts_of(table, place)
             # A failure stays on record until the row has been tried again.
-            if facts["status"] == _FAILED or facts["status"] == _DONE and _is_up_to_date(row):
+            if (
+                facts["status"] == _FAILED
+                or facts["status"] == _DONE
+                and _is_up_to_date(row, facts)
+            ):
                 self._facts[n] = facts
 
 
@@ -182,12 +189,9 @@ def _facts_of(table: Table, row: int) -> dict[str, Any]:
     return {name: value for name, value in cells.items() if value is not np.ma.masked}
 
 
-def _is_up_to_date(row: Job) -> bool:
-    """Whether the output exists, and no input that exists was changed after it."""
-    if not row.output.exists():
-        return False
-    made = row.output.stat().st_mtime_ns
-    return all(path.stat().st_mtime_ns <= made for path in row.inputs if path.exists())
+def _is_up_to_date(row: Job, facts: Mapping[str, Any]) -> bool:
+    states = (facts.get("inputs_state"), facts.get("output_state"))
+    return None not in states and is_same(row, *map(str, states))
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

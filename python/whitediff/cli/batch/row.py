@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
-
 from ..._core import __version__
+from ...io.fits_structure import first_header
 from ...subtraction import Job, WhitenedFile, whiten_files
 from ...subtraction.header import BATCH_KEYWORD
 from ...subtraction.masks import left_out_rows
 from ...whiteness import Whiteness
 from ..errors import reason
 from ..figure import unit_of
+from .file_state import state_of
 from .measures import sampled_whiteness
 
 __all__ = ["Finished", "whiten_row"]
@@ -59,16 +59,20 @@ def whiten_row(row: int, job: Job) -> Finished:
             if not _was_made_by(job.batch, output):
                 raise FileExistsError(f"{output} exists: give --overwrite to replace it")
             overwrite = True
+        # Before they are read: what replaces one of them meanwhile makes another row of it.
+        inputs = " ".join(map(state_of, job.inputs))
         result = whiten_files(replace(job, overwrite=overwrite), lambda done, total: None)
-        cells = _cells(result)
+        states = {"inputs_state": inputs, "output_state": state_of(output)}
+        cells = _cells(result) | states
     except Exception as error:
         return Finished(row, reason(error) or type(error).__name__)
     return Finished(row, cells={"seconds": time.perf_counter() - begin} | cells)
 
 
 def _was_made_by(batch: str | None, path: Path) -> bool:
+    """Whether a file, complete or not, says that it is of a batch."""
     try:
-        return bool(fits.getheader(path).get(BATCH_KEYWORD) == batch)
+        return first_header(path).get(BATCH_KEYWORD) == batch
     except OSError:
         return False
 

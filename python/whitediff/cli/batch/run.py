@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def run_batch(
     if not rows:
         return
     n_done, n_failed = 0, 0
-    with _terminated_as_interrupted(), closing(news), display(len(rows)) as shown:
+    with closing(news), display(len(rows)) as shown:
         try:
             for batch in news:
                 for finished in batch:
@@ -114,13 +113,3 @@ def _covariance(row: Job, settings: Mapping[str, Any]) -> Remaining | Path:
     if settings["covariance"]:
         return remaining(settings["covariance"], Path())
     return default_covariance(settings["mode"], blind=row.is_blind)
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM, which a batch system sends when time is up, end the run as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

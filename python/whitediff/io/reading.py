@@ -1,0 +1,85 @@
+"""The one boundary for reading: whatever is wrong with a file becomes one line that names it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from astropy.utils.exceptions import AstropyWarning
+
+__all__ = ["ContentError", "ReadError", "open_input", "reading"]
+
+# Libraries put whole tables and headers into their messages.
+_MAX_LENGTH = 300
+
+
+class ReadError(OSError):
+    """A file cannot be read: it is truncated, damaged, or not of the format it should be."""
+
+
+class ContentError(ValueError):
+    """A file can be read, and does not hold what it should."""
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise whatever goes wrong while a file is read as a `ReadError` or `ContentError`.
+
+    Both name the file. Warnings of libraries are part of the message; where nothing goes wrong,
+    those of astropy are about repairs that it has made, and dropped. An error of the operating
+    system that names a file, and a lack of memory, are raised as they are.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    """
+    name = os.fspath(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except (ContentError, MemoryError, ReadError):
+            raise
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            raise ReadError(f"{name}: {_told(error, caught)}") from error
+        except KeyError as error:
+            raise ContentError(f"{name} is incomplete: it has no {_told(error)}") from error
+        except Exception as error:
+            raise ContentError(f"{name}: {_told(error, caught)}") from error
+    for warning in caught:
+        if not issubclass(warning.category, AstropyWarning):
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+
+
+def _told(error: Exception, caught: Sequence[warnings.WarningMessage] = ()) -> str:
+    """Give what an error and the warnings before it say, in one line of bounded length."""
+    said = str(error)
+    if not said or isinstance(error, AssertionError | AttributeError | RecursionError):
+        # Their words are about the code of a library.
+        said = "it is damaged, or nested too deeply"
+    parts = [said, *(str(warning.message) for warning in caught)]
+    told = " ".join("; ".join(dict.fromkeys(parts)).split())
+    return told if len(told) <= _MAX_LENGTH else f"{told[:_MAX_LENGTH]} ..."
+
+
+def open_input(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading.
+
+    Raises
+    ------
+    OSError
+        If it is missing, or is no regular file: devices and pipes may have no end.
+    """
+    # To open a pipe would wait for someone to write into it.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ReadError(f"{os.fspath(path)} is not a regular file")
+    return open(path, "rb")

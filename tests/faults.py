@@ -1,0 +1,451 @@
+"""Damaged files, odd calls, signals and killed batches: right results, or one clear line.
+
+Run as ``python tests/faults.py --mutants 2000 --calls 5000 --signals 100 --rows 1000 --places``,
+which prints a table of counts and leaves with 1 if anything else came of a trial. The tests run
+small numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+import whitediff
+from whitediff import io, subtraction  # noqa: F401  # forks need not load them
+from whitediff.cli.app import run as command
+
+COMMAND = [sys.executable, "-m", "whitediff.cli"]
+SHAPE = (96, 128)
+# A trial may not take more memory than this, nor more time.
+MEMORY, SECONDS = 4 << 30, 30
+NAMES = ("science", "template", "difference", "kernel")
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    """Exit status and standard error of the command, in a fork with limits.
+
+    A fork costs less than to start Python anew. A status below 0 is that of a signal: SIGXCPU if it
+    takes too long, however busy the machine is.
+    """
+    with tempfile.TemporaryFile() as said:
+        child = os.fork()
+        if child == 0:
+            status = 70
+            try:
+                resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+                resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                os.dup2(said.fileno(), 2)
+                # Whoever runs the tests may have put something else in their place.
+                sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
+                status = command([str(argument) for argument in arguments])
+                sys.stderr.flush()
+                sys.stdout.flush()
+            except BaseException as error:
+                os.write(2, f"{type(error).__name__}\nout of the command".encode())
+            finally:
+                os._exit(status)
+        _, how = os.waitpid(child, 0)
+        said.seek(0)
+        return os.waitstatus_to_exitcode(how), said.read().decode(errors="replace")
+
+
+def simulate(directory: Path) -> dict[str, Path]:
+    """Input files of one subtraction."""
+    assert command(["simulate", str(directory), "--shape", *map(str, SHAPE)]) == 0
+    return {name: directory / f"{name}.fits" for name in NAMES}
+
+
+def options(files: dict[str, Path]) -> list[object]:
+    return [part for name, path in files.items() for part in (f"--{name}", path)]
+
+
+# Mutants -----------------------------------------------------------------------------------------
+
+
+def sound_files(directory: Path) -> list[tuple[str, Path]]:
+    """Files of every format that is read, with the option that takes them."""
+    files = simulate(directory / "plain")
+    found = [(name, files[name]) for name in NAMES]
+    pixels = fits.getdata(files["difference"], 1)
+    for kind in ("RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1"):
+        path = directory / f"{kind}.fits"
+        image = np.nan_to_num(np.abs(pixels)).astype(np.int32) if kind == "PLIO_1" else pixels
+        tile = (16, 32) if kind == "HCOMPRESS_1" else None
+        fits.CompImageHDU(image, compression_type=kind, tile_shape=tile).writeto(path)
+        found.append(("difference", path))
+    import gzip
+
+    path = directory / "difference.fits.gz"
+    path.write_bytes(gzip.compress(files["difference"].read_bytes()))
+    found.append(("difference", path))
+    shared = Path(__file__).parents[1] / "../shared/data"
+    for path in sorted((shared / "damaged").glob("*.fits")):
+        found.append(("kernel" if "kernel" in path.name or "hotpants" in path.name
+                      else "difference", path))  # fmt: skip
+    path = directory / "kernel.json"
+    path.write_text(
+        '{"kernel_type": "IMAGE_BASIS", "center_x": 1, "center_y": 1, "basis": {"data": '
+        "[[[0.1, 0.1, 0.1], [0.1, 0.2, 0.1], [0.1, 0.1, 0.1]]]}, "
+        '"spatial": [{"field_type": "CHEBYSHEV", "bounds": {"x": {"start": 0, "stop": 128}, '
+        '"y": {"start": 0, "stop": 96}}, "coefficients": {"data": [[1.0]]}}]}'
+    )
+    found.append(("kernel", path))
+    return found
+
+
+def mutate(content: bytes, rng: random.Random) -> bytes:
+    """A file with a few changes, most of them in its headers."""
+    data = bytearray(content)
+    # Where headers are.
+    cards = [place for place in range(0, len(data) - 80, 80) if data[place + 8 : place + 9] == b"="]
+    for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        kind = rng.randrange(7)
+        if kind == 0 and cards:
+            place = rng.choice(cards)
+            value = rng.choice(
+                ["-3", "0", "1000000000", "99999999999999999999", "NaN", "'text'", "T", "1.5", "-1",
+                 "'1PE(2147483647)'", "2147483647", "", "'\0\t'", "1E999"]
+            )  # fmt: skip
+            data[place + 10 : place + 40] = value.rjust(30)[:30].encode()
+        elif kind == 1 and cards:
+            place, other = rng.choice(cards), rng.choice(cards)
+            data[place : place + 80] = data[other : other + 80]
+        elif kind == 2:
+            data = data[: rng.randrange(1, len(data))]
+            cards = [place for place in cards if place + 80 <= len(data)]
+        elif kind == 3:
+            place = rng.randrange(len(data))
+            count = rng.choice([1, 4, 80, 2880])
+            data[place : place + count] = rng.randbytes(len(data[place : place + count]))
+        elif kind == 4 and cards:
+            place = rng.choice(cards)
+            data[place + rng.randrange(80)] = rng.randrange(256)
+        elif kind == 5:
+            for _ in range(20):
+                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        else:
+            place = rng.randrange(len(data))
+            data[place : place + 2880] = b""
+            cards = [place for place in cards if place + 80 <= len(data)]
+        if not data:
+            return b""
+    return bytes(data)
+
+
+def mutants(number: int, directory: Path, seed: int) -> Counter[str]:
+    """What becomes of files that were damaged at random."""
+    sound = sound_files(directory)
+    files = {name: directory / "plain" / f"{name}.fits" for name in NAMES}
+
+    def trial(n: int) -> str:
+        rng = random.Random(seed * 1_000_003 + n)
+        option, path = sound[n % len(sound)]
+        place = directory / f"mutant{n}"
+        place.mkdir()
+        mutant, output = place / path.name, place / "out.fits"
+        content = mutate(path.read_bytes(), rng)
+        mutant.write_bytes(content)
+        if option == "difference" and n % 2:
+            status, said = run("check", mutant)
+        else:
+            status, said = run("decorrelate", *options(files | {option: mutant}), "-o", output)
+        kind = verdict(status, said, mutant)
+        left = {path.name for path in place.iterdir()} - {mutant.name, "out.fits"}
+        if mutant.read_bytes() != content or left or (status != 0 and output.exists()):
+            kind = f"BAD: files left or changed: {left}"
+        if kind.startswith("BAD"):
+            kept = Path(tempfile.gettempdir()) / f"faults-{seed}-{n}-{path.name}"
+            shutil.copy(mutant, kept)
+            print(f"{kept} as {option}: {kind}", file=sys.stderr, flush=True)
+        shutil.rmtree(place)
+        return kind.partition(" [")[0]
+
+    return Counter(map(trial, range(number)))
+
+
+def verdict(status: int, said: str, path: Path) -> str:
+    lines = said.strip().splitlines()
+    if status == 0 and not lines:
+        return "a result"
+    if status == 0 and not any(".py:" in line or "Traceback" in line for line in lines):
+        return "a result, with a notice"
+    if status == 2 and len(lines) == 1 and lines[0].startswith("whitediff: "):
+        named = str(path) in lines[0]
+        return "one line, status 2" + (" with the file" if named else " without the file")
+    if status == 1 and "not enough memory" in said:
+        return "not enough memory, status 1"
+    return f"BAD: status {status} [{said[-300:]!r}]"
+
+
+# Calls -------------------------------------------------------------------------------------------
+
+
+def calls(number: int, seed: int) -> Counter[str]:
+    """What becomes of calls with arguments at random."""
+    counts: Counter[str] = Counter()
+    for n in range(number):
+        rng = np.random.default_rng([seed, n])
+        image, arguments = random_arguments(rng)
+        before = image.copy()
+        try:
+            result = whitediff.decorrelate(image, **arguments, n_threads=1)
+            again = whitediff.decorrelate(image, **arguments, n_threads=3)
+        except (TypeError, ValueError) as error:
+            message = str(error)
+            kind = "refused in one line"
+            if not message or "\n" in message:
+                kind = f"BAD: message {message[:200]!r}"
+        except MemoryError:
+            kind = "not enough memory"
+        except BaseException as error:
+            kind = f"BAD: {type(error).__name__}: {str(error)[:200]}"
+        else:
+            same = all(
+                np.array_equal(getattr(result, name), getattr(again, name), equal_nan=True)
+                for name in ("image", "variance", "filter_edge")
+            )
+            # A pixel that is infinite is a gap, and stays as it is.
+            new = np.isinf(result.image) & ~np.isinf(image)
+            right = result.image.shape == image.shape and not new.any()
+            kind = "the same bits" if same and right else "BAD: other bits, or infinities"
+        if not np.array_equal(image, before, equal_nan=image.dtype.kind == "f"):
+            kind = "BAD: an input was changed"
+        if kind.startswith("BAD"):
+            print(f"call {n} of seed {seed}: {kind}", file=sys.stderr, flush=True)
+        counts[kind] += 1
+    return counts
+
+
+def random_arguments(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, object]]:
+    height, width = rng.integers(1, 60, 2)
+    dtype = rng.choice(["f4", "f8", ">f4", ">f8", "i2", "u4", "f2"])
+    with np.errstate(all="ignore"):
+        image = np.abs(rng.normal(0, 30, (height, width))).astype(dtype)
+    odd = [np.nan, np.inf, -np.inf, 1e30, -1e30, 0.0]
+
+    def plane() -> object:
+        if rng.random() < 0.4:
+            return float(rng.choice([1.0, 2.0, 0.0, -1.0, np.nan, 1e-300, 1e300]))
+        values = rng.uniform(0.5, 2, (height, width))
+        if rng.random() < 0.4:
+            values.flat[rng.integers(0, values.size, 5)] = rng.choice(odd, 5)
+        values = values.astype(rng.choice(["f4", "f8", ">f8"]))
+        return values.T.copy().T if rng.random() < 0.3 else values
+
+    if image.dtype.kind == "f" and rng.random() < 0.5:
+        with np.errstate(all="ignore"):
+            image.flat[rng.integers(0, image.size, 5)] = rng.choice(odd, 5)
+    side = rng.integers(1, 9, 2)
+    kernel = np.abs(rng.normal(size=side))
+    kernel /= kernel.sum()
+    if rng.random() < 0.1:
+        kernel.flat[0] = rng.choice(odd)
+    mask = rng.integers(0, 4, (height, width)).astype(rng.choice(["i4", "u1", "i8", "?"]))
+    arguments: dict[str, object] = {
+        "science_variance": plane(),
+        "template_variance": plane(),
+        "kernel": kernel,
+        "mask": mask if rng.random() < 0.6 else None,
+        "ignore_mask": int(rng.integers(0, 4)),
+        "no_value_mask": int(rng.integers(0, 2)),
+        "convolved": str(rng.choice(["template", "science"])),
+        "variance": str(rng.choice(["estimate", "full"])),
+        "mode": str(rng.choice(["difference", "difference", "score"])),
+        "spatially_varying": bool(rng.integers(0, 2)),
+        "psf": kernel if rng.random() < 0.5 else None,
+    }
+    return image, arguments
+
+
+# Signals -----------------------------------------------------------------------------------------
+
+
+def signals(number: int, directory: Path, seed: int) -> Counter[str]:
+    """What is left of a command that gets a signal at any time."""
+    files = simulate(directory / "inputs")
+    sizes = {path: path.read_bytes() for path in files.values()}
+    counts: Counter[str] = Counter()
+    rng = random.Random(seed)
+    for n in range(number):
+        place = directory / f"signal{n}"
+        place.mkdir()
+        how = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL][n % 4]
+        process = subprocess.Popen(
+            [*COMMAND, "decorrelate", *map(str, options(files)), "-o", str(place / "out.fits")],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+            # A shell in the background has it ignored, and children inherit that.
+            preexec_fn=lambda: [signal.signal(s, signal.SIG_DFL)
+                                for s in (signal.SIGHUP, signal.SIGTERM)]
+            and signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        time.sleep(rng.uniform(0.0, 1.6))
+        process.send_signal(how)
+        try:
+            _, said = process.communicate(timeout=10 * SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said = "it does not end"
+        left = {path.name for path in place.iterdir()}
+        kind = f"{how.name}: "
+        if process.returncode == 0:
+            kind += "had ended" if left == {"out.fits"} else f"BAD: left {left}"
+        elif left - {"out.fits"} or ("out.fits" in left and not is_whole(place / "out.fits")):
+            kind += f"BAD: left {left}"
+        elif process.returncode == 130 and said == "\nwhitediff: interrupted\n":
+            kind += "one line, status 130"
+        elif process.returncode == -how:
+            kind += "ended by it, nothing left"
+        elif how == signal.SIGINT and "KeyboardInterrupt" in said:
+            kind += "while Python started: its own words"
+        else:
+            kind += f"BAD: status {process.returncode}, {said[-200:]!r}"
+        if any(path.read_bytes() != content for path, content in sizes.items()):
+            kind += ", BAD: an input was changed"
+        counts[kind] += 1
+        shutil.rmtree(place)
+    return counts
+
+
+def is_whole(path: Path) -> bool:
+    try:
+        whitediff.read_exposure(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+# Batch -------------------------------------------------------------------------------------------
+
+
+def batch(n_rows: int, directory: Path, seed: int) -> Counter[str]:
+    """What becomes of a batch whose workers and whose command are killed, and that goes on."""
+    files = simulate(directory / "inputs")
+    manifest = directory / "night.csv"
+    rows = [",".join([*(str(files[name]) for name in NAMES), f"out/{n}.fits"])
+            for n in range(n_rows)]  # fmt: skip
+    manifest.write_text("\n".join([",".join([*NAMES, "output"]), *rows, ""]))
+    (directory / "out").mkdir()
+    counts: Counter[str] = Counter()
+    rng = random.Random(seed)
+    line = [*COMMAND, "batch", str(manifest), "--jobs", "2", "--threads", "1"]
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        process = subprocess.Popen(line, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + min(60.0, 0.05 * n_rows + 6)
+        while time.monotonic() < end and process.poll() is None:
+            time.sleep(rng.uniform(0.5, 2.0))
+            for child in children(process.pid):
+                if rng.random() < 0.3:
+                    try:
+                        os.kill(child, signal.SIGKILL)
+                        counts["workers killed"] += 1
+                    except ProcessLookupError:
+                        pass
+        if process.poll() is None:
+            process.send_signal(how)
+            counts[f"command ended by {how.name}"] += 1
+        process.wait(10 * SECONDS)
+        time.sleep(1.0)
+        for path in (directory / "out").iterdir():
+            if not is_whole(path):
+                counts["BAD: half a file"] += 1
+    done = subprocess.run(line, capture_output=True, text=True)
+    counts["rows"] = n_rows
+    if done.returncode != 0 or f"{n_rows} of {n_rows} rows done" not in done.stdout:
+        counts[f"BAD: status {done.returncode}, {done.stdout[-200:]!r}"] += 1
+    expected = None
+    for n in range(n_rows):
+        with fits.open(directory / f"out/{n}.fits") as hdus:
+            content = [hdu.data.tobytes() for hdu in hdus[1:4]]
+        expected = expected or content
+        counts["rows with the same bits" if content == expected else "BAD: other bits"] += 1
+    left = [path.name for path in (directory / "out").iterdir() if path.name.startswith(".")]
+    left += [path.name for path in directory.iterdir() if path.name.startswith(".")]
+    if left:
+        counts[f"BAD: left {left[:3]}"] += 1
+    return counts
+
+
+def children(pid: int) -> list[int]:
+    """Processes of the pool, without the tracker of resources."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            status = (entry / "stat").read_text().rpartition(")")[2].split()
+            line = (entry / "cmdline").read_bytes()
+        except (OSError, IndexError):
+            continue
+        if entry.name.isdigit() and int(status[1]) == pid and b"spawn_main" in line:
+            found.append(int(entry.name))
+    return found
+
+
+# Places ------------------------------------------------------------------------------------------
+
+
+def places(directory: Path) -> Counter[str]:
+    """What becomes of outputs that cannot be written."""
+    files = simulate(directory / "inputs")
+    counts: Counter[str] = Counter()
+    for name, limit in (("full disk", "ulimit -f 40; "), ("removed directory", "rmdir out; "),
+                        ("read-only", "chmod 555 out; ")):  # fmt: skip
+        place = directory / name
+        (place / "out").mkdir(parents=True)
+        inner = " ".join(f"'{part}'" for part in options(files))
+        # Root may write everywhere: another user for a directory that is read-only.
+        line = f"trap '' XFSZ; {limit} '{sys.executable}' -m whitediff.cli decorrelate {inner}"
+        done = subprocess.run(
+            ["bash", "-c", f"{line} -o out/o.fits"], cwd=place, capture_output=True, text=True
+        )
+        lines = done.stderr.strip().splitlines()
+        if name == "read-only" and os.geteuid() == 0 and done.returncode == 0:
+            counts[f"{name}: root may write"] += 1
+        elif done.returncode in (1, 2) and len(lines) == 1 and "whitediff: " in lines[0]:
+            counts[f"{name}: one line, status {done.returncode}"] += 1
+        else:
+            counts[f"{name}: BAD: status {done.returncode} {done.stderr[-200:]!r}"] += 1
+        if (place / "out").is_dir() and done.returncode and list((place / "out").iterdir()):
+            counts[f"{name}: BAD: something left"] += 1
+    return counts
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("mutants", "calls", "signals", "rows"):
+        parser.add_argument(f"--{name}", type=int, default=0)
+    parser.add_argument("--places", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    is_bad = False
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        directory = Path(name)
+        kinds = (("mutants", given.mutants, lambda d: mutants(given.mutants, d, given.seed)),
+                 ("calls", given.calls, lambda d: calls(given.calls, given.seed)),
+                 ("signals", given.signals, lambda d: signals(given.signals, d, given.seed)),
+                 ("batch", given.rows, lambda d: batch(given.rows, d, given.seed)),
+                 ("places", given.places, places))  # fmt: skip
+        for kind, wanted, trial in kinds:
+            if not wanted:
+                continue
+            (directory / kind).mkdir()
+            for what, number in sorted(trial(directory / kind).items()):
+                print(f"| {kind} | {what} | {number} |", flush=True)
+                is_bad |= "BAD" in what
+    return int(is_bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
