@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from .exposure import Image
 from .geometry import Box2I, Extent2I, Point2D, Point2I
 from .kernel import Kernel
 
-__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole"]
+__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole", "sampled_psf"]
 
 _LANCZOS_ORDER = 5
 _MAX_MOMENT_STEPS = 200
+# Rows and columns of the grid on which a PSF is sampled.
+_GRID = 4
 
 
 @dataclass(frozen=True)
@@ -269,6 +272,24 @@ class CellPsf(_Psf):
             return np.asarray(self._images[inside].mean(axis=0))
         nearest = np.argmin(np.hypot(*(self._positions - (x, y)).T))
         return np.asarray(self._images[nearest])
+
+
+def sampled_psf(psf: Kernel, shape: tuple[int, int]) -> CellPsf:
+    """Give a PSF of 4 x 4 cells for one that varies over a frame.
+
+    Parameters
+    ----------
+    psf : Kernel
+        The PSF; each cell has it as it is at its centre.
+    shape : tuple [int, int]
+        Height and width of the frame.
+    """
+    y_edges, x_edges = (np.linspace(0, size, _GRID + 1).astype(int) for size in shape)
+    boxes = np.array(
+        [(x0, y0, x1, y1) for y0, y1 in pairwise(y_edges) for x0, x1 in pairwise(x_edges)]
+    )
+    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
+    return CellPsf(psf.evaluate(*centers.T), boxes, centers)
 
 
 def _centered(image: NDArray[np.float64], column: int, row: int) -> Image:

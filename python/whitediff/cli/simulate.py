@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from io import StringIO
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,10 @@ import click
 from .files import check_outputs
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
-    from ..psf import CellPsf
     from ..simulate import Simulation
 
 _FILES = ("science.fits", "template.fits", "difference.fits", "kernel.fits", "truth.ecsv")
 _MIN_SIDE = 64
-# PSFs are written for the cells of a grid of this many rows and columns.
-_PSF_GRID = 4
 
 
 @click.command()
@@ -78,6 +73,7 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
 def _write(simulation: Simulation, directory: Path) -> None:
     from ..exposure import Exposure, Mask
     from ..io import MatchingKernel, replace_file, write_exposure, write_kernel
+    from ..psf import sampled_psf
     from ..simulate import MASK_PLANES
 
     for name in ("science", "template", "difference"):
@@ -86,7 +82,7 @@ def _write(simulation: Simulation, directory: Path) -> None:
             image=image,
             mask=Mask(getattr(simulation, f"{name}_mask"), planes=MASK_PLANES),
             variance=getattr(simulation, f"{name}_variance", None),
-            psf=_cell_psf(getattr(simulation, f"{name}_psf"), image.shape),
+            psf=sampled_psf(getattr(simulation, f"{name}_psf"), image.shape),
             metadata={"BUNIT": "electron", "SEED": simulation.seed},
         )
         write_exposure(exposure, directory / f"{name}.fits")
@@ -94,20 +90,6 @@ def _write(simulation: Simulation, directory: Path) -> None:
     write_kernel(kernel, directory / "kernel.fits")
     with replace_file(directory / "truth.ecsv") as file:
         file.write(_source_table(simulation).encode())
-
-
-def _cell_psf(psf: Kernel, shape: tuple[int, int]) -> CellPsf:
-    """PSF at the centres of a grid of boxes."""
-    import numpy as np
-
-    from ..psf import CellPsf
-
-    y_edges, x_edges = (np.linspace(0, size, _PSF_GRID + 1).astype(int) for size in shape)
-    boxes = np.array(
-        [(x0, y0, x1, y1) for y0, y1 in pairwise(y_edges) for x0, x1 in pairwise(x_edges)]
-    )
-    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
-    return CellPsf(psf.evaluate(*centers.T), boxes, centers)
 
 
 def _source_table(simulation: Simulation) -> str:

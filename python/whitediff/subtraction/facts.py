@@ -10,7 +10,10 @@ import numpy as np
 
 from ..whitening import Whitening
 
-__all__ = ["FACT_COLUMNS", "Column", "Facts"]
+__all__ = ["FACT_COLUMNS", "VERSION_KEYWORD", "Column", "Facts"]
+
+VERSION_KEYWORD = "WDVERSN"
+"""What every whitened image has: the version of whitediff."""
 
 
 class Column(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 from astropy.io import fits
 
 from .._core import __version__
-from .facts import Facts
+from .facts import VERSION_KEYWORD, Facts
 from .files import Subtraction
 from .job import Job
 from .noise import InputNoise
@@ -38,7 +38,7 @@ def whitened_header(
     # Pixels without a value are NaN in the result.
     header.remove("MASKVAL", ignore_missing=True)
     cards: dict[str, Any] = {
-        "WDVERSN": (__version__, "version of whitediff"),
+        VERSION_KEYWORD: (__version__, "version of whitediff"),
         # Names of files may leave no room for a comment.
         "WDSCI": _text(job.science),
         "WDTEMPL": _text(job.template),
