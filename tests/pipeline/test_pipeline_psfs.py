@@ -46,6 +46,17 @@ def test_piff_says_how_far_it_is_off() -> None:
     assert abs(image - truth[5]).max() / truth.max() == pytest.approx(found.misfit, abs=1e-6)
 
 
+def test_piff_follows_x_where_there_is_one_row_of_cells() -> None:
+    x = np.array([50.0, 250.0])
+    images = np.zeros((2, 3, 3))
+    images[:, 1, 1], images[:, 1, 2] = 1 - x / 1000, x / 1000
+    psf = CellPsf(images, [[0, 0, 101, 256], [201, 0, 300, 256]], np.stack([x, [120, 120]], axis=1))
+    found = piff_psf(psf, BOX)
+    assert found.misfit < 1e-12  # rounding of double precision
+    image = found.psf.compute_kernel_image(x=150.0, y=10.0).array
+    np.testing.assert_allclose(image[1], [0, 0.85, 0.15], atol=1e-6)  # single precision
+
+
 def test_piff_for_one_cell_of_even_size() -> None:
     image = np.zeros((4, 6))
     image[1, 2] = 1.0  # the centre

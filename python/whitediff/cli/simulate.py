@@ -39,7 +39,14 @@ _MIN_SIDE = 64
     help="Seed of the random numbers.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool) -> None:
+@click.option(
+    "--butler",
+    is_flag=True,
+    help="Make DIRECTORY a repository for Rubin pipelines, with a visit of two detectors.",
+)
+def simulate(
+    directory: Path, shape: tuple[int, int], seed: int, overwrite: bool, butler: bool
+) -> None:
     """Write a set of input files with known truth to DIRECTORY.
 
     science.fits and template.fits have stars, true variance planes, masks and PSFs; kernel.fits
@@ -48,6 +55,9 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
     """
     if not directory.parent.is_dir():
         raise click.UsageError(f"directory '{directory.parent}' does not exist")
+    if butler:
+        _simulate_repository(directory, shape, seed)
+        return
     outputs = [directory / name for name in _FILES]
     if directory.exists():
         check_outputs(outputs, (), overwrite=overwrite)
@@ -67,6 +77,20 @@ def simulate(directory: Path, shape: tuple[int, int], seed: int, overwrite: bool
     click.echo(
         f"{directory}: {', '.join(_FILES)} with {len(simulation.sources)} sources, "
         f"{n_transients} of them transients"
+    )
+
+
+def _simulate_repository(directory: Path, shape: tuple[int, int], seed: int) -> None:
+    if directory.exists() and any(directory.iterdir()):
+        raise click.UsageError(f"'{directory}' must be new or empty, to become a repository")
+
+    from ..pipeline.repository import COLLECTION, WHITEN, simulate_repository
+
+    simulate_repository(directory, shape, seed=seed)
+    click.echo(
+        f"{directory}: a repository with the collection {COLLECTION}; next:\n"
+        f"pipetask run -b {directory} -i {COLLECTION} -o white --register-dataset-types "
+        f"-p {WHITEN}"
     )
 
 

@@ -42,21 +42,24 @@ def piff_psf(psf: CellPsf, bounds: Bounds) -> PiffPsf:
     Parameters
     ----------
     psf : CellPsf
-        The PSF. The order of the polynomials is the highest that its cells can tell, at most 3.
+        The PSF. The polynomials have the terms that its rows and columns of cells can tell, up to
+        the third order.
     bounds : Bounds
         Where it holds.
     """
     images = _square(psf.images)
     n_cells, side, _ = images.shape
     x, y = psf.positions.T
-    order = min(_LARGEST_ORDER, len(np.unique(x)) - 1, len(np.unique(y)) - 1)
+    # A polynomial of x takes one more column of cells than its order, one of y one more row.
+    n_columns, n_rows = len(np.unique(x)), len(np.unique(y))
+    order = min(_LARGEST_ORDER, max(n_columns, n_rows) - 1)
+    terms = [(i, j) for i in range(n_columns) for j in range(n_rows) if i + j <= order]
     model = piff.PixelGrid(1.0, side)
     interpolation = piff.Polynomial(order=order)
     stars = [piff.Star.makeTarget(x=u, y=v, scale=1.0, stamp_size=side) for u, v in psf.positions]
     first = piff.Star(stars[0].data, piff.StarFit(images[0].ravel(), flux=1.0, center=(0.0, 0.0)))
     # It learns how many parameters there are; one star tells.
     interpolation.initialize([first])
-    terms = [(i, p - i) for p in range(order + 1) for i in range(p + 1)]
     design = np.stack([x**i * y**j for i, j in terms], axis=1)
     scale = np.abs(design).max(axis=0)
     solution = np.linalg.lstsq(design / scale, images.reshape(n_cells, -1), rcond=None)[0]
