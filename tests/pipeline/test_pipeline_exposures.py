@@ -9,11 +9,11 @@ import pytest
 
 images: Any = pytest.importorskip("lsst.images", reason="lsst-images is not installed")
 
-from visits import visit  # noqa: E402
+from visits import visit
 
-from whitediff.exposure import DEFAULT_MASK_PLANES, Mask  # noqa: E402
-from whitediff.io.lsst_exposure import exposure_of  # noqa: E402
-from whitediff.pipeline.masks import lsst_mask  # noqa: E402
+from whitediff.exposure import DEFAULT_MASK_PLANES, Mask
+from whitediff.io.lsst_exposure import exposure_of
+from whitediff.pipeline.masks import lsst_mask
 
 
 def masked(mask: Any) -> Any:

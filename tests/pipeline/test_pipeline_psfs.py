@@ -10,13 +10,13 @@ import pytest
 
 images: Any = pytest.importorskip("lsst.images", reason="lsst-images is not installed")
 
-from visits import SHAPE, simulation, visit  # noqa: E402
+from visits import SHAPE, simulation, visit
 
-from whitediff.io import read_kernel  # noqa: E402
-from whitediff.kernel import Chebyshev2D, Polynomial2D, SpatialKernel  # noqa: E402
-from whitediff.pipeline import write_lsst_kernel  # noqa: E402
-from whitediff.pipeline.psfs import cell_psf, piff_psf  # noqa: E402
-from whitediff.psf import CellPsf, sampled_psf  # noqa: E402
+from whitediff.io import read_kernel
+from whitediff.kernel import Chebyshev2D, Polynomial2D, SpatialKernel
+from whitediff.pipeline import write_lsst_kernel
+from whitediff.pipeline.psfs import cell_psf, piff_psf
+from whitediff.psf import CellPsf, sampled_psf
 
 BOX = images.Box.from_shape(SHAPE, start=(0, 0))
 POSITIONS = [(0.0, 0.0), (150.0, 100.0), (299.0, 20.5)]

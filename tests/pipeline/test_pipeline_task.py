@@ -13,19 +13,19 @@ import pytest
 images: Any = pytest.importorskip("lsst.images", reason="lsst-images is not installed")
 base: Any = pytest.importorskip("lsst.pipe.base", reason="lsst.pipe.base is not installed")
 
-from visits import simulation, visit  # noqa: E402
+from visits import simulation, visit
 
-from whitediff import __version__  # noqa: E402
-from whitediff.io.lsst_exposure import exposure_of  # noqa: E402
-from whitediff.pipeline import (  # noqa: E402
+from whitediff import __version__
+from whitediff.io.lsst_exposure import exposure_of
+from whitediff.pipeline import (
     WhitenDifferenceConfig,
     WhitenDifferenceConnections,
     WhitenDifferenceError,
     WhitenDifferenceTask,
     decorrelate,
 )
-from whitediff.tasks import DecorrelateALKernelSpatialTask  # noqa: E402
-from whitediff.whiteness import whiteness  # noqa: E402
+from whitediff.tasks import DecorrelateALKernelSpatialTask
+from whitediff.whiteness import whiteness
 
 
 def run(task: WhitenDifferenceTask | None = None, **changes: Any) -> Any:

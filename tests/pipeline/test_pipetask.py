@@ -16,13 +16,13 @@ import pytest
 images: Any = pytest.importorskip("lsst.images", reason="lsst-images is not installed")
 pytest.importorskip("lsst.ctrl.mpexec", reason="lsst-ctrl-mpexec (pipetask) is not installed")
 
-from lsst.daf.butler import Butler  # noqa: E402
+from lsst.daf.butler import Butler
 
-from whitediff import __version__  # noqa: E402
-from whitediff.io.lsst_exposure import exposure_of  # noqa: E402
-from whitediff.pipeline import WhitenDifferenceConfig  # noqa: E402
-from whitediff.pipeline.repository import WHITEN  # noqa: E402
-from whitediff.whiteness import whiteness  # noqa: E402
+from whitediff import __version__
+from whitediff.io.lsst_exposure import exposure_of
+from whitediff.pipeline import WhitenDifferenceConfig
+from whitediff.pipeline.repository import WHITEN
+from whitediff.whiteness import whiteness
 
 SHAPE = (256, 300)
 BIN = Path(sys.executable).parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -9,15 +10,29 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+from astropy.io import fits
+
 from ..adapters import as_kernel
+from ..exposure import Exposure
 from ..psf import EvaluatedPsf
-from .lsst_exposure import psf_of
+from .fits_file import content_errors
+from .lsst_exposure import exposure_of, metadata_header, psf_of
 from .matching_kernel import MatchingKernel
 
-__all__ = ["archive_format", "read_archive", "read_archive_kernel", "read_archive_psf"]
+__all__ = [
+    "archive_format",
+    "is_archive",
+    "read_archive",
+    "read_archive_exposure",
+    "read_archive_kernel",
+    "read_archive_psf",
+    "tree_metadata",
+]
 
 _log = logging.getLogger(__name__)
 
+_JSON, _SCHEMAS = "JSON", "https://images.lsst.io/schemas/"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -28,6 +43,37 @@ def archive_format(path: str | os.PathLike[str]) -> str | None:
     if begin.startswith(_HDF5):
         return "ndf"
     return "json" if begin.lstrip().startswith(b"{") else None
+
+
+def is_archive(hdus: fits.HDUList) -> bool:
+    """Whether an open FITS file is one of lsst-images."""
+    return str(hdus[0].header.get("DATAMODL", "")).startswith(_SCHEMAS) and _JSON in hdus
+
+
+def tree_metadata(hdus: fits.HDUList) -> fits.Header:
+    """Give the metadata of the image in an open FITS file; none if it is not one of lsst-images."""
+    if not is_archive(hdus):
+        return fits.Header()
+    tree = json.loads(np.asarray(hdus[_JSON].data[_JSON][0]).tobytes())
+    return metadata_header(tree.get("metadata") or {})
+
+
+def read_archive_exposure(path: str | os.PathLike[str]) -> Exposure:
+    """Read an image from a file of lsst-images, with its own reader.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_archive`; and if the file holds anything but an image with mask and variance.
+    """
+    content = read_archive(path)
+    if not all(hasattr(content, name) for name in ("image", "mask", "variance")):
+        raise ValueError(
+            f"{os.fspath(path)}: expected an image with mask and variance, got a "
+            f"{type(content).__name__}"
+        )
+    with content_errors(path):
+        return exposure_of(content)
 
 
 def read_archive(path: str | os.PathLike[str]) -> Any:
@@ -117,9 +163,9 @@ def _reader_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         pass
     try:
         yield
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
     except Exception as error:
-        if isinstance(error, ValueError) and name in str(error):
+        if isinstance(error, OSError | ValueError) and name in str(error):
             raise
         raise OSError(f"{name}: lsst-images cannot read it: {error}") from error

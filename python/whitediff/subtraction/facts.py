@@ -109,13 +109,13 @@ class Facts:
         "gapsTooLarge", "WDTOOLRG", "others: larger than any pixel can be"
     )
     unknown_science: int | None = _fact(
-        "unknownScienceVariances", "WDSUNKN", "science variances not known: the mean stands in"
+        "unknownScienceVariances", "WDSUNKN", "science variances not known: mean stands in"
     )
     unknown_template: int | None = _fact(
-        "unknownTemplateVariances", "WDTUNKN", "template variances not known: the mean stands in"
+        "unknownTemplateVariances", "WDTUNKN", "template variances not known: mean stands in"
     )
     masked_means: bool | None = _fact(
-        "maskedMeans", "WDMMEAN", "mean variances of masked pixels, for want of others"
+        "maskedMeans", "WDMMEAN", "means of masked pixels, for want of others"
     )
 
     @classmethod
