@@ -78,7 +78,8 @@ def main(folder: Path, threads: int) -> None:
         result.white.write(str(output))
 
     measured("write the white image", write, 1)
-    print(f"PSF to {result.white.metadata['WDPSFERR']:.1e}, {result.white.metadata['WDCELLS']} cells")
+    metadata = result.white.metadata
+    print(f"PSF to {metadata['WDPSFERR']:.1e} of its peak, {metadata['WDCELLS']} cells")
 
 
 if __name__ == "__main__":

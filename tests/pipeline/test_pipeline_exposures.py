@@ -97,7 +97,10 @@ def test_a_psf_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_metadata_that_a_header_can_hold() -> None:
     image = visit().visit_image
-    image.metadata.update({"NUMBER": 3, "a long name of it": 0.5, "list": [1, 2]})
+    fits = {"NUMBER": 3, "a long name of it": 0.5, "yes": True, "a text": "of any length" * 20}
+    rest = {"list": [1, 2], "NAN": np.nan, "greek": "μ"}
+    image.metadata.update(fits | rest)
     metadata = exposure_of(image).metadata
-    assert (metadata["NUMBER"], metadata["a long name of it"]) == (3, 0.5)
-    assert "list" not in metadata
+    assert {name: metadata.get(name) for name in fits} == fits
+    assert not any(name in metadata for name in rest)
+    assert metadata.tostring()

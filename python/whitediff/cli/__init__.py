@@ -13,6 +13,10 @@ _EXTRAS = {
     "matplotlib": "plot",
     "distributed": "dask",
     "lsst": "tasks",
+    "lsst.daf": "rubin",
+    "lsst.images": "rubin",
+    "lsst.pipe": "rubin",
+    "piff": "rubin",
     "pydantic": "tasks",
 }
 
@@ -28,8 +32,10 @@ def main() -> None:
 
         status = run(sys.argv[1:])
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+        parts = (error.name or "").split(".")
+        names = (".".join(parts[:2]), parts[0])
+        package = next((name for name in names if name in _EXTRAS), None)
+        if package is None:
             raise
         extra = _EXTRAS[package]
         print(

@@ -55,6 +55,8 @@ def simulate(
     """
     if not directory.parent.is_dir():
         raise click.UsageError(f"directory '{directory.parent}' does not exist")
+    if butler and overwrite:
+        raise click.UsageError("--overwrite does not go with --butler: repositories are kept")
     if butler:
         _simulate_repository(directory, shape, seed)
         return

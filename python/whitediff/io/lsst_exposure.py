@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -116,11 +117,16 @@ def metadata_header(values: Any) -> fits.Header:
     Parameters
     ----------
     values : mapping
-        Names and values. Lists and dictionaries, which have no room in a header, are left out.
+        Names and values. What has no room in a header is left out: lists and dictionaries, NaN,
+        text that is not ASCII.
     """
     header = fits.Header()
     for name, value in values.items():
         if isinstance(value, bool | int | float | str):
             plain = len(name) <= 8 and name == name.upper() and " " not in name
-            header[name if plain else f"HIERARCH {name}"] = value
+            # What is not finite, not ASCII or too long has no room either.
+            with suppress(ValueError):
+                card = fits.Card(name if plain else f"HIERARCH {name}", value)
+                str(card)
+                header.append(card)
     return header

@@ -41,9 +41,9 @@ def whitened_difference(
         A new image, of the types and units of the difference.
     """
     white = difference.copy()
+    variance: Any = exposure.variance
     white.image.array[...] = exposure.image.array
-    assert exposure.variance is not None
-    white.variance.array[...] = exposure.variance.array
+    white.variance.array[...] = variance.array
     white.mask = _mask(difference.mask, exposure)
     white.psf = psf
     white.metadata.update(metadata)
