@@ -81,7 +81,7 @@ def test_all_else_is_kept_and_no_input_changes() -> None:
     white = run(science=made[0], template=made[1], difference=difference).white
     assert type(white) is images.DifferenceImage
     assert white.metadata["OBSERVER"] == "me"
-    assert white.metadata["WDVERSN"] == __version__
+    assert (white.metadata["WDVERSN"], white.metadata["WDCONV"]) == (__version__, "template")
     assert (white.unit, white.bbox, white.band) == (difference.unit, difference.bbox, "r")
     assert white.kernel is difference.kernel
     assert white.obs_info == difference.obs_info
@@ -162,8 +162,15 @@ def test_images_that_cannot_be_used() -> None:
 
 def test_a_kernel_of_its_own() -> None:
     difference = visit().difference_image_predetection
+    theirs = difference.kernel
     del difference.kernel
+    assert run(difference=difference, kernel=theirs).white.kernel is theirs
     white = run(difference=difference, kernel=simulation().kernel).white
+    np.testing.assert_allclose(
+        white.kernel.compute_kernel_image(x=20, y=200).array,
+        theirs.compute_kernel_image(x=20, y=200).array,
+        rtol=1e-12,  # the same polynomials
+    )
     # The same polynomials in another basis: float32 pixels of 20 differ by their last bits.
     np.testing.assert_allclose(white.image.array, run().white.image.array, atol=1e-4)
 
@@ -172,7 +179,9 @@ def test_a_difference_without_a_psf() -> None:
     difference, science = visit().difference_image_predetection, visit().visit_image
     for image in (difference, science):
         image.psf = images.serialization.ArchiveReadError("not here")
-    with pytest.raises(WhitenDifferenceError, match="must have a PSF"):
+    with pytest.raises(
+        WhitenDifferenceError, match="must give the PSF of the white image, got NoneType"
+    ):
         run(difference=difference, science=science)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from lsst.images import DifferenceImage, MaskedImage
+from lsst.images.convolution_kernels import ConvolutionKernel
 from lsst.pex.config import ConfigurableField, Field
 from lsst.pipe.base import (
     AlgorithmError,
@@ -23,11 +24,13 @@ from lsst.utils.timer import timeMethod
 from .._core import __version__
 from ..exposure import Exposure, own_names
 from ..io.lsst_exposure import exposure_of
+from ..kernel import SpatialKernel
 from ..psf import CellPsf
 from ..subtraction.facts import VERSION_KEYWORD, Facts
 from ..tasks import DecorrelateALKernelSpatialTask
 from ..tasks.exposure_statistics import has_known_variance
 from .exposures import whitened_difference
+from .kernels import lsst_kernel
 from .psfs import cell_psf, piff_psf
 
 __all__ = [
@@ -210,8 +213,9 @@ class WhitenDifferenceTask(PipelineTask):
         Returns
         -------
         result : Struct
-            ``white``, or ``score`` for a likelihood image: the whitened image, with its PSF, and
-            metadata that say that it is white and how it became so. ``psf``, if it was asked for.
+            ``white``, or ``score`` for a likelihood image: the whitened image, with its PSF, the
+            kernel, if it is one that lsst.images can hold, and metadata that say that it is white
+            and how it became so. ``psf``, if it was asked for.
 
         Raises
         ------
@@ -219,7 +223,7 @@ class WhitenDifferenceTask(PipelineTask):
             If the template has no pixels.
         WhitenDifferenceError
             If the difference is white already, has no kernel, or has no PSF; if another image has
-            no pixels, or one has no variance.
+            no pixels, or one has no variance; if the subtask gives no PSF of the white image.
         """
         if VERSION_KEYWORD in difference.metadata:
             raise WhitenDifferenceError(
@@ -245,7 +249,10 @@ class WhitenDifferenceTask(PipelineTask):
         ).correctedExposure
         psf = corrected.getPsf()
         if not isinstance(psf, CellPsf):
-            raise WhitenDifferenceError("an image must have a PSF, got none that is known")
+            raise WhitenDifferenceError(
+                "decorrelate must give the PSF of the white image, got "
+                f"{type(psf).__name__}: none is known, or its setPsf is False"
+            )
         with self.timer("psf"):
             smooth = piff_psf(psf, difference.bbox)
         facts = Facts.of_task(self._recorded())
@@ -253,11 +260,16 @@ class WhitenDifferenceTask(PipelineTask):
         with self.timer("makeImage"):
             cards = {
                 VERSION_KEYWORD: __version__,
+                "WDCONV": "template" if self.config.templateMatched else "science",
                 "WDMODE": "score" if self.config.preConvMode else "difference",
                 **{keyword: value for keyword, (value, _) in facts.cards.items()},
                 "WDPSFERR": smooth.misfit,
             }
             image = whitened_difference(difference, corrected, smooth.psf, cards)
+            if isinstance(kernel, SpatialKernel):
+                image.kernel = lsst_kernel(kernel, difference.bbox)
+            elif isinstance(kernel, ConvolutionKernel):
+                image.kernel = kernel
         self.log.info(
             "Whitened in %s cells with %s filters: variance %.6g (science), %.6g (template); PSF "
             "to %.1e of its peak%s",
