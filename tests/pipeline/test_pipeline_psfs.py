@@ -10,9 +10,11 @@ import pytest
 
 images: Any = pytest.importorskip("lsst.images", reason="lsst-images is not installed")
 
+from lsst.images.psfs import GaussianPointSpreadFunction
 from visits import SHAPE, simulation, visit
 
 from whitediff.io import read_kernel
+from whitediff.io.lsst_exposure import psf_of
 from whitediff.kernel import Chebyshev2D, Polynomial2D, SpatialKernel
 from whitediff.pipeline import write_lsst_kernel
 from whitediff.pipeline.psfs import cell_psf, piff_psf
@@ -77,6 +79,19 @@ def test_a_difference_image_keeps_its_psf_in_a_file(tmp_path: Path, suffix: str)
             read.psf.compute_kernel_image(x=x, y=y).array,
             difference.psf.compute_kernel_image(x=x, y=y).array,
         )
+
+
+def test_psfs_of_every_kind_come_in() -> None:
+    cells = cell_psf(sampled_psf(simulation().science_psf, SHAPE), BOX)
+    gaussian = GaussianPointSpreadFunction(1.5, bounds=BOX, stamp_size=21)
+    for theirs in (gaussian, cells, visit().visit_image.psf):
+        ours = psf_of(theirs, BOX)
+        for x, y in POSITIONS:
+            np.testing.assert_array_equal(
+                ours.computeKernelImage((x, y)).array, theirs.compute_kernel_image(x=x, y=y).array
+            )
+    middle = (SHAPE[1] - 1) / 2, (SHAPE[0] - 1) / 2
+    assert tuple(ours.getAveragePosition()) == middle
 
 
 def test_cells_without_overlap() -> None:
