@@ -50,15 +50,26 @@ def test_named_planes_in_a_file(tmp_path):
     np.testing.assert_array_equal(mask.array, bits)
 
 
-def test_metadata_and_a_psf_without_its_reader(tmp_path, monkeypatch, caplog):
+def write_archive(path, tree):
+    """A FITS file with an image and a tree, as lsst-images writes them."""
     primary = fits.PrimaryHDU()
     primary.header["DATAMODL"] = "https://images.lsst.io/schemas/difference_image-1.2.0"
-    tree = {"metadata": {"WDVERSN": "0.1", "list": [1]}}
     text = np.frombuffer(json.dumps(tree).encode(), np.uint8)
     column = fits.Column("JSON", f"{len(text)}B", array=text[None])
     image = fits.ImageHDU(np.zeros((3, 4), np.float32), name="IMAGE")
     table = fits.BinTableHDU.from_columns([column], name="JSON")
-    fits.HDUList([primary, image, table]).writeto(tmp_path / "image.fits")
+    fits.HDUList([primary, image, table]).writeto(path)
+
+
+@pytest.mark.parametrize("tree", [[], {}, {"metadata": None}, {"metadata": [1]}])
+def test_trees_without_metadata(tmp_path, monkeypatch, tree):
+    write_archive(tmp_path / "image.fits", tree)
+    monkeypatch.setitem(sys.modules, "lsst.images.serialization", None)
+    assert read_exposure(tmp_path / "image.fits").image.array.shape == (3, 4)
+
+
+def test_metadata_and_a_psf_without_its_reader(tmp_path, monkeypatch, caplog):
+    write_archive(tmp_path / "image.fits", {"metadata": {"WDVERSN": "0.1", "list": [1]}})
     monkeypatch.setitem(sys.modules, "lsst.images", None)
     monkeypatch.setitem(sys.modules, "lsst.images.serialization", None)
     exposure = read_exposure(tmp_path / "image.fits")

@@ -55,7 +55,8 @@ def tree_metadata(hdus: fits.HDUList) -> fits.Header:
     if not is_archive(hdus):
         return fits.Header()
     tree = json.loads(np.asarray(hdus[_JSON].data[_JSON][0]).tobytes())
-    return metadata_header(tree.get("metadata") or {})
+    values = tree.get("metadata") if isinstance(tree, dict) else None
+    return metadata_header(values if isinstance(values, dict) else {})
 
 
 def read_archive_exposure(path: str | os.PathLike[str]) -> Exposure:
