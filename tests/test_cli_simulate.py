@@ -1,5 +1,8 @@
 """``whitediff simulate``, and the way from there to a white image."""
 
+import subprocess
+import sys
+
 import numpy as np
 from astropy.table import Table
 
@@ -113,3 +116,19 @@ def test_simulated_warps_become_white(tmp_path, capsys):
     assert (abs(noise.in_y[:3]) < 0.002 + 3 * noise.error_in_y[:3]).all()
     # The plane says what a white image scatters: to 0.01, and four sampling errors.
     assert abs(noise.variance - 1) < 0.01 + 4 * noise.variance_error
+
+
+def test_a_repository_takes_packages_of_rubin(tmp_path):
+    code = "import sys; sys.modules['lsst.images'] = None; from whitediff.cli import main; main()"
+    command = [sys.executable, "-c", code, "simulate", tmp_path / "repo", "--butler"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    expected = "whitediff: the package lsst.images is missing: pip install 'whitediff[rubin]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+    assert not (tmp_path / "repo").exists()
+
+
+def test_a_repository_takes_an_empty_directory(tmp_path, capsys):
+    (tmp_path / "note").write_text("mine")
+    assert "must be new or empty" in fail(capsys, "simulate", tmp_path, "--butler")
+    message = fail(capsys, "simulate", tmp_path / "repo", "--butler", "--overwrite")
+    assert "--overwrite does not go with --butler" in message

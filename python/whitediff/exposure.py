@@ -33,6 +33,7 @@ __all__ = [
     "ImageOrigin",
     "Mask",
     "MaskedImage",
+    "own_names",
 ]
 
 DEFAULT_MASK_PLANES: Mapping[str, int] = {
@@ -60,7 +61,41 @@ IGNORED_MASK_PLANES: tuple[str, ...] = (
 )
 """Planes whose pixels statistics leave out by default."""
 
+# Names of lsst.afw, and those that lsst.images has for the same planes.
+_NEW_NAMES = {
+    "SAT": "SATURATED",
+    "INTRP": "INTERPOLATED",
+    "CR": "COSMIC_RAY",
+    "EDGE": "DETECTION_EDGE",
+    "UNMASKEDNAN": "UNMASKED_NAN",
+}
+_OLD_NAMES = {new: old for old, new in _NEW_NAMES.items()}
+
 _N_MASK_BITS = 31
+
+
+def own_names(planes: Iterable[str], own: Iterable[str]) -> list[str]:
+    """Give the names that a mask has for planes, be they called as in lsst.afw or lsst.images.
+
+    Parameters
+    ----------
+    planes : iterable of str
+        Names of planes, as ``SAT`` or ``SATURATED``.
+    own : iterable of str
+        The names that the mask has.
+
+    Returns
+    -------
+    names : list of str
+        Those of its own that stand for one of the planes; none for a plane that it does not have.
+    """
+    known = set(own)
+    spellings = (
+        spelling
+        for name in planes
+        for spelling in (name, _NEW_NAMES.get(name), _OLD_NAMES.get(name))
+    )
+    return list(dict.fromkeys(name for name in spellings if name in known))
 
 
 class ImageOrigin(Enum):

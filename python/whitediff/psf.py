@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,22 @@ from .geometry import Box2I, Extent2I, Point2D, Point2I
 from .kernel import Kernel
 from .whitening import Whitening
 
-__all__ = ["CellPsf", "EvaluatedPsf", "KernelPsf", "Quadrupole", "refined", "sampled_psf"]
+__all__ = [
+    "CellPsf",
+    "EvaluatedPsf",
+    "KernelPsf",
+    "Quadrupole",
+    "psf_on_grid",
+    "refined",
+    "sampled_psf",
+]
 
 _LANCZOS_ORDER = 5
 _MAX_MOMENT_STEPS = 200
 _FLUX_TOLERANCE = 1e-3
 _CELLS_TRIED = 9
+# Rows and columns of the grid on which a PSF is sampled.
+_GRID = 4
 
 
 @dataclass(frozen=True)
@@ -414,6 +425,24 @@ def refined(
     shares = np.array([(i, j) for j in (1, 3, 5) for i in (1, 3, 5)]) / 6
     nodes = each[:, :2] + (each[:, 2:] - each[:, :2]) * np.tile(shares, (len(boxes), 1)) - 0.5
     return CellPsf(images_at(nodes[:, 0], nodes[:, 1], np.arange(len(each)) // 9), each, nodes)
+
+
+def psf_on_grid(psf: Kernel, shape: tuple[int, int]) -> CellPsf:
+    """Give a PSF of 4 x 4 cells for one that varies over a frame.
+
+    Parameters
+    ----------
+    psf : Kernel
+        The PSF; each cell has it as it is at its centre.
+    shape : tuple [int, int]
+        Height and width of the frame.
+    """
+    y_edges, x_edges = (np.linspace(0, size, _GRID + 1).astype(int) for size in shape)
+    boxes = np.array(
+        [(x0, y0, x1, y1) for y0, y1 in pairwise(y_edges) for x0, x1 in pairwise(x_edges)]
+    )
+    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
+    return CellPsf(psf.evaluate(*centers.T), boxes, centers)
 
 
 def _centered(image: NDArray[np.float64], column: int, row: int) -> Image:

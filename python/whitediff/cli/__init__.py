@@ -15,6 +15,10 @@ _EXTRAS = {
     "matplotlib": "plot",
     "distributed": "dask",
     "lsst": "tasks",
+    "lsst.daf": "rubin",
+    "lsst.images": "rubin",
+    "lsst.pipe": "rubin",
+    "piff": "rubin",
     "pydantic": "tasks",
 }
 
@@ -41,8 +45,10 @@ def main() -> None:
         print("\nwhitediff: interrupted", file=sys.stderr)
         status = 130
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+        parts = (error.name or "").split(".")
+        names = (".".join(parts[:2]), parts[0])
+        package = next((name for name in names if name in _EXTRAS), None)
+        if package is None:
             raise
         extra = _EXTRAS[package]
         print(

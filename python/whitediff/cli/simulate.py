@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from io import StringIO
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +14,10 @@ from ..covariance import INTERPOLATIONS
 from .files import check_outputs
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
-    from ..psf import CellPsf
     from ..simulate import Simulation
 
 _FILES = ("science.fits", "template.fits", "difference.fits", "kernel.fits", "truth.ecsv")
 _MIN_SIDE = 64
-# PSFs are written for the cells of a grid of this many rows and columns.
-_PSF_GRID = 4
 
 
 @click.command()
@@ -79,8 +74,18 @@ _PSF_GRID = 4
     help="One star in so many pixels.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option(
+    "--butler",
+    is_flag=True,
+    help="Make DIRECTORY a repository for Rubin pipelines, with a visit of two detectors.",
+)
 def simulate(
-    directory: Path, shape: tuple[int, int], seed: int, overwrite: bool, **options: Any
+    directory: Path,
+    shape: tuple[int, int],
+    seed: int,
+    overwrite: bool,
+    butler: bool,
+    **options: Any,
 ) -> None:
     """Write a set of input files with known truth to DIRECTORY.
 
@@ -93,6 +98,11 @@ def simulate(
     """
     if not directory.parent.is_dir():
         raise click.UsageError(f"directory '{directory.parent}' does not exist")
+    if butler and overwrite:
+        raise click.UsageError("--overwrite does not go with --butler: repositories are kept")
+    if butler:
+        _simulate_repository(directory, shape, seed)
+        return
     outputs = [directory / name for name in _FILES]
     if directory.exists():
         check_outputs(outputs, (), overwrite=overwrite)
@@ -119,9 +129,24 @@ def simulate(
         )
 
 
+def _simulate_repository(directory: Path, shape: tuple[int, int], seed: int) -> None:
+    if directory.exists() and any(directory.iterdir()):
+        raise click.UsageError(f"'{directory}' must be new or empty, to become a repository")
+
+    from ..pipeline.repository import COLLECTION, WHITEN, simulate_repository
+
+    simulate_repository(directory, shape, seed=seed)
+    click.echo(
+        f"{directory}: a repository with the collection {COLLECTION}; next:\n"
+        f"pipetask run -b {directory} -i {COLLECTION} -o white --register-dataset-types "
+        f"-p {WHITEN}"
+    )
+
+
 def _write(simulation: Simulation, directory: Path) -> None:
     from ..exposure import Exposure, Mask
     from ..io import MatchingKernel, replace_file, write_exposure, write_kernel
+    from ..psf import sampled_psf
     from ..simulate import MASK_PLANES
 
     for name in ("science", "template", "difference"):
@@ -130,7 +155,7 @@ def _write(simulation: Simulation, directory: Path) -> None:
             image=image,
             mask=Mask(getattr(simulation, f"{name}_mask"), planes=MASK_PLANES),
             variance=getattr(simulation, f"{name}_variance", None),
-            psf=_cell_psf(getattr(simulation, f"{name}_psf"), image.shape),
+            psf=sampled_psf(getattr(simulation, f"{name}_psf"), image.shape),
             metadata={"BUNIT": "electron", "SEED": simulation.seed},
         )
         write_exposure(exposure, directory / f"{name}.fits")
@@ -138,20 +163,6 @@ def _write(simulation: Simulation, directory: Path) -> None:
     write_kernel(kernel, directory / "kernel.fits")
     with replace_file(directory / "truth.ecsv") as file:
         file.write(_source_table(simulation).encode())
-
-
-def _cell_psf(psf: Kernel, shape: tuple[int, int]) -> CellPsf:
-    """PSF at the centres of a grid of boxes."""
-    import numpy as np
-
-    from ..psf import CellPsf
-
-    y_edges, x_edges = (np.linspace(0, size, _PSF_GRID + 1).astype(int) for size in shape)
-    boxes = np.array(
-        [(x0, y0, x1, y1) for y0, y1 in pairwise(y_edges) for x0, x1 in pairwise(x_edges)]
-    )
-    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
-    return CellPsf(psf.evaluate(*centers.T), boxes, centers)
 
 
 def _source_table(simulation: Simulation) -> str:

@@ -15,6 +15,7 @@ from .kernel_fits import (
     read_spatial_kernel,
     write_kernel,
 )
+from .lsst_archive import archive_format, read_archive_kernel
 from .lsst_images import is_json, read_lsst_fits, read_lsst_json
 from .matching_kernel import MatchingKernel
 from .reading import reading
@@ -37,8 +38,8 @@ def read_kernel(path: str | os.PathLike[str]) -> MatchingKernel:
     ----------
     path : path-like
         Kernel file of whitediff, HOTPANTS (a file of -oki, or a difference image with -hki), SFFT
-        (FITS_Solution), lsst-images (JSON or FITS) or lsst.afw (FITS); or a FITS image of a kernel
-        that is the same everywhere.
+        (FITS_Solution), lsst-images (JSON, FITS or, where it is installed, SDF) or lsst.afw (FITS);
+        or a FITS image of a kernel that is the same everywhere.
 
     Returns
     -------
@@ -52,6 +53,8 @@ def read_kernel(path: str | os.PathLike[str]) -> MatchingKernel:
     ValueError
         If it holds no kernel, or an inconsistent one.
     """
+    if archive_format(path) == "ndf":
+        return read_archive_kernel(path)
     if is_json(path):
         return read_lsst_json(path)
     with open_fits(path) as hdus, reading(path):

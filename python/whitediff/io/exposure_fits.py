@@ -25,7 +25,7 @@ __all__ = ["plane_hdus", "psf_hdus", "read_exposure", "write_exposure"]
 
 
 def read_exposure(path: str | os.PathLike[str]) -> Exposure:
-    """Read an exposure from a FITS file.
+    """Read an exposure from a FITS file, or from any file of lsst-images.
 
     The image is the first HDU with two-dimensional data. A mask is looked for in the extension
     MASK (whatever is not 0 in it is NO_DATA if it does not name its planes), a variance in VARIANCE
@@ -35,12 +35,14 @@ def read_exposure(path: str | os.PathLike[str]) -> Exposure:
     Parameters
     ----------
     path : path-like
-        FITS file: written by whitediff, lsst.afw or astropy.nddata.CCDData, or a plain image.
+        FITS file: written by whitediff, lsst.afw, lsst-images or astropy.nddata.CCDData, or a plain
+        image. Where lsst-images is installed, JSON or SDF as well.
 
     Returns
     -------
     Exposure
-        Its PSF is None where the archive holds one that is not a `KernelPsf` of a fixed kernel.
+        Its PSF is None where the archive of lsst.afw holds one that is not a `KernelPsf` of a fixed
+        kernel, and, with a warning in the log, where that of lsst-images cannot be read.
 
     Raises
     ------

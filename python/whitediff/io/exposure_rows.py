@@ -14,10 +14,17 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from ..exposure import DEFAULT_MASK_PLANES, Exposure, Mask
-from ..psf import CellPsf, KernelPsf
+from ..psf import CellPsf, EvaluatedPsf, KernelPsf
 from .afw_fits import read_psf as read_afw_psf
 from .exposure_header import read_frame
 from .fits_file import find_image, is_image, native, open_fits
+from .lsst_archive import (
+    archive_format,
+    is_archive,
+    read_archive_exposure,
+    read_archive_psf,
+    tree_metadata,
+)
 from .reading import reading
 from .rows import Rows, pixels_of_hdu, rows_of_hdu
 
@@ -42,7 +49,7 @@ class ExposureRows:
         Bit number of each named mask plane.
     variance : Rows or None
         Variance [y, x], if it is known.
-    psf : KernelPsf or CellPsf or None
+    psf : KernelPsf or CellPsf or EvaluatedPsf or None
         PSF, if it is known.
     wcs : astropy.wcs.WCS or None
         In parent pixel coordinates.
@@ -56,7 +63,7 @@ class ExposureRows:
     mask: Rows | None
     mask_planes: Mapping[str, int]
     variance: Rows | None
-    psf: KernelPsf | CellPsf | None
+    psf: KernelPsf | CellPsf | EvaluatedPsf | None
     wcs: WCS | None
     xy0: tuple[int, int]
     metadata: fits.Header
@@ -84,7 +91,9 @@ class ExposureRows:
 
 @contextmanager
 def open_exposure(path: str | os.PathLike[str]) -> Iterator[ExposureRows]:
-    """Open a FITS file with an exposure, in any of the forms that `read_exposure` knows.
+    """Open a file with an exposure, in any of the forms that `read_exposure` knows.
+
+    Exposures in JSON and SDF are in memory as a whole.
 
     Raises
     ------
@@ -93,9 +102,14 @@ def open_exposure(path: str | os.PathLike[str]) -> Iterator[ExposureRows]:
     ValueError
         If it holds no image, or planes that are not as expected.
     """
+    if archive_format(path) is not None:
+        yield _in_memory(read_archive_exposure(path))
+        return
     with open_fits(path) as hdus:
         with reading(path):
             exposure = _exposure(hdus)
+        if is_archive(hdus):
+            exposure = replace(exposure, psf=read_archive_psf(path))
         planes: Any = {name: _read_from(path, getattr(exposure, name)) for name in _PLANES}
         yield replace(exposure, **planes)
 
@@ -112,11 +126,29 @@ def _read_from(path: str | os.PathLike[str], rows: Rows | None) -> Rows | None:
     return Rows(rows.shape, rows.dtype, read)
 
 
+def _in_memory(exposure: Exposure) -> ExposureRows:
+    def rows(array: NDArray[Any]) -> Rows:
+        # Who asks for rows may change them.
+        return Rows((array.shape[0], array.shape[1]), array.dtype, lambda rows: array[rows].copy())
+
+    return ExposureRows(
+        image=rows(exposure.image.array),
+        mask=rows(exposure.mask.array),
+        mask_planes=exposure.mask.getMaskPlaneDict(),
+        variance=None if exposure.variance is None else rows(exposure.variance.array),
+        psf=exposure.psf,
+        wcs=exposure.wcs,
+        xy0=(exposure.getX0(), exposure.getY0()),
+        metadata=exposure.metadata,
+    )
+
+
 def _exposure(hdus: fits.HDUList) -> ExposureRows:
     image = find_image(hdus)
     if image is None:
         raise ValueError("expected a FITS file with a two-dimensional image, got none")
     frame = read_frame(hdus[0], image)
+    frame.metadata.extend(tree_metadata(hdus), update=True)
     pixels = pixels_of_hdu(image)
     mask, planes = _mask(hdus)
     if "MASKVAL" in frame.metadata:
@@ -153,11 +185,19 @@ def _mask(hdus: fits.HDUList) -> tuple[Rows | None, Mapping[str, int]]:
     planes = dict(DEFAULT_MASK_PLANES)
     if hdu is None:
         return None, planes
+    if sum(other.name == "MASK" and "MSKN0000" in other.header for other in hdus) > 1:
+        raise ValueError("mask must have at most 31 planes, got more than one extension of them")
     mask = rows_of_hdu(hdu)
     named = {
         keyword.removeprefix("MP_"): value
         for keyword, value in hdu.header.items()
         if keyword.startswith("MP_")
+    }
+    # As lsst-images names them: MSKNnnnn, n counting the bits.
+    named |= {
+        name: int(keyword.removeprefix("MSKN"))
+        for keyword, name in hdu.header.items()
+        if keyword.startswith("MSKN")
     }
     if not named:
         missing = np.int32(1 << planes["NO_DATA"])

@@ -10,7 +10,10 @@ import numpy as np
 
 from ..whitening import Whitening
 
-__all__ = ["FACT_COLUMNS", "Column", "Facts"]
+__all__ = ["FACT_COLUMNS", "VERSION_KEYWORD", "Column", "Facts"]
+
+VERSION_KEYWORD = "WDVERSN"
+"""What every whitened image has: the version of whitediff."""
 
 # Of a text that fills a header card.
 _CARD_LENGTH = 67
@@ -149,7 +152,7 @@ class Facts:
         "unknownBlindVariances", "WDDUNKN", "its variances not known: the mean stands in"
     )
     masked_means: bool | None = _fact(
-        "maskedMeans", "WDMMEAN", "mean variances of masked pixels, for want of others"
+        "maskedMeans", "WDMMEAN", "means of masked pixels, for want of others"
     )
     covariance_applied: bool | None = _fact(
         "covarianceApplied",

@@ -16,6 +16,7 @@ from ..io import MatchingKernel, read_kernel
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.rows import Rows
 from ..kernel import Kernel
+from .facts import VERSION_KEYWORD
 from .job import Job, JobError, Side
 from .masks import check_planes, plane_bits
 from .meshes import in_one_row, sky_meshes
@@ -106,9 +107,9 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
                     f"the images must be on one pixel grid: {job.difference} has {_size(whole)} "
                     f"pixels, {path} has {_size(exposure)}"
                 )
-        if "WDVERSN" in whole.metadata:
+        if VERSION_KEYWORD in whole.metadata:
             raise ValueError(
-                f"{job.difference} has been whitened already (it has the keyword WDVERSN)"
+                f"{job.difference} has been whitened already (it has the keyword {VERSION_KEYWORD})"
             )
         no_value_planes = check_planes(job.no_value_planes, [whole.mask_planes], ["NO_DATA"])
         filled = _filled(whole.image)

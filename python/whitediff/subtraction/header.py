@@ -9,7 +9,7 @@ from typing import Any
 from astropy.io import fits
 
 from .._core import __version__
-from .facts import Facts
+from .facts import VERSION_KEYWORD, Facts
 from .files import Subtraction
 from .job import Job
 from .noise import InputNoise
@@ -39,7 +39,7 @@ def whitened_header(
     # Pixels without a value are NaN in the result.
     header.remove("MASKVAL", ignore_missing=True)
     cards: dict[str, Any] = {
-        "WDVERSN": (__version__, "version of whitediff"),
+        VERSION_KEYWORD: (__version__, "version of whitediff"),
         # Names of files may leave no room for a comment.
         "WDDIFF": _text(job.difference),
         "WDMODE": (job.options.mode, "white difference, or score (detection) image"),

@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exposure import IGNORED_MASK_PLANES, Exposure, Mask
+from ..exposure import IGNORED_MASK_PLANES, Exposure, Mask, own_names
 from ..io.exposure_rows import ExposureRows
 from ..io.rows import Rows
 
@@ -48,7 +48,7 @@ def check_planes(
     """
     expected = sorted(set().union(*known))
     for name in names:
-        if name not in expected:
+        if not own_names([name], expected):
             raise ValueError(f"unknown mask plane {name!r}, expected one of {', '.join(expected)}")
     return names or default
 
@@ -69,7 +69,7 @@ def left_out_rows(exposure: ExposureRows, planes: Iterable[str]) -> Rows | None:
 
 def plane_bits(own: Mapping[str, int], planes: Iterable[str]) -> int:
     """Give the bits of those planes that a mask has."""
-    return sum(1 << own[name] for name in planes if name in own)
+    return sum(1 << own[name] for name in own_names(planes, own))
 
 
 def with_filter_edge(own: Mapping[str, int]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..exposure import own_names
 from ..statistics import clipped_mean
 
 __all__ = [
@@ -28,15 +29,15 @@ def bit_mask(mask: Any, planes: Iterable[str]) -> int:
     mask : Mask
         The mask.
     planes : iterable of str
-        Names of planes; those that the mask does not know are left out, as no pixel has them.
+        Names of planes, in the spelling of lsst.afw or of lsst.images; those that the mask does not
+        know are left out, as no pixel has them.
 
     Returns
     -------
     bits : int
         The bits.
     """
-    known = mask.getMaskPlaneDict()
-    return int(mask.getPlaneBitMask([name for name in planes if name in known]))
+    return int(mask.getPlaneBitMask(own_names(planes, mask.getMaskPlaneDict())))
 
 
 def mean_variance(exposure: Any, planes: Iterable[str], step: int = 1) -> float:
