@@ -143,6 +143,20 @@ def _simulate_repository(directory: Path, shape: tuple[int, int], seed: int) -> 
     )
 
 
+def _simulate_repository(directory: Path, shape: tuple[int, int], seed: int) -> None:
+    if directory.exists() and any(directory.iterdir()):
+        raise click.UsageError(f"'{directory}' must be new or empty, to become a repository")
+
+    from ..pipeline.repository import COLLECTION, WHITEN, simulate_repository
+
+    simulate_repository(directory, shape, seed=seed)
+    click.echo(
+        f"{directory}: a repository with the collection {COLLECTION}; next:\n"
+        f"pipetask run -b {directory} -i {COLLECTION} -o white --register-dataset-types "
+        f"-p {WHITEN}"
+    )
+
+
 def _write(simulation: Simulation, directory: Path) -> None:
     from ..exposure import Exposure, Mask
     from ..io import MatchingKernel, replace_file, write_exposure, write_kernel
