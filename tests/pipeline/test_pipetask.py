@@ -30,7 +30,11 @@ BIN = Path(sys.executable).parent
 
 def call(*arguments: Any, cwd: Path, status: int = 0) -> str:
     """Run a command of this environment, and give what it says."""
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    # BPS takes the folder for its files from PWD.
+    environment = os.environ | {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PWD": str(cwd),
+    }
     done = subprocess.run(
         [BIN / arguments[0], *map(str, arguments[1:])],
         cwd=cwd,
@@ -173,3 +177,4 @@ def test_bps_with_parsl(repo: Path, butler: Any) -> None:
     call("bps", "submit", submission, cwd=repo.parent)
     for detector in (0, 1):
         check_white(butler.get("difference_image_white", data_id(detector), collections="bps"))
+    assert (repo.parent / "submit").is_dir()

@@ -143,24 +143,10 @@ def _simulate_repository(directory: Path, shape: tuple[int, int], seed: int) -> 
     )
 
 
-def _simulate_repository(directory: Path, shape: tuple[int, int], seed: int) -> None:
-    if directory.exists() and any(directory.iterdir()):
-        raise click.UsageError(f"'{directory}' must be new or empty, to become a repository")
-
-    from ..pipeline.repository import COLLECTION, WHITEN, simulate_repository
-
-    simulate_repository(directory, shape, seed=seed)
-    click.echo(
-        f"{directory}: a repository with the collection {COLLECTION}; next:\n"
-        f"pipetask run -b {directory} -i {COLLECTION} -o white --register-dataset-types "
-        f"-p {WHITEN}"
-    )
-
-
 def _write(simulation: Simulation, directory: Path) -> None:
     from ..exposure import Exposure, Mask
     from ..io import MatchingKernel, replace_file, write_exposure, write_kernel
-    from ..psf import sampled_psf
+    from ..psf import psf_on_grid
     from ..simulate import MASK_PLANES
 
     for name in ("science", "template", "difference"):
@@ -169,7 +155,7 @@ def _write(simulation: Simulation, directory: Path) -> None:
             image=image,
             mask=Mask(getattr(simulation, f"{name}_mask"), planes=MASK_PLANES),
             variance=getattr(simulation, f"{name}_variance", None),
-            psf=sampled_psf(getattr(simulation, f"{name}_psf"), image.shape),
+            psf=psf_on_grid(getattr(simulation, f"{name}_psf"), image.shape),
             metadata={"BUNIT": "electron", "SEED": simulation.seed},
         )
         write_exposure(exposure, directory / f"{name}.fits")

@@ -143,23 +143,6 @@ def _in_memory(exposure: Exposure) -> ExposureRows:
     )
 
 
-def _in_memory(exposure: Exposure) -> ExposureRows:
-    def rows(array: NDArray[Any]) -> Rows:
-        # Who asks for rows may change them.
-        return Rows((array.shape[0], array.shape[1]), array.dtype, lambda rows: array[rows].copy())
-
-    return ExposureRows(
-        image=rows(exposure.image.array),
-        mask=rows(exposure.mask.array),
-        mask_planes=exposure.mask.getMaskPlaneDict(),
-        variance=None if exposure.variance is None else rows(exposure.variance.array),
-        psf=exposure.psf,
-        wcs=exposure.wcs,
-        xy0=(exposure.getX0(), exposure.getY0()),
-        metadata=exposure.metadata,
-    )
-
-
 def _exposure(hdus: fits.HDUList) -> ExposureRows:
     image = find_image(hdus)
     if image is None:
