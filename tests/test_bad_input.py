@@ -88,7 +88,7 @@ VALUE_ERRORS = {
     ),
     "kernel larger than the image": (
         {"kernel": np.ones((11, 3))},
-        r"psf must be no larger than the image, \(10, 12\), got \(11, 3\)",
+        r"kernel must be no larger than the image, \(10, 12\), got \(11, 3\)",
     ),
     "kernel of no sum, science convolved": (
         {"kernel": [[1.0, -1.0]], "convolved": "science"},

@@ -17,14 +17,19 @@ __all__ = ["Agreement", "agreement"]
 
 Floats = NDArray[np.float64]
 
-# Nine meshes of so many pixels on a side, less what a kernel reaches over.
-_SIDE, _MESHES = 160, 9
+# Nine meshes of so many pixels on a side, or so many times as many as a kernel reaches over.
+_SIDE, _REACHES, _MESHES = 112, 5, 9
+# Medians are those of every so many-th pixel.
+_STEP = 4
 _LEAST_PIXELS = 2000
 _SIGMA_OF_MAD = 1.4826
 _CLIP_SIGMAS, _CLIP_ROUNDS = 5.0, 3
 # Right sets leave 0.005 of the scatter of the difference, or less, where they are simulated, and
 # up to a tenth where backgrounds, moving stars and truncated kernels come in.
 _CLEAR, _FAIR = 0.01, 0.2
+# What another filter leaves of a difference that it was applied to: 0.25 at most, as its reach is
+# cut off by the meshes and by gaps, where unrelated images leave 0.9.
+_COHERENT = 0.4
 # Another hypothesis has to be so much better.
 _BETTER = 0.5
 _FACTOR_ERROR = 0.02
@@ -81,9 +86,10 @@ def agreement(subtraction: Subtraction) -> Agreement | None:
     pair = subtraction.pair
     if pair is None:
         return None
+    side = max(_SIDE, _REACHES * _reach(pair))
     meshes = [
         mesh
-        for part in spread_meshes(subtraction.difference.shape, _SIDE, _MESHES)
+        for part in spread_meshes(subtraction.difference.shape, side, _MESHES)
         if (mesh := _mesh(subtraction, pair, part)) is not None
     ]
     pixels = [mesh.difference[mesh.usable] for mesh in meshes]
@@ -102,9 +108,9 @@ def _judged(meshes: list[_Mesh], convolved: Side, scale: float) -> Agreement:
         if cause := _other_way(meshes, convolved, scatter):
             return Agreement(scatter, cause)
         filtered, is_white = _filtered(meshes, convolved)
-        if is_white and filtered < _FAIR:
+        if is_white and filtered < _COHERENT:
             return Agreement(scatter, "the difference is white already", True)
-        if scatter >= _FAIR and filtered < _FAIR:
+        if scatter >= _FAIR and filtered < _COHERENT:
             return Agreement(scatter, "the difference was filtered after the subtraction")
     if scatter >= _FAIR:
         return Agreement(
@@ -161,17 +167,19 @@ def _mesh(subtraction: Subtraction, pair: Pair, part: tuple[slice, slice]) -> _M
     # Squares of what no telescope gives have no room in a double.
     known = [np.isfinite(image) & (abs(image) < 1e25) for image in images]
     height, width = images[0].shape
-    reach = 1 + max(pair.kernel.shape) // 2
+    reach = _reach(pair)
     if min(height, width) < 4 * reach or not known[2].any():
         return None
     inside = np.zeros((height, width), bool)
     inside[reach:-reach, reach:-reach] = True
-    # What is unknown of an image spreads as far as the kernel reaches.
-    unknown = (~(known[0] & known[1])).astype(np.float64)
-    box = np.ones((2 * reach + 1, 2 * reach + 1))
-    usable = inside & known[2] & (_convolved(unknown, box, (reach, reach)) < 0.5)
+    usable = inside & known[2]
+    unknown = ~(known[0] & known[1])
+    if unknown.any():
+        # It spreads as far as the kernel reaches.
+        box = np.ones((2 * reach + 1, 2 * reach + 1))
+        usable &= _convolved(unknown.astype(np.float64), box, (reach, reach)) < 0.5
     flat = [
-        np.where(seen, image - np.median(image[seen]), 0.0) if seen.any() else np.zeros_like(image)
+        np.where(seen, image - _level(image[seen]), 0.0)
         for image, seen in zip(images, known, strict=True)
     ]
     x0, y0 = subtraction.difference.xy0
@@ -187,6 +195,10 @@ def _mesh(subtraction: Subtraction, pair: Pair, part: tuple[slice, slice]) -> _M
     return _Mesh(science, template, difference, usable, kernels, pair.kernel.center)
 
 
+def _reach(pair: Pair) -> int:
+    return 1 + max(pair.kernel.shape) // 2
+
+
 def _model(mesh: _Mesh, convolved: Side, turned: Callable[[Floats], Floats]) -> Floats:
     """S - K*T, or K*S - T, the kernel between the corners being a mean of theirs."""
     height, width = mesh.science.shape
@@ -195,6 +207,9 @@ def _model(mesh: _Mesh, convolved: Side, turned: Callable[[Floats], Floats]) -> 
     if turned is not _as_it_is:
         center = (kernels.shape[2] - 1) // 2, (kernels.shape[3] - 1) // 2
     moving = mesh.template if convolved == "template" else mesh.science
+    if (kernels == kernels[0, 0]).all():
+        matched = _convolved(moving, kernels[0, 0], center)
+        return mesh.science - matched if convolved == "template" else matched - mesh.template
     down, right = np.linspace(0, 1, height)[:, np.newaxis], np.linspace(0, 1, width)
     matched = np.zeros_like(moving)
     for row, in_y in enumerate((1 - down, down)):
@@ -236,7 +251,7 @@ def _without_background(image: Floats, usable: NDArray[np.bool_]) -> Floats:
     y, x = np.nonzero(usable)
     pixels = image[usable]
     terms = np.stack([np.ones(len(x)), x / image.shape[1], y / image.shape[0]])
-    offset = pixels - np.median(pixels)
+    offset = pixels - _level(pixels)
     for _ in range(_CLIP_ROUNDS):
         faint = abs(offset) < _CLIP_SIGMAS * _scatter(offset)
         if faint.sum() <= len(terms):
@@ -250,9 +265,13 @@ def _without_background(image: Floats, usable: NDArray[np.bool_]) -> Floats:
     return offset
 
 
+def _level(values: Floats) -> float:
+    return float(np.median(values[::_STEP])) if values.size else 0.0
+
+
 def _scatter(values: Floats) -> float:
     """Give the standard deviation as the median deviation tells it."""
-    return float(_SIGMA_OF_MAD * np.median(abs(values))) if values.size else 0.0
+    return _SIGMA_OF_MAD * _level(abs(values))
 
 
 def _filtered(meshes: list[_Mesh], convolved: Side) -> tuple[float, bool]:
