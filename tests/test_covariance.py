@@ -1,5 +1,6 @@
 """The covariance of noise: given, of a resampling, measured; and what whitening makes of it."""
 
+import io
 import re
 
 import numpy as np
@@ -65,6 +66,17 @@ class TestLags:
         assert lags[0, 0] == pytest.approx(covariance.lags[6, 6], abs=5e-5)
         assert lags[1, 0] == pytest.approx(covariance.lags[7, 6], abs=5e-5)
         assert lags[2, 1] == pytest.approx(covariance.lags[8, 7], abs=5e-5)
+
+    def test_plot_shows_correlations(self):
+        lags = np.outer([0.2, 1.0, 0.2], [0.1, 0.8, 0.1])
+        axes = NoiseCovariance(lags).plot()
+        (image,) = axes.get_images()
+        shown = image.get_array()
+        assert shown.mask[1, 1] or np.isnan(shown[1, 1])
+        np.testing.assert_allclose(np.delete(shown.ravel(), 4), np.delete(lags.ravel() / 0.8, 4))
+        assert axes.get_xlabel() == "lag in x (pixel)"
+        axes.figure.savefig(io.BytesIO())
+        assert NoiseCovariance(lags).plot(axes) is axes
 
     def test_products_are_those_of_spectra(self):
         a = NoiseCovariance([[0.2, 1.0, 0.2]])

@@ -238,6 +238,42 @@ class NoiseCovariance:
         inner &= self._distance() > 0
         return bool((np.abs(self.lags) > _SIGNIFICANT * self.errors)[inner].any())
 
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the lags as correlation coefficients.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes, optional
+            Where; default: the middle of a figure of its own.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        if axes is None:
+            from matplotlib.figure import Figure
+
+            axes = Figure(layout="constrained").subplots()
+        height, width = self.lags.shape
+        shown = np.where(self._distance() > 0, self.lags / self.variance, np.nan)
+        limit = max(self.largest_correlation, np.finfo(float).tiny)
+        image = axes.imshow(
+            shown,
+            origin="lower",
+            cmap="RdBu_r",
+            vmin=-limit,
+            vmax=limit,
+            interpolation="nearest",
+            extent=(-width / 2, width / 2, -height / 2, height / 2),
+        )
+        axes.set(
+            title=f"power {self.psf_scale:.4g} at PSF scale, {self.power_at_zero:.4g} at k = 0",
+            xlabel="lag in x (pixel)",
+            ylabel="lag in y (pixel)",
+        )
+        axes.figure.colorbar(image, ax=axes, label="correlation coefficient")
+        return axes
+
     def root_kernel(self, radius: int = 12) -> _core.SpatialKernel:
         """Give the symmetric kernel that takes white noise to such noise, cut off at a radius."""
         side = max(_SIDE, 4 * radius, 2 * max(self.lags.shape))

@@ -19,18 +19,16 @@ from .arrays import (
     planes_in_memory,
     planes_on_disk,
 )
-from .blank_sky import without_fill, without_sources
 from .cells import Grid
 from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
 from .remaining import chosen_covariance
 from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtraction_sources
+from .variance_map import VarianceMap, measured_variance
 from .whitening import Whitened, Whitening
 
 __all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
 
-# The variance of an image of which nothing is known is measured on about so many pixels.
-_SAMPLE = 1 << 20
 
 WriteRows = Callable[[int, FloatImage, FloatImage, npt.NDArray[np.bool_]], object]
 
@@ -278,8 +276,8 @@ def whiten(
         The combination, for instance the difference of two stacks.
     sources : sequence of NoiseSource, optional
         Every raw input image: its variance, the kernels that it went through, its weight, its mask.
-        Default: nothing is known, and all is measured on the image itself: one variance for the
-        whole frame, and ``covariance="measured"``.
+        Default: nothing is known, and all is measured on the image itself: a variance that changes
+        smoothly over the frame, and ``covariance="measured"``.
     mask : array_like of int or bool, [y, x], optional
         Mask of ``image``.
     psf : array_like [v, u], Kernel or object, optional
@@ -319,14 +317,14 @@ def _unknown_sources(
     planes: Planes, options: WhitenOptions
 ) -> tuple[Sequence[NoiseSource], Planes, WhitenOptions]:
     """Give the one source of an image of which nothing is known, with its planes and options."""
-    variance = _measured_variance(planes)
-    source = NoiseSource(variance)
+    variance = measured_variance(planes)
+    source = NoiseSource(float(variance.nodes.mean()))
     if options.covariance == "none":
         options = replace(options, covariance="measured")
     variances, masks = source_planes([source])
     with_source = replace(
         planes,
-        variances=dict.fromkeys(variances, variance),
+        variances=dict.fromkeys(variances, _as_plane(variance, planes)),
         masks={**planes.masks, **dict.fromkeys(masks, _core.PlaneI())},
     )
     return [source], with_source, options
@@ -341,22 +339,16 @@ def _rounds(sources: Sequence[NoiseSource]) -> int:
     return 1 if any(source.kernels for source in sources) else 2
 
 
-def _measured_variance(planes: Planes) -> float:
-    """Give the variance of an image of which nothing else is known, from rows spread over it."""
-    height, width = planes.image.shape
-    step = 1 + height * width // _SAMPLE
-    rows = [(0, y, width, y + 1) for y in range(min(step // 2, height - 1), height, step)]
-    pixels: FloatImage = np.concatenate([planes.image.cut(*row) for row in rows])
-    usable = np.isfinite(pixels)
-    mask = planes.masks["mask"]
-    if mask.shape == planes.image.shape:
-        bits = np.concatenate([mask.cut(*row) for row in rows])
-        usable &= (bits & (planes.ignore_mask | planes.no_value_mask)) == 0
-    usable = without_fill(pixels, usable)
-    _, _, sigma = without_sources(pixels, usable)
-    if not sigma > 0:
-        raise ValueError("image must have noise, got equal pixels")
-    return sigma**2
+def _as_plane(variance: VarianceMap, planes: Planes) -> _core.PlaneF | _core.PlaneD:
+    """Give a variance as a plane whose rows are made when they are needed."""
+    single = isinstance(planes.image, _core.PlaneF)
+    plane: Any = _core.PlaneF if single else _core.PlaneD
+    dtype = np.float32 if single else np.float64
+
+    def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
+        return variance.rows(begin, end, step).astype(dtype)
+
+    return plane(planes.image.shape, read)  # type: ignore[no-any-return]
 
 
 @shows_options

@@ -221,9 +221,13 @@ def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:
         **vars(options),
     }
     if pair is None:
-        variance: Any = inputs.noise["difference"].variance
-        source = NoiseSource(variance, mask=inputs.ignored["difference"])  # type: ignore[arg-type]
-        return whiten_bands(difference.image, [source], write, **common)
+        noise = inputs.noise["difference"]
+        # What was measured in the sky is one number; whitening measures from place to place.
+        sources = None
+        if noise.origin != "sky":
+            variance: Any = noise.variance
+            sources = [NoiseSource(variance, mask=inputs.ignored["difference"])]  # type: ignore[arg-type]
+        return whiten_bands(difference.image, sources, write, **common)
     return decorrelate_bands(
         difference.image,
         inputs.noise["science"].variance,
