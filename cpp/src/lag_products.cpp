@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 
 #include "fft.hpp"
@@ -23,9 +24,6 @@ constexpr int together = 13;
 constexpr int register_bytes = 64;
 template <class T>
 using Lanes __attribute__((vector_size(register_bytes))) = T;
-/// The same, anywhere in memory.
-template <class T>
-using Unaligned __attribute__((vector_size(register_bytes), aligned(alignof(T)), may_alias)) = T;
 template <class T>
 constexpr int lanes = register_bytes / static_cast<int>(sizeof(T));
 static_assert(chunk_rows * widest_strip / lanes<std::uint8_t> <= 255);
@@ -46,7 +44,8 @@ WHITEDIFF_ALWAYS_INLINE void dots(RowsOf<T> a, RowsOf<T> b, int width, int rows,
   Lanes<T> parts[count] = {};
   for (int r = 0; r < rows; ++r) {
     for (int x = 0; x < width; x += lanes<T>) {
-      const Lanes<T> second = *reinterpret_cast<const Unaligned<T>*>(b.row(r) + x);
+      Lanes<T> second;
+      std::memcpy(&second, b.row(r) + x, sizeof second);
       for (int dy = 0; dy < count; ++dy) {
         const auto& first = *reinterpret_cast<const Lanes<T>*>(a.row(r - dy) + x);
         if constexpr (std::is_integral_v<T>) {
