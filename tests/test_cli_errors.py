@@ -180,7 +180,12 @@ def test_signals_leave_nothing(inputs, tmp_path, no_files, number):
         "run.decorrelate_bands = begin; from whitediff.cli import main; main()"
     )
     arguments = ["decorrelate", *options(inputs), "-o", no_files / "o.fits"]
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stderr=subprocess.PIPE,
+        # Who runs the tests may have it ignored.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
     while not begun.exists():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)

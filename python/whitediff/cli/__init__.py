@@ -56,7 +56,19 @@ def main() -> None:
             file=sys.stderr,
         )
         status = 1
-    sys.exit(status)
+    sys.exit(_flushed(status))
+
+
+def _flushed(status: int) -> int:
+    """Print what is left to be printed; what cannot be is not tried again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if status == 0:
+            print(f"whitediff: cannot print: {error.strerror}", file=sys.stderr)
+            return 1
+    return status
 
 
 def _complete_streams() -> None:
