@@ -201,21 +201,26 @@ def _reach(pair: Pair) -> int:
 
 def _model(mesh: _Mesh, convolved: Side, turned: Callable[[Floats], Floats]) -> Floats:
     """S - K*T, or K*S - T, the kernel between the corners being a mean of theirs."""
-    height, width = mesh.science.shape
     kernels = turned(mesh.kernels)
     center = mesh.center
     if turned is not _as_it_is:
         center = (kernels.shape[2] - 1) // 2, (kernels.shape[3] - 1) // 2
-    moving = mesh.template if convolved == "template" else mesh.science
+    if convolved == "template":
+        return mesh.science - _matched(mesh.template, kernels, center)
+    return _matched(mesh.science, kernels, center) - mesh.template
+
+
+def _matched(image: Floats, kernels: Floats, center: tuple[int, int]) -> Floats:
+    """Convolve with the kernels of the corners, blended; with one if they are the same."""
     if (kernels == kernels[0, 0]).all():
-        matched = _convolved(moving, kernels[0, 0], center)
-        return mesh.science - matched if convolved == "template" else matched - mesh.template
+        return _convolved(image, kernels[0, 0], center)
+    height, width = image.shape
     down, right = np.linspace(0, 1, height)[:, np.newaxis], np.linspace(0, 1, width)
-    matched = np.zeros_like(moving)
+    matched = np.zeros_like(image)
     for row, in_y in enumerate((1 - down, down)):
         for column, in_x in enumerate((1 - right, right)):
-            matched += in_y * in_x * _convolved(moving, kernels[row, column], center)
-    return mesh.science - matched if convolved == "template" else matched - mesh.template
+            matched += in_y * in_x * _convolved(image, kernels[row, column], center)
+    return matched
 
 
 def _convolved(image: Floats, kernel: Floats, center: tuple[int, int]) -> Floats:
