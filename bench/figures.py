@@ -2,8 +2,8 @@
 
 python bench/figures.py does it all in about a quarter of an hour, on a machine that does nothing
 else; results go to build/bench, figures to docs, and tables between the marks ``<!-- NAME: begin
--->`` and ``<!-- NAME: end -->`` of README.md, here and at the top. With --keep, what is there is
-not measured again.
+-->`` and ``<!-- NAME: end -->`` of README.md, here, and of docs/performance.md. With --keep, what
+is there is not measured again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stages import MissingError, check_programs
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "bench"
-PAGES = (ROOT / "README.md", BENCH / "README.md")
+PAGES = (ROOT / "docs/performance.md", BENCH / "README.md")
 RESULTS = ROOT / "build" / "bench"
 
 Record = dict[str, Any]
