@@ -261,17 +261,13 @@ def decorrelate(
 def _tell(whitened: WhitenedFile) -> None:
     """Say what was done."""
     facts = whitened.facts
-    if whitened.job.is_blind:
-        click.echo("nothing but the difference is known: its noise is measured on itself")
     for name, origin in whitened.noise.items():
         variance = getattr(facts, f"{name}_variance")
         number = "" if variance is None else f" {variance:.6g}"
         click.echo(f"{name} variance{number}: {origin}")
     why = " (no noise is usable)" if whitened.job.remaining == "auto" else ""
     click.echo(facts.colour or f"noise covariance: not measured{why}")
-    for value in whitened.filled:
-        click.echo(f"pixels of exactly {value:g} have no value: they recur improbably often")
-    for notice in facts.notices:
+    for notice in (*whitened.assumptions, *facts.notices):
         click.echo(notice)
     border = "" if facts.border is None else f" with a border of {facts.border} pixels"
     click.echo(f"{whitened.job.output}: whitened in {facts.cells} cells{border}")

@@ -46,11 +46,14 @@ class Frame:
         Pixel coordinates (x, y) of pixel [0, 0].
     metadata : astropy.io.fits.Header
         All other keywords.
+    notes : list of str
+        What was mended or left out.
     """
 
     wcs: WCS | None
     xy0: tuple[int, int] | None
     metadata: fits.Header
+    notes: list[str]
 
 
 def read_frame(primary: Any, image: Any) -> Frame:
@@ -76,7 +79,7 @@ def read_frame(primary: Any, image: Any) -> Frame:
     metadata = _without(metadata, obsolete)
     for note in notes:
         metadata.add_history(note)
-    return Frame(wcs, xy0, metadata)
+    return Frame(wcs, xy0, metadata, notes)
 
 
 def frame_header(wcs: WCS | None, xy0: tuple[int, int]) -> fits.Header:

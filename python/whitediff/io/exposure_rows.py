@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +33,8 @@ __all__ = ["ExposureRows", "open_exposure"]
 _PLANES = ("image", "mask", "variance")
 _VARIANCE_TYPE = "VarianceUncertainty"
 _DEVIATION_TYPE = "StdDevUncertainty"
+# Images that are no planes of the frame, or that others read.
+_OWN = ("PSFIMAGE", "COVARIANCE", "SIGNIFICANCE", "PSFFLUX", "PSFFLUXERR")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class ExposureRows:
         Pixel coordinates (x, y) of pixel [0, 0].
     metadata : astropy.io.fits.Header
         Anything else.
+    notes : sequence of str
+        What of the file was mended, or is not used.
     """
 
     image: Rows
@@ -67,6 +71,7 @@ class ExposureRows:
     wcs: WCS | None
     xy0: tuple[int, int]
     metadata: fits.Header
+    notes: Sequence[str] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -163,7 +168,16 @@ def _exposure(hdus: fits.HDUList) -> ExposureRows:
         wcs=frame.wcs,
         xy0=frame.xy0 or (0, 0),
         metadata=frame.metadata,
+        notes=[*frame.notes, *([] if is_archive(hdus) else _unused(hdus, image))],
     )
+
+
+def _unused(hdus: fits.HDUList, image: Any) -> Iterator[str]:
+    """Other images of a file, of which nothing is taken."""
+    used = [image, _find(hdus, "MASK"), _find(hdus, "VARIANCE") or _find(hdus, "UNCERT")]
+    for number, hdu in enumerate(hdus):
+        if is_image(hdu) and hdu.name not in _OWN and not any(hdu is other for other in used):
+            yield f"HDU {number} ({hdu.name or 'without a name'}) is not used"
 
 
 def _floating(rows: Rows) -> Rows:

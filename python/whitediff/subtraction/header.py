@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +9,28 @@ from astropy.io import fits
 
 from .._core import __version__
 from .facts import VERSION_KEYWORD, Facts
-from .files import Subtraction
+from .inputs import Inputs
 from .job import Job
-from .noise import InputNoise
+from .notices import assumptions
 
 __all__ = ["BATCH_KEYWORD", "whitened_header"]
 
 BATCH_KEYWORD = "WDBATCH"
 
 
-def whitened_header(
-    job: Job, subtraction: Subtraction, noise: Mapping[str, InputNoise], facts: Facts
-) -> fits.Header:
+def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
     """Header of the difference image, with the story of its whitening.
 
     Parameters
     ----------
     job : Job
         What was asked for.
-    subtraction : Subtraction
+    inputs : Inputs
         What was whitened.
-    noise : mapping of str to InputNoise
-        Of the sources of noise.
     facts : Facts
         How it was made.
     """
+    subtraction = inputs.subtraction
     header = subtraction.difference.metadata.copy()
     # Pixels without a value are NaN in the result.
     header.remove("MASKVAL", ignore_missing=True)
@@ -46,7 +42,7 @@ def whitened_header(
         "WDVAR": (job.options.propagation, "propagation of the variance plane"),
         "WDCOV": _remaining(job),
     }
-    for name, source in noise.items():
+    for name, source in inputs.noise.items():
         cards[f"WD{name[0].upper()}NOISE"] = (source.origin, "origin: number, file, plane or sky")
     if job.options.mode == "score":
         cards["WDPRECON"] = (job.preconvolved, "science image was correlated with its PSF")
@@ -67,19 +63,10 @@ def whitened_header(
     for keyword, card in (cards | facts.cards).items():
         header[keyword] = card
     header.add_history(f"Noise whitened by whitediff {__version__}, keywords WD...")
-    for name, source in noise.items():
+    for name, source in inputs.noise.items():
         header.add_history(_text(f"Variance of the {name} image: {source.description}"))
-        covariance = getattr(job, f"{name}_covariance", None)
-        if covariance is not None:
-            header.add_history(_text(f"Covariance of the {name} image: {covariance}"))
-    for value in subtraction.filled:
-        header.add_history(
-            f"Pixels of exactly {value:g} have no value: they recur improbably often"
-        )
-    if pair is None:
-        header.add_history("Nothing but the difference is known: noise is measured on itself")
-    elif not pair.convolved_is_known:
-        header.add_history("No file says which image was convolved: the template, by assumption")
+    for assumption in assumptions(job, inputs):
+        header.add_history(_text(assumption[0].upper() + assumption[1:]))
     return header
 
 

@@ -26,6 +26,7 @@ from .header import whitened_header
 from .inputs import Inputs, open_inputs
 from .job import Job, JobError
 from .masks import FILTER_EDGE, plane_bits, with_filter_edge
+from .notices import assumptions, file_notes
 from .psf import whitened_psf
 from .verdict import Verdict, verdict
 
@@ -52,6 +53,8 @@ class WhitenedFile:
     noise : mapping of str to str
         Where the variances of "science" and "template" come from, or that of the "difference" if
         nothing else is known, in words.
+    assumptions : sequence of str
+        What was assumed, mended or left out, in words.
     facts : Facts
         How it was whitened.
     whitening : Whitening or None
@@ -65,6 +68,7 @@ class WhitenedFile:
     no_value_planes: Sequence[str]
     filled: Sequence[float]
     noise: Mapping[str, str]
+    assumptions: Sequence[str]
     facts: Facts
     whitening: Whitening | None
     verdict: Verdict
@@ -139,6 +143,7 @@ def whiten_files(
         inputs.subtraction.no_value_planes,
         inputs.subtraction.filled,
         noise,
+        [*assumptions(job, inputs), *file_notes(job, inputs)],
         facts,
         whitening,
         judged,
@@ -166,7 +171,7 @@ def _whiten_in_bands(
     difference = subtraction.difference
     planes = with_filter_edge(difference.mask_planes)
     blank = _without_pixels(difference, planes)
-    blank.setMetadata(whitened_header(job, subtraction, inputs.noise, Facts.to_come()))
+    blank.setMetadata(whitened_header(job, inputs, Facts.to_come()))
     score = job.options.mode == "score"
     with ExitStack() as output:
         with writing(job.output):
@@ -196,7 +201,7 @@ def _whiten_in_bands(
         facts = Facts.of(whitening, list(inputs.noise), shared_variance=job.shared_variance)
         judged = verdict(facts, inputs, found)
         facts = replace(facts, **judged.facts)
-        blank.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
+        blank.setMetadata(whitened_header(job, inputs, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))
         with writing(job.output):
             covariance = whitening.covariance

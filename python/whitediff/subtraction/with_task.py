@@ -128,7 +128,7 @@ def whiten_with_task(
     facts = replace(facts, **judged.facts)
     if isinstance(exposure.psf, CellPsf) and exposure.psf.getComponentCount() == 1:
         exposure.setPsf(exposure.psf.getPsf(0))
-    exposure.setMetadata(whitened_header(job, subtraction, inputs.noise, facts))
+    exposure.setMetadata(whitened_header(job, inputs, facts))
     with writing(job.output):
         write_exposure(exposure, job.output, overwrite=job.overwrite)
     return facts, judged
