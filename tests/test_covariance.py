@@ -365,13 +365,30 @@ class TestWhitening:
         with pytest.raises(ValueError, match=re.escape(message)):
             whitediff.decorrelate(np.ones((50, 50)), 1.0, 1.0, gaussian(1.2, 6), **changed)
 
-    def test_score_images_measure_nothing(self, rng):
+    def test_a_score_knows_what_is_measured_on_the_white_image(self, rng):
+        image = 1.5 * rng.normal(size=(300, 310))
+        given = (image, 1.0, 1.0, gaussian(1.2, 6))
+        score = whitediff.decorrelate(*given, mode="score", psf=PSF, covariance="measured")
+        white = whitediff.decorrelate(*given, psf=PSF, covariance="measured")
+        np.testing.assert_array_equal(score.covariance.lags, white.covariance.lags)
+        assert score.covariance_applied
+        known = whitediff.decorrelate(*given, mode="score", psf=PSF, covariance=white.covariance)
+        np.testing.assert_array_equal(score.image, known.image)
+
+    def test_likelihood_images_measure_nothing(self, rng):
         image = rng.normal(size=(100, 100))
         with pytest.raises(
-            ValueError, match="covariance must be 'none' or a NoiseCovariance in mo"
+            ValueError, match="covariance must be 'none' or a NoiseCovariance for a likelihood"
         ):
             whitediff.decorrelate(
-                image, 1.0, 1.0, gaussian(1.2, 6), mode="score", psf=PSF, covariance="auto"
+                image,
+                1.0,
+                1.0,
+                gaussian(1.2, 6),
+                mode="score",
+                psf=PSF,
+                covariance="auto",
+                preconvolved=True,
             )
 
     def test_what_is_no_covariance_is_refused(self):

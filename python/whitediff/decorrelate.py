@@ -108,7 +108,7 @@ def decorrelate(
         What remains of the noise's colour when all this is accounted for, as where inputs were
         resampled or share data: "none"; "auto": what is measured on the whitened image (on some 16
         tiles of a large one), applied if it is beyond doubt, "none" where no noise is usable;
-        "measured": applied in any case; or given. Mode "score" measures nothing.
+        "measured": applied in any case; or given. Nothing is measured on a likelihood image.
     psf : array_like [v, u], Kernel or object, optional
         PSF of the difference image (preconvolved: of the science image); needed for the PSF of the
         result.
@@ -174,7 +174,7 @@ def decorrelate(
         template_covariance,
         shared_variance,
     )
-    return _whitened(planes, sources, core, chosen)
+    return _whitened(planes, sources, core, chosen, preconvolved=preconvolved)
 
 
 @shows_options
@@ -255,7 +255,7 @@ shared_variance, psf, preconvolved, pre_kernel, xy0, options
         template_covariance,
         shared_variance,
     )
-    return _whitened_in_bands(planes, sources, core, chosen, write)
+    return _whitened_in_bands(planes, sources, core, chosen, write, preconvolved=preconvolved)
 
 
 @shows_options
@@ -310,7 +310,7 @@ def whiten(
     if sources is None:
         sources, planes, chosen = _unknown_sources(planes, chosen)
     core = _core_options(chosen, planes, psf, xy0)
-    return _whitened(planes, core_sources(sources, planes), core, chosen, _rounds(sources))
+    return _whitened(planes, core_sources(sources, planes), core, chosen, rounds=_rounds(sources))
 
 
 def _unknown_sources(
@@ -400,7 +400,7 @@ def whiten_bands(
         sources, planes, chosen = _unknown_sources(planes, chosen)
     core = _core_options(chosen, planes, psf, xy0)
     raw = core_sources(sources, planes)
-    return _whitened_in_bands(planes, raw, core, chosen, write, _rounds(sources))
+    return _whitened_in_bands(planes, raw, core, chosen, write, rounds=_rounds(sources))
 
 
 def _whitened(
@@ -408,9 +408,9 @@ def _whitened(
     sources: Sequence[CoreSource],
     core: _core.WhitenOptions,
     options: WhitenOptions,
-    rounds: int = 1,
+    **measuring: Any,
 ) -> Whitened:
-    remaining = _set_remaining(planes, sources, core, options, rounds)
+    remaining = _set_remaining(planes, sources, core, options, **measuring)
     return Whitened(_core.whiten(planes.image, sources, core), *remaining)
 
 
@@ -420,10 +420,10 @@ def _whitened_in_bands(
     core: _core.WhitenOptions,
     options: WhitenOptions,
     write: WriteRows,
-    rounds: int = 1,
+    **measuring: Any,
 ) -> Whitening:
     core_write = as_callable(write, "write")
-    remaining = _set_remaining(planes, sources, core, options, rounds)
+    remaining = _set_remaining(planes, sources, core, options, **measuring)
     return Whitening(_core.whiten(planes.image, sources, core, core_write), *remaining)
 
 
@@ -432,12 +432,10 @@ def _set_remaining(
     sources: Sequence[CoreSource],
     core: _core.WhitenOptions,
     options: WhitenOptions,
-    rounds: int = 1,
+    **measuring: Any,
 ) -> tuple[NoiseCovariance | None, bool]:
     """Let whitening take account of what remains of the colour; what that is, and whether."""
-    covariance, applied = chosen_covariance(
-        options.covariance, planes, sources, core, rounds=rounds
-    )
+    covariance, applied = chosen_covariance(options.covariance, planes, sources, core, **measuring)
     if covariance is not None and applied:
         core.remaining = covariance.core
     return covariance, applied

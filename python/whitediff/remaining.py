@@ -13,7 +13,7 @@ from .blank_sky import without_fill
 from .covariance import NoiseCovariance, measured_covariance, psf_image
 from .sources import CoreSource
 
-__all__ = ["chosen_covariance"]
+__all__ = ["chosen_covariance", "measured_remains"]
 
 # A correlation from which a second round is worth its time: where inputs are bilinear warps the
 # first one leaves 2 per cent between neighbours and 4 of the variance, the second one half a
@@ -28,6 +28,7 @@ def chosen_covariance(
     options: _core.WhitenOptions,
     *,
     rounds: int = 1,
+    preconvolved: bool = False,
 ) -> tuple[NoiseCovariance | None, bool]:
     """Give what remains of the noise's colour, and whether whitening is to take account of it.
 
@@ -43,22 +44,25 @@ def chosen_covariance(
         Stays as it is.
     rounds : int, optional
         How often to measure on what the last round left; a strong colour takes two at least.
+    preconvolved : bool, optional
+        Whether the image is a likelihood image.
 
     Raises
     ------
     ValueError
-        If it is to be measured in mode "score"; if it must be, and no usable noise is left.
+        If it is to be measured on a likelihood image; if it must be, and no usable noise is left.
     """
     if isinstance(choice, NoiseCovariance):
         return choice, True
     if choice == "none":
         return None, False
-    if options.mode is not _core.Mode.difference:
+    if preconvolved:
         raise ValueError(
-            f"covariance must be 'none' or a NoiseCovariance in mode 'score', got {choice!r}"
+            "covariance must be 'none' or a NoiseCovariance for a likelihood image (preconvolved), "
+            f"got {choice!r}"
         )
     try:
-        covariance = _measured(planes, sources, options, None)
+        covariance = measured_remains(planes, sources, options)
     except ValueError:
         if choice == "measured":
             raise
@@ -69,7 +73,7 @@ def chosen_covariance(
     if not applied:
         return covariance, False
     for _ in range(1, max(rounds, 2 if _is_strong(covariance) else 1)):
-        covariance = covariance * _measured(planes, sources, options, covariance)
+        covariance = covariance * measured_remains(planes, sources, options, covariance)
     return covariance, True
 
 
@@ -79,14 +83,31 @@ def _is_strong(covariance: NoiseCovariance) -> bool:
     return bool(ordered[-2] > _STRONG * ordered[-1])
 
 
-def _measured(
+def measured_remains(
     planes: Planes,
     sources: Sequence[CoreSource],
     options: _core.WhitenOptions,
-    remaining: NoiseCovariance | None,
+    remaining: NoiseCovariance | None = None,
 ) -> NoiseCovariance:
-    """Measure on parts of the image, whitened."""
+    """Measure what remains of the noise's colour on parts of the image, whitened.
+
+    Parameters
+    ----------
+    planes, sources, options
+        As of `chosen_covariance`. In mode "score", too, it is the white image that is measured.
+    remaining : NoiseCovariance, optional
+        What the filters know of it already.
+
+    Raises
+    ------
+    ValueError
+        If no usable noise is left.
+    """
     chosen = copy(options)
+    if options.mode is _core.Mode.score:
+        # The variance of noise alone, as it is measured, needs no more than mean gains.
+        chosen.mode = _core.Mode.difference
+        chosen.variance = _core.VariancePropagation.estimate
     chosen.remaining = None if remaining is None else remaining.core
     image, whitened, variance, usable = _core.whiten_sample(planes.image, sources, chosen)
     usable = without_fill(image, usable & np.isfinite(image))

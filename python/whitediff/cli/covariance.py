@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import click
 
@@ -19,9 +19,9 @@ __all__ = [
 ]
 
 
-def default_covariance(mode: Literal["difference", "score"], *, blind: bool) -> Remaining:
+def default_covariance(*, blind: bool, preconvolved: bool) -> Remaining:
     """What the commands do about what remains of the colour, if nobody says."""
-    if mode == "score":
+    if preconvolved:
         return "none"
     return "measured" if blind else "auto"
 

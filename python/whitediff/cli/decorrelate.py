@@ -222,7 +222,8 @@ def decorrelate(
     task = None
     if config is None and not overrides and save_metadata is None:
         if covariance is None:
-            job = replace(job, covariance=default_covariance(mode, blind=job.is_blind))
+            chosen = default_covariance(blind=job.is_blind, preconvolved=preconvolved)
+            job = replace(job, covariance=chosen)
     else:
         from ..subtraction.with_task import write_metadata
         from .configuration import configured_task

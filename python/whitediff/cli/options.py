@@ -48,7 +48,7 @@ covariance_option = click.option(
     help="What remains of the noise's colour, as where inputs were resampled or share data: "
     "'auto' measures it on the whitened image, and whitens with it if it is beyond doubt; "
     "'measured' does so in any case; FILE: a FITS image of lags, or a whitened image.  "
-    "[default: auto; measured if only a difference is given; none in mode score]",
+    "[default: auto; measured if only a difference is given; none with --preconvolved]",
 )
 
 ignore_plane_option = click.option(

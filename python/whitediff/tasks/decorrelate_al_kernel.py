@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -69,6 +70,12 @@ class DecorrelateALKernelConfig(Config):
         },
         default="none",
         optional=False,
+    )
+    doScore = Field[bool](
+        doc="Give the score image as well, of an ordinary difference or a likelihood image: the "
+        "optimal detection image, with the complete variance, and significance and flux of a "
+        "point source at every pixel. It has the cells that are best for it, and needs a PSF.",
+        default=False,
     )
     setPsf = Field[bool](
         doc="Give the result the PSF of the whitened image; otherwise it keeps that of the "
@@ -213,7 +220,8 @@ class DecorrelateALKernelTask(Task):
         result : Struct
             ``correctedExposure``: the whitened image, its variance and PSF, with the mask of the
             difference. A copy of the difference, with a warning, where an input is entirely NaN or
-            has no positive variance. Without a PSF, with a warning, where none is known.
+            has no positive variance. Without a PSF, with a warning, where none is known. With
+            ``doScore`` what `score` gives.
 
         Raises
         ------
@@ -242,14 +250,15 @@ class DecorrelateALKernelTask(Task):
         x = (box.getMinX() + box.getMaxX()) / 2 if xcen is None else xcen
         y = (box.getMinY() + box.getMaxY()) / 2 if ycen is None else ycen
         self.log.info("Using matching kernel computed at (%d, %d)", x, y)
-        exposure = self.correct(
-            inputs.at(x, y),
-            spatiallyVarying=False,
-            variances=(svar, tvar),
-            progress=progress,
-            nThreads=nThreads,
-        )
-        return Struct(correctedExposure=exposure)
+        inputs = inputs.at(x, y)
+        how: dict[str, Any] = {
+            "spatiallyVarying": False,
+            "variances": (svar, tvar),
+            "progress": progress,
+            "nThreads": nThreads,
+        }
+        exposure = self.correct(inputs, **how)
+        return Struct(correctedExposure=exposure, **self.score(inputs, **how))
 
     def correct(
         self,
@@ -285,13 +294,8 @@ class DecorrelateALKernelTask(Task):
             The whitened image; a copy of the difference if an input is entirely NaN or has no
             positive variance.
         """
-        if not inputs.have_pixels():
-            self.log.warning("Template or science image is entirely NaNs: skipping decorrelation.")
-            return inputs.difference.clone()
-        if not inputs.have_variances() and None in variances:
-            self.log.warning(
-                "Template or science image has no positive variance: skipping decorrelation."
-            )
+        if lack := _lack(inputs, variances):
+            self.log.warning("Template or science image %s: skipping decorrelation.", lack)
             return inputs.difference.clone()
         if inputs.psf_trouble:
             self.log.warning("%s", inputs.psf_trouble)
@@ -320,6 +324,62 @@ class DecorrelateALKernelTask(Task):
         with self.timer("statistics"):
             self._record(inputs, whitened, exposure)
         return exposure
+
+    def score(
+        self,
+        inputs: DecorrelationInputs,
+        *,
+        spatiallyVarying: bool,
+        variances: tuple[float | None, float | None] = (None, None),
+        progress: Progress | None = None,
+        nThreads: int | None = None,
+    ) -> dict[str, Any]:
+        """Make the score image, if the configuration wants it.
+
+        Parameters
+        ----------
+        inputs, spatiallyVarying, variances, progress, nThreads
+            As for `correct`.
+
+        Returns
+        -------
+        items : dict
+            ``scoreExposure``: score and its complete variance, with the PSF of the score image.
+            ``pointSources``: significance, flux and error of the flux of a point source at every
+            pixel, a `PointSources` of arrays. Both are None if an input is entirely NaN or has no
+            positive variance. Empty if the score is not wanted.
+
+        Raises
+        ------
+        ValueError
+            If no PSF is known.
+
+        Notes
+        -----
+        F = P(0) conj(phi_D) / P (docs/mathematics.md, Eqs. 3 and 9; DMTN-179, Eq. 23, for
+        likelihood images); planes: docs/mathematics.md, Eqs. 22 to 24.
+        """
+        if not self.config.doScore:
+            return {}
+        if _lack(inputs, variances):
+            return {"scoreExposure": None, "pointSources": None}
+        if inputs.psf is None:
+            raise ValueError("doScore must come with a PSF of the difference, got none")
+        options = self.config.whitenOptions(
+            nThreads, mode="score", spatially_varying=spatiallyVarying, progress=progress
+        )
+        with self.timer("score"):
+            whitened = inputs.whiten(
+                replace(options, variance="full"),
+                ignored_planes=self.config.ignoreMaskPlanes,
+                no_value_planes=self.config.noValueMaskPlanes,
+                mean_variances=variances,
+            )
+            sources = whitened.point_sources
+        exposure = inputs.exposure_of(whitened, edge_plane=self.config.filterEdgePlane)
+        self.metadata["scoreOf"] = inputs.kind
+        self.log.info("Score image of %s", inputs.kind)
+        return {"scoreExposure": exposure, "pointSources": sources}
 
     def _record(self, inputs: DecorrelationInputs, whitened: Whitened, exposure: Any) -> None:
         """Write to metadata and log what was done."""
@@ -609,6 +669,15 @@ class DecorrelateALKernelTask(Task):
 
 def _struct(correction: full_frame.Correction) -> Struct:
     return Struct(corrft=correction.filter, cnft=correction.unconvolved, crft=correction.convolved)
+
+
+def _lack(inputs: DecorrelationInputs, variances: tuple[float | None, float | None]) -> str:
+    """Say what science image or template lack; empty if nothing."""
+    if not inputs.have_pixels():
+        return "is entirely NaNs"
+    if not inputs.have_variances() and None in variances:
+        return "has no positive variance"
+    return ""
 
 
 def _ratio(variances: NDArray[np.float64], template_matched: bool) -> float:

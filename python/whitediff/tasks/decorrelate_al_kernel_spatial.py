@@ -349,7 +349,8 @@ class DecorrelateALKernelSpatialTask(Task):
         result : Struct
             ``correctedExposure``: the whitened image, its variance and PSF, with the mask of the
             difference. Where a configured grid leaves pixels without a value, the bad planes of
-            the reducer are set as well.
+            the reducer are set as well. What `DecorrelateALKernelTask.score` gives, if the
+            configuration of the subtask wants it.
 
         Raises
         ------
@@ -386,27 +387,32 @@ class DecorrelateALKernelSpatialTask(Task):
                 nThreads=nThreads,
                 **options,
             )
+        mapper = self.mapReduce.mapper
+        how: Any = {"spatiallyVarying": True, "progress": progress, "nThreads": nThreads}
         if self._findsCells():
             self.metadata["grid"] = "automatic"
             inputs = DecorrelationInputs.of(
                 scienceExposure, templateExposure, subtractedExposure, psfMatchingKernel, **options
             )
-            exposure = self.mapReduce.mapper.correct(
-                inputs, spatiallyVarying=True, progress=progress, nThreads=nThreads
-            )
-        else:
-            self.metadata["grid"] = "configured"
-            exposure = self.mapReduce.run(
-                subtractedExposure,
-                science=scienceExposure,
-                template=templateExposure,
-                psfMatchingKernel=psfMatchingKernel,
-                forceEvenSized=True,
-                progress=progress,
-                nThreads=nThreads,
-                **options,
-            ).exposure
-        return Struct(correctedExposure=exposure)
+            exposure = mapper.correct(inputs, **how)
+            return Struct(correctedExposure=exposure, **mapper.score(inputs, **how))
+        self.metadata["grid"] = "configured"
+        exposure = self.mapReduce.run(
+            subtractedExposure,
+            science=scienceExposure,
+            template=templateExposure,
+            psfMatchingKernel=psfMatchingKernel,
+            forceEvenSized=True,
+            progress=progress,
+            nThreads=nThreads,
+            **options,
+        ).exposure
+        if not isinstance(mapper, DecorrelateALKernelTask):
+            return Struct(correctedExposure=exposure)
+        inputs = DecorrelationInputs.of(
+            scienceExposure, templateExposure, subtractedExposure, psfMatchingKernel, **options
+        )
+        return Struct(correctedExposure=exposure, **mapper.score(inputs, **how))
 
     def _findsCells(self) -> bool:
         return (

@@ -186,6 +186,11 @@ class DecorrelationInputs:
         """Say whether there are positive, finite variances in both of them."""
         return has_known_variance(self.science) and has_known_variance(self.template)
 
+    @property
+    def kind(self) -> str:
+        """What the difference is, in words."""
+        return "a likelihood image" if self.score else "an ordinary difference"
+
     def have_psf(self) -> bool:
         """Say whether the PSF of the whitened image can be known."""
         return self.psf is not None or self.score
@@ -203,7 +208,8 @@ class DecorrelationInputs:
         Parameters
         ----------
         options : WhitenOptions
-            How; the mode is that of the inputs, and the bits of masks are those of the planes.
+            How; the mode of a likelihood image is "score", and the bits of masks are those of the
+            planes.
         ignored_planes : iterable of str
             Mask planes whose pixels statistics leave out.
         no_value_planes : iterable of str
@@ -217,7 +223,7 @@ class DecorrelationInputs:
             The result, as arrays.
         """
         masks, ignore_mask = self._masks(list(ignored_planes))
-        mode: Mode = "score" if self.score else "difference"
+        mode: Mode = "score" if self.score else options.mode
         return decorrelate(
             self.difference.image.array,
             self.science.variance.array,

@@ -112,4 +112,4 @@ def _covariance(row: Job, settings: Mapping[str, Any]) -> Remaining | Path:
         return row.covariance
     if settings["covariance"]:
         return remaining(settings["covariance"], Path())
-    return default_covariance(settings["mode"], blind=row.is_blind)
+    return default_covariance(blind=row.is_blind, preconvolved=settings["preconvolved"])
