@@ -35,7 +35,7 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
     ValueError
         If the array is not two-dimensional or has no pixel.
     """
-    array = np.asarray(value)
+    array = np.asarray(plain(value, name))
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.size == 0:
@@ -45,6 +45,28 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
     dtype = np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64
     pixels: Any = array.astype(dtype, copy=False)
     return _with_contiguous_rows(without_hidden(value, pixels))  # type: ignore[no-any-return]
+
+
+def plain(value: Any, name: str) -> Any:
+    """Give a value back if an array says all that it means.
+
+    Raises
+    ------
+    TypeError
+        If it has a unit, an uncertainty or names of dimensions.
+    """
+    if type(value) is not np.ndarray and (
+        any(getattr(value, meaning, None) is not None for meaning in _MEANINGS)
+        or isinstance(getattr(value, "dims", None), tuple | Mapping)
+    ):
+        raise TypeError(
+            f"{name} must be an array of numbers alone, got {type(value).__name__}, whose unit, "
+            "uncertainty or dimensions would be lost"
+        )
+    return value
+
+
+_MEANINGS = ("unit", "units", "uncertainty", "unmasked")
 
 
 def without_hidden(original: Any, pixels: FloatImage) -> FloatImage:
@@ -214,6 +236,8 @@ class Planes:
         Likewise; empty where there is none.
     ignore_mask, no_value_mask : int
         Bits of the masks: which pixels statistics leave out, and which have no value.
+    on_disk : bool
+        Whether rows are read when they are needed.
     """
 
     image: _core.PlaneF | _core.PlaneD
@@ -221,6 +245,7 @@ class Planes:
     masks: Mapping[str, _core.PlaneI]
     ignore_mask: int
     no_value_mask: int
+    on_disk: bool = False
 
 
 def planes_in_memory(
@@ -251,7 +276,7 @@ def planes_in_memory(
     """
     pixels = as_image(image, name)
     plane: Any = _core.PlaneF if pixels.dtype == np.float32 else _core.PlaneD
-    arrays, *bits = as_masks(masks, ignore_mask, pixels, no_value_mask)
+    arrays, ignored, no_value = as_masks(masks, ignore_mask, pixels, no_value_mask)
 
     def variance(value: npt.ArrayLike, name: str) -> float | _core.PlaneF | _core.PlaneD:
         if _is_number(value):
@@ -263,7 +288,8 @@ def planes_in_memory(
         plane(pixels),
         {name: variance(value, name) for name, value in variances.items()},
         {name: _core.PlaneI() if m is None else _core.PlaneI(m) for name, m in arrays.items()},
-        *bits,
+        ignored,
+        no_value,
     )
 
 
@@ -333,6 +359,7 @@ def planes_on_disk(
         {name: mask_plane(mask, name) for name, mask in masks.items()},
         _IGNORED,
         _NO_VALUE,
+        on_disk=True,
     )
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from . import _core
 from .adapters import as_psf
-from .arrays import FloatImage, as_image, as_masks, as_number, as_variance_plane, one_of
+from .adapters.images import as_measurable
+from .arrays import FloatImage, as_image, as_masks, as_number, one_of
 from .blank_sky import in_units_of_noise, without_fill, without_sources
 from .kernel import fixed_kernel
 
@@ -87,7 +88,7 @@ class NoiseCovariance:
     def measured(
         cls,
         image: npt.ArrayLike,
-        variance: npt.ArrayLike,
+        variance: npt.ArrayLike | None = None,
         *,
         mask: npt.ArrayLike | None = None,
         psf: Any = None,
@@ -97,10 +98,12 @@ class NoiseCovariance:
 
         Parameters
         ----------
-        image : array_like, [y, x]
-            Sky-subtracted. Sources are found and left out, as by `whitediff.whiteness.whiteness`.
-        variance : float or array_like, [y, x]
-            Variance of its pixels; a plane is smoothed over blocks of 32 pixels.
+        image : array_like, [y, x], or object
+            Sky-subtracted; what `whitediff.whiteness.whiteness` takes. Sources are found and left
+            out, as there.
+        variance : float, array_like [y, x], or object, optional
+            Variance of its pixels; a plane is smoothed over blocks of 32 pixels. Needed but for an
+            NDData that has one.
         mask : array_like of bool, [y, x], optional
             True: the pixel is left out with its surroundings.
         psf : array_like [v, u] or Kernel, optional
@@ -118,8 +121,9 @@ class NoiseCovariance:
         -----
         docs/mathematics.md, Eq. 19.
         """
-        pixels = as_image(image, "image")
-        plane = as_variance_plane(variance, pixels, "variance")
+        pixels, plane, mask = as_measurable(image, variance, mask)
+        if plane is None:
+            raise ValueError("variance must be given, or be that of an NDData, got none")
         usable = np.isfinite(pixels)
         if mask is not None:
             bits = as_masks({"mask": mask}, -1, pixels)[0]["mask"]

@@ -11,21 +11,15 @@ import numpy.typing as npt
 
 from . import _core
 from .adapters import as_psf
-from .arrays import (
-    FloatImage,
-    Planes,
-    as_callable,
-    as_position,
-    planes_in_memory,
-    planes_on_disk,
-)
+from .adapters.images import Pixels, as_planes
+from .arrays import FloatImage, Planes, as_callable, as_position
 from .cells import Grid
 from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
 from .remaining import chosen_covariance
 from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtraction_sources
 from .variance_map import VarianceMap, measured_variance
-from .whitening import Whitened, Whitening
+from .whitening import VERSION_KEYWORD, Whitened, Whitening
 
 __all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
 
@@ -54,21 +48,24 @@ def decorrelate(
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
     **options: Unpack[WhitenKeywords],
-) -> Whitened:
+) -> Whitened | Any:
     """Make the noise of a difference image D = S - K*T white again.
 
     Parameters
     ----------
-    difference : array_like, [y, x]
-        Science minus template. Pixels that are not finite, that the mask says have no value, or
-        that are larger than any pixel can be (1e25, or 1e10 times the noise) are gaps: filled with
-        the level of their cell, a median with a slope, for the filter, as is what lies beyond the
-        frame, and put back after it. float32 is filtered in float32, cells with pixels beyond 1e5
-        times the noise and everything else in float64. The input is not modified.
-    science_variance, template_variance : float or array_like, [y, x]
-        Variance of the raw pixels of each input, before any convolution. In a plane, one that is
-        not finite, zero or negative (where the rest is positive), or larger than any can be is not
-        known: the mean stands in for it.
+    difference : array_like, [y, x], or object
+        Science minus template: numbers, or NDData, Quantity, Masked (astropy), DataArray (xarray)
+        or a dask array, read in bands; see docs/objects.md. Pixels that are masked or not finite,
+        that the mask says have no value, or that are larger than any pixel can be (1e25, or 1e10
+        times the noise) are gaps: filled with the level of their cell, a median with a slope, for
+        the filter, as is what lies beyond the frame, and put back after it. float32 is filtered in
+        float32, cells with pixels beyond 1e5 times the noise and everything else in float64. The
+        input is not modified.
+    science_variance, template_variance : float, array_like [y, x], or object
+        Variance of the raw pixels of each input, before any convolution, in the squared unit of the
+        difference. An NDData stands for its uncertainty, which is converted; so does an uncertainty
+        alone. In a plane, one that is masked, not finite, zero or negative (where the rest is
+        positive), or larger than any can be is not known: the mean stands in for it.
     kernel : array_like [v, u], Kernel or object
         The matching kernel, in the sense of true convolution: what `whitediff.adapters.as_kernel`
         takes, lsst.afw kernels among it.
@@ -111,7 +108,7 @@ def decorrelate(
         "measured": applied in any case; or given. Nothing is measured on a likelihood image.
     psf : array_like [v, u], Kernel or object, optional
         PSF of the difference image (preconvolved: of the science image); needed for the PSF of the
-        result.
+        result. Default: that of an NDData, if it has one (preconvolved: none).
     preconvolved : bool, optional
         Mode "score": whether the difference is a likelihood image, the science image having been
         correlated with its PSF before the subtraction, D = scale (S correlated with p - K*T).
@@ -130,16 +127,17 @@ def decorrelate(
 
     Returns
     -------
-    Whitened
-        Image, variance, PSF, cells, filters.
+    Whitened or CCDData
+        Image, variance, PSF, cells, filters. For a difference that is NDData, what
+        `Whitened.to_ccddata` gives.
 
     Raises
     ------
     TypeError
         If an argument is of the wrong kind.
     ValueError
-        If shapes differ, a kernel is larger than the image, not finite or empty, a variance is
-        negative, a plane has no usable pixel, or names are unknown.
+        If shapes or units differ, a kernel is larger than the image, not finite or empty, a
+        variance is negative, a plane has no usable pixel, or names are unknown.
 
     Notes
     -----
@@ -152,7 +150,7 @@ def decorrelate(
     that of Kaiser (2004) and Zackay, Ofek & Gal-Yam (2016).
     """
     chosen = as_options(options, decorrelate)
-    planes = planes_in_memory(
+    given, planes = as_planes(
         difference,
         "difference",
         {"science_variance": science_variance, "template_variance": template_variance},
@@ -160,6 +158,8 @@ def decorrelate(
         chosen.ignore_mask,
         chosen.no_value_mask,
     )
+    _require_coloured(given)
+    psf = given.psf if psf is None and not preconvolved else psf
     core = _core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
         planes,
@@ -174,7 +174,7 @@ def decorrelate(
         template_covariance,
         shared_variance,
     )
-    return _whitened(planes, sources, core, chosen, preconvolved=preconvolved)
+    return _whitened(given, planes, sources, core, chosen, preconvolved=preconvolved)
 
 
 @shows_options
@@ -233,14 +233,17 @@ shared_variance, psf, preconvolved, pre_kernel, xy0, options
         As `decorrelate`.
     """
     chosen = as_options(options, decorrelate_bands)
-    planes = planes_on_disk(
+    given, planes = as_planes(
         difference,
         "difference",
         {"science_variance": science_variance, "template_variance": template_variance},
         {"mask": mask, "science_mask": science_mask, "template_mask": template_mask},
         chosen.ignore_mask,
         chosen.no_value_mask,
+        on_disk=True,
     )
+    _require_coloured(given)
+    psf = given.psf if psf is None and not preconvolved else psf
     core = _core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
         planes,
@@ -267,13 +270,13 @@ def whiten(
     psf: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
     **options: Unpack[WhitenKeywords],
-) -> Whitened:
+) -> Whitened | Any:
     """Make the noise of any linear combination of images white.
 
     Parameters
     ----------
-    image : array_like, [y, x]
-        The combination, for instance the difference of two stacks.
+    image : array_like, [y, x], or object
+        The combination, for instance the difference of two stacks; what `decorrelate` takes.
     sources : sequence of NoiseSource, optional
         Every raw input image: its variance, the kernels that it went through, its weight, its mask.
         Default: nothing is known, and all is measured on the image itself: a variance that changes
@@ -287,8 +290,8 @@ def whiten(
 
     Returns
     -------
-    Whitened
-        Image, variance, PSF, cells, filters.
+    Whitened or CCDData
+        As of `decorrelate`.
 
     Raises
     ------
@@ -304,13 +307,14 @@ def whiten(
     chosen = as_options(options, whiten)
     variances, masks = source_planes(sources or [])
     masks["mask"] = mask
-    planes = planes_in_memory(
+    given, planes = as_planes(
         image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
     )
     if sources is None:
         sources, planes, chosen = _unknown_sources(planes, chosen)
-    core = _core_options(chosen, planes, psf, xy0)
-    return _whitened(planes, core_sources(sources, planes), core, chosen, rounds=_rounds(sources))
+    core = _core_options(chosen, planes, given.psf if psf is None else psf, xy0)
+    raw = core_sources(sources, planes)
+    return _whitened(given, planes, raw, core, chosen, rounds=_rounds(sources))
 
 
 def _unknown_sources(
@@ -393,25 +397,60 @@ def whiten_bands(
     chosen = as_options(options, whiten_bands)
     variances, masks = source_planes(sources or [])
     masks["mask"] = mask
-    planes = planes_on_disk(
-        image, "image", variances, masks, chosen.ignore_mask, chosen.no_value_mask
+    given, planes = as_planes(
+        image,
+        "image",
+        variances,
+        masks,
+        chosen.ignore_mask,
+        chosen.no_value_mask,
+        on_disk=True,
     )
     if sources is None:
         sources, planes, chosen = _unknown_sources(planes, chosen)
-    core = _core_options(chosen, planes, psf, xy0)
+    core = _core_options(chosen, planes, given.psf if psf is None else psf, xy0)
     raw = core_sources(sources, planes)
     return _whitened_in_bands(planes, raw, core, chosen, write, rounds=_rounds(sources))
 
 
+def _require_coloured(difference: Pixels) -> None:
+    """Raise ValueError if an NDData says that its noise is white already."""
+    if difference.is_nddata and VERSION_KEYWORD in difference.owner.meta:
+        raise ValueError(
+            f"difference must not be whitened already, got one with the keyword {VERSION_KEYWORD}"
+        )
+
+
 def _whitened(
+    given: Pixels,
     planes: Planes,
     sources: Sequence[CoreSource],
     core: _core.WhitenOptions,
     options: WhitenOptions,
     **measuring: Any,
-) -> Whitened:
+) -> Whitened | Any:
     remaining = _set_remaining(planes, sources, core, options, **measuring)
-    return Whitened(_core.whiten(planes.image, sources, core), *remaining)
+    bank, rows = _in_memory(planes, sources, core)
+    result = Whitened(bank, rows, given, *remaining, core.xy0)
+    return result.to_ccddata() if given.is_nddata else result
+
+
+def _in_memory(
+    planes: Planes, sources: Sequence[CoreSource], core: _core.WhitenOptions
+) -> tuple[_core.Whitening, tuple[FloatImage, FloatImage, npt.NDArray[np.bool_]]]:
+    """Whiten into arrays, in bands if the input is not in memory."""
+    if not planes.on_disk:
+        whole = _core.whiten(planes.image, sources, core)
+        return whole.whitening, (whole.image, whole.variance, whole.filter_edge)
+    single = isinstance(planes.image, _core.PlaneF)
+    shape, dtype = planes.image.shape, np.float32 if single else np.float64
+    result: Any = (np.empty(shape, dtype), np.empty(shape, dtype), np.empty(shape, np.bool_))
+
+    def write(y0: int, *rows: npt.NDArray[Any]) -> None:
+        for plane, part in zip(result, rows, strict=True):
+            plane[y0 : y0 + len(part)] = part
+
+    return _core.whiten(planes.image, sources, core, write), result
 
 
 def _whitened_in_bands(
@@ -424,7 +463,8 @@ def _whitened_in_bands(
 ) -> Whitening:
     core_write = as_callable(write, "write")
     remaining = _set_remaining(planes, sources, core, options, **measuring)
-    return Whitening(_core.whiten(planes.image, sources, core, core_write), *remaining)
+    bank = _core.whiten(planes.image, sources, core, core_write)
+    return Whitening(bank, *remaining, core.xy0)
 
 
 def _set_remaining(

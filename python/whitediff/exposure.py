@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .arrays import copied
+from .arrays import copied, plain
 from .geometry import Box2I, Extent2I, Point2I
 
 # Astropy takes long to import: not for the names of mask planes alone.
@@ -220,7 +220,7 @@ class Image(_Plane):
         if isinstance(array, Box2I):
             shape, xy0 = (array.getHeight(), array.getWidth()), array.getBegin()
             array = np.zeros(shape, dtype=dtype)
-        super().__init__(_floating(np.asarray(array)), xy0)
+        super().__init__(_floating(np.asarray(plain(array, "image"))), xy0)
 
 
 class Mask(_Plane):
@@ -603,7 +603,7 @@ def _bits(array: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _like(image: Image, name: str, plane: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(plane)
+    array = np.asarray(plain(plane, name))
     if array.shape != image.array.shape:
         raise ValueError(
             f"{name} must have shape {image.array.shape}, that of the image, got {array.shape}"

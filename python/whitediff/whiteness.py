@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .arrays import as_image, as_masks, as_variance_plane
+from .adapters.images import as_measurable
+from .arrays import as_masks
 from .blank_sky import in_units_of_noise, without_sources
 from .covariance import LONGEST_LAG, NoiseCovariance, covariance_of
 from .fill import fill_values
@@ -176,10 +177,11 @@ def whiteness(
 
     Parameters
     ----------
-    image : array_like, [y, x]
-        Sky-subtracted; non-finite pixels are left out.
-    variance : float or array_like, [y, x], optional
-        Variance of its pixels.
+    image : array_like, [y, x], or object
+        Sky-subtracted; what `whitediff.decorrelate` takes, dask arrays being read whole. Pixels
+        that are masked or not finite are left out.
+    variance : float, array_like [y, x], or object, optional
+        Variance of its pixels; default: that of an NDData, if it has one.
     mask : array_like of int or bool, [y, x], optional
         Pixels with one of the bits of ``ignore_mask`` are left out; of a boolean mask, those that
         are True.
@@ -201,14 +203,14 @@ def whiteness(
         If shapes differ, ``max_lag`` is less than 1 or not less than the sides of the image, no
         usable pixel is left, or all are equal.
     """
-    pixels = as_image(image, "image")
+    pixels, plane, mask = as_measurable(image, variance, mask)
     if not 1 <= max_lag < min(pixels.shape):
         raise ValueError(
             f"max_lag must be at least 1 and less than the sides of the image, {pixels.shape}, "
             f"got {max_lag}"
         )
     masks, ignore, _ = as_masks({"mask": mask}, ignore_mask, pixels)
-    plane = 1.0 if variance is None else as_variance_plane(variance, pixels, "variance")
+    plane = 1.0 if plane is None else plane
     usable = np.isfinite(pixels)
     bits = masks["mask"]
     if bits is not None:

@@ -9,11 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .adapters.images import Pixels
+from .adapters.nddata import as_ccd_data
 from .arrays import FloatImage
 from .cells import Cells
 from .covariance import NoiseCovariance
 
-__all__ = ["PointSources", "Whitened", "Whitening"]
+__all__ = ["VERSION_KEYWORD", "PointSources", "Whitened", "Whitening"]
+
+VERSION_KEYWORD = "WDVERSN"
+"""What the header of every whitened image has: the version of whitediff."""
 
 
 class PointSources(NamedTuple):
@@ -80,6 +85,8 @@ class Whitening:
         Whether the filters take account of it.
     seconds : dict [str, float]
         What the stages took: "plan", "statistics", "filter".
+    xy0 : tuple [float, float]
+        Position (x, y) of pixel [0, 0] in the coordinates of kernel and PSF.
     bank : object
         Makes filters and PSFs, with its methods ``filters()`` and ``psfs()``; to be kept by those
         who want a PSF later, but neither image nor variance.
@@ -90,8 +97,10 @@ class Whitening:
         bank: _core.Whitening,
         covariance: NoiseCovariance | None = None,
         covariance_applied: bool = False,
+        xy0: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         self.bank = bank
+        self.xy0 = xy0
         self.covariance = covariance
         self.covariance_applied = covariance_applied
         self.cells = Cells(
@@ -187,6 +196,10 @@ class Whitening:
         images = self.bank.psfs_at(at_x.ravel(), at_y.ravel())
         return images if at_x.ndim else images[0]
 
+    def _psf_on_array(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Give `psf_at` of pixels of the array."""
+        return self.psf_at(np.add(x, self.xy0[0]), np.add(y, self.xy0[1]))
+
     def __repr__(self) -> str:
         return f"Whitening({self.cells!r}, border={self.border}, n_threads={self.n_threads})"
 
@@ -197,9 +210,9 @@ class Whitened(Whitening):
     Attributes
     ----------
     image : numpy.ndarray, [y, x]
-        Units and dtype of the input image.
+        Units and dtype of the input image; a Quantity or a DataArray where that was one.
     variance : numpy.ndarray, [y, x]
-        Variance of its pixels, in squared units of the image; same dtype.
+        Variance of its pixels, in squared units of the image; same dtype and kind.
     filter_edge : numpy.ndarray of bool, [y, x]
         True where more than a thousandth of the filter, of its sum of squares, fell on gaps or
         beyond the frame, the gaps themselves among them: the variance is off by 1 per cent or more.
@@ -207,14 +220,18 @@ class Whitened(Whitening):
 
     def __init__(
         self,
-        core: _core.Whitened,
+        bank: _core.Whitening,
+        planes: tuple[FloatImage, FloatImage, npt.NDArray[np.bool_]],
+        given: Pixels,
         covariance: NoiseCovariance | None = None,
         covariance_applied: bool = False,
+        xy0: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        super().__init__(core.whitening, covariance, covariance_applied)
-        self.image: FloatImage = core.image
-        self.variance: FloatImage = core.variance
-        self.filter_edge: npt.NDArray[np.bool_] = core.filter_edge
+        super().__init__(bank, covariance, covariance_applied, xy0)
+        self._given = given
+        self._image, self._variance, self.filter_edge = planes
+        self.image: Any = given.dressed(self._image)
+        self.variance: Any = given.dressed(self._variance, power=2)
 
     @cached_property
     def point_sources(self) -> PointSources:
@@ -227,13 +244,45 @@ class Whitened(Whitening):
         """
         if self.bank.mode is not _core.Mode.score:
             raise ValueError(f"mode must be score for point sources, got {self.bank.mode.name}")
-        return PointSources.of(
-            self.image, self.variance, self.peak_response(0, self.image.shape[0])
+        height, _ = self._image.shape
+        return PointSources.of(self._image, self._variance, self.peak_response(0, height))
+
+    def to_ccddata(self) -> Any:
+        """Give image, variance and what the input image had besides pixels as CCDData of astropy.
+
+        Returns
+        -------
+        astropy.nddata.CCDData
+            With the unit of the input image (dimensionless if it had none), variances as
+            ``uncertainty``, and a mask of pixels that the input image masks or that have no finite
+            value or variance. ``wcs`` and ``meta`` are those of an input that was NDData, and
+            ``meta`` has the keyword WDVERSN.
+            ``psf`` is that of the middle of the frame, if there is one, and the attribute
+            ``whitening``, which no file keeps, this object.
+        """
+        owner = self._given.owner if self._given.is_nddata else None
+        height, width = self._image.shape
+        hidden = (
+            None
+            if self._given.hidden is None
+            else np.broadcast_to(np.asarray(self._given.hidden, bool), self._image.shape)
         )
+        ccd = as_ccd_data(
+            self._image,
+            self._variance,
+            unit=self._given.unit,
+            mask=hidden,
+            wcs=getattr(owner, "wcs", None),
+            meta=getattr(owner, "meta", None),
+            psf=self._psf_on_array(width // 2, height // 2) if self.bank.has_psf else None,
+        )
+        ccd.meta[VERSION_KEYWORD] = _core.__version__
+        ccd.whitening = self
+        return ccd
 
     def __repr__(self) -> str:
-        height, width = self.image.shape
+        height, width = self._image.shape
         return (
-            f"Whitened({height} x {width} {self.image.dtype}, {self.cells!r}, "
+            f"Whitened({height} x {width} {self._image.dtype}, {self.cells!r}, "
             f"border={self.border}, n_threads={self.n_threads})"
         )

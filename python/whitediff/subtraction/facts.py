@@ -8,12 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..whitening import Whitening
+from ..whitening import VERSION_KEYWORD, Whitening
 
 __all__ = ["FACT_COLUMNS", "VERSION_KEYWORD", "Column", "Facts"]
-
-VERSION_KEYWORD = "WDVERSN"
-"""What every whitened image has: the version of whitediff."""
 
 # Of a text that fills a header card.
 _CARD_LENGTH = 67

@@ -1,0 +1,53 @@
+"""Units of images and of their variances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["in_square_of", "linear"]
+
+
+def linear(unit: Any, name: str) -> Any:
+    """Give a unit, or None, back if fluxes add up in it.
+
+    Raises
+    ------
+    ValueError
+        If it is logarithmic.
+    """
+    if hasattr(unit, "physical_unit") or (unit is not None and str(unit) in ("mag", "dex", "dB")):
+        raise ValueError(f"{name} must be linear in the flux, got the unit {unit}")
+    return unit
+
+
+def in_square_of(values: Any, unit: Any, of: Any, name: str) -> Any:
+    """Give variances in the squared unit of an image.
+
+    Parameters
+    ----------
+    values : float or array
+        The variances; numbers without a unit are in that of the image, squared.
+    unit, of : astropy.units.Unit or None
+        Their unit, and that of the image.
+    name : str
+        What messages call them.
+
+    Raises
+    ------
+    ValueError
+        If one unit cannot be converted to the other, or the image has none.
+    """
+    if unit is None:
+        return values
+    target = unit**0 if of is None else of**2
+    try:
+        factor = unit.to(target)
+    except (TypeError, ValueError):
+        wanted, got = (one.to_string() or "no unit" for one in (target, unit))
+        hint = ""
+        if of is not None and unit.is_equivalent(of):
+            hint = ": square a standard deviation, or give it as a StdDevUncertainty"
+        raise ValueError(
+            f"{name} must be in the square of the unit of the image, {wanted}, got {got}{hint}"
+        ) from None
+    return values if factor == 1.0 else values * factor
