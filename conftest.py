@@ -1,9 +1,9 @@
-"""The code on the pages of the documentation runs: each page from top to bottom, in a folder of its own.
+"""The code on the pages of the documentation runs, each page in a folder of its own.
 
-Python blocks share the names of their page. `sh` blocks are scripts, of which the first command that
-fails fails the block; `cpp` blocks must compile. What a page needs and need not show stands in a
-comment, `<!--- invisible-code-block: python ... -->`; what a machine may lack makes the block after
-`<!--- skip: next if(..., reason="...") -->` skip.
+Python blocks share the names of their page. `sh` blocks are scripts, of which the first command
+that fails fails the block; `cpp` blocks must compile. What a page needs and need not show stands in
+a comment, `<!--- invisible-code-block: python ... -->`; what a machine may lack makes the block
+after `<!--- skip: next if(..., reason="...") -->` skip.
 """
 
 from __future__ import annotations
