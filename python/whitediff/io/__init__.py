@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+from astropy.io import fits
+
 from .afw_fits import has_archive, read_afw_kernel
 from .atomic import replace_file
 from .exposure_fits import read_exposure, write_exposure
-from .fits_file import open_fits
+from .fits_file import image_header, open_fits
 from .hotpants import TABLE_NAME, read_hotpants
 from .kernel_fits import (
     KERNEL_NAME,
@@ -31,7 +33,9 @@ __all__ = [
 ]
 
 
-def read_kernel(path: str | os.PathLike[str]) -> MatchingKernel:
+def read_kernel(
+    path: str | os.PathLike[str], *, difference: str | os.PathLike[str] | None = None
+) -> MatchingKernel:
     """Read a matching kernel; the format is told from the content of the file.
 
     Parameters
@@ -40,6 +44,9 @@ def read_kernel(path: str | os.PathLike[str]) -> MatchingKernel:
         Kernel file of whitediff, HOTPANTS (a file of -oki, or a difference image with -hki), SFFT
         (FITS_Solution), lsst-images (JSON, FITS or, where it is installed, SDF) or lsst.afw (FITS);
         or a FITS image of a kernel that is the same everywhere.
+    difference : path-like, optional
+        The difference image made with it, whose header has what the kernel files of HOTPANTS and
+        SFFT lack: the limits of regions, the image that was convolved.
 
     Returns
     -------
@@ -57,15 +64,22 @@ def read_kernel(path: str | os.PathLike[str]) -> MatchingKernel:
         return read_archive_kernel(path)
     if is_json(path):
         return read_lsst_json(path)
-    with open_fits(path) as hdus, reading(path):
-        if KERNEL_NAME in hdus and "KERNTYPE" in hdus[KERNEL_NAME].header:
-            return read_spatial_kernel(hdus)
-        if TABLE_NAME in hdus:
-            return read_hotpants(hdus)
-        if is_sfft(hdus[0].header):
-            return read_sfft(hdus)
-        if "JSON" in hdus:
-            return read_lsst_fits(hdus)
-        if has_archive(hdus):
-            return read_afw_kernel(hdus)
-        return read_kernel_image(hdus)
+    with open_fits(path) as hdus:
+        of_other_tool = TABLE_NAME in hdus or is_sfft(hdus[0].header)
+        beside = image_header(difference) if difference is not None and of_other_tool else None
+        with reading(path):
+            return _read(hdus, beside)
+
+
+def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:
+    if KERNEL_NAME in hdus and "KERNTYPE" in hdus[KERNEL_NAME].header:
+        return read_spatial_kernel(hdus)
+    if TABLE_NAME in hdus:
+        return read_hotpants(hdus, difference)
+    if is_sfft(hdus[0].header):
+        return read_sfft(hdus, difference)
+    if "JSON" in hdus:
+        return read_lsst_fits(hdus)
+    if has_archive(hdus):
+        return read_afw_kernel(hdus)
+    return read_kernel_image(hdus)

@@ -7,6 +7,7 @@ The kernel is a sum of Gaussians times polynomials in the kernel pixel (Alard & 
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from .fits_file import find_image
 from .kernel_limits import check_size, order_of, side_of, whole_number
 from .matching_kernel import MatchingKernel
 from .polynomials import chebyshev_matrix, pack
-from .regions import RegionFunction, RegionKernel
+from .regions import joined
 
 __all__ = ["TABLE_NAME", "read_hotpants"]
 
@@ -35,16 +36,21 @@ _SCALED = {"template": "t", "science": "i"}
 _NORMALISATIONS = ("t", "i", "u")
 
 
-def read_hotpants(hdus: fits.HDUList) -> MatchingKernel:
+def read_hotpants(hdus: fits.HDUList, difference: fits.Header | None = None) -> MatchingKernel:
     """Read the kernel that HOTPANTS wrote with -oki (its own file) or -hki (difference image).
 
     Positions are array pixels of the images, counted from 0. With several regions the kernel is
-    a `RegionKernel`, and `scale` is their mean, weighted by area.
+    a `RegionKernel`. Regions that differ in scale, or in the image that was convolved, make a
+    difference of which both images were convolved. Those that HOTPANTS has left out, for want of
+    stars, are not there.
 
     Parameters
     ----------
     hdus : HDUList
         Open file with the kernel table.
+    difference : Header, optional
+        That of the difference image, with its size. It holds the command line, which tells how far
+        regions overlap: the file of -oki does not.
 
     Returns
     -------
@@ -54,45 +60,58 @@ def read_hotpants(hdus: fits.HDUList) -> MatchingKernel:
     Raises
     ------
     ValueError
-        If the table is empty or inconsistent, if the regions convolve different images, or if a
+        If the table is empty or inconsistent, if the difference is that of another run, or if a
         keyword is missing.
     """
     table = hdus[TABLE_NAME]
     if not isinstance(table, fits.BinTableHDU):
         raise ValueError(f"{TABLE_NAME} must be a binary table, got {type(table).__name__}")
     header = _collected_header(hdus)
-    n_regions = len(table.columns)
-    boxes = np.array([_region_box(_text(header, f"REGION{n:02d}")) for n in range(n_regions)])
-    frames = _buffered(boxes, header, hdus)
-    basis = _basis(header)
-    kernels, backgrounds, sums = [], [], []
-    for n in range(n_regions):
-        coefficients = np.asarray(table.data.field(n), dtype=np.float64)
-        kernel, background = _region(coefficients, basis, header, frames[n])
-        kernels.append(kernel)
-        backgrounds.append(background)
-        sums.append(coefficients[1])
-    directions = {_text(header, f"CONVOL{n:02d}") for n in range(n_regions)}
-    if len(directions) > 1 or not directions <= set(_CONVOLVED):
+    image = find_image(hdus)
+    size = None if image is None else np.array(image.shape[::-1])
+    if difference is not None:
+        _check_same_run(header, difference)
+        header.extend(difference, unique=True)
+        size = np.array([difference["NAXIS1"], difference["NAXIS2"]])
+    command = _Command(_text(header, "DIFFCMD")) if "DIFFCMD" in header else None
+    if command is not None and (images := command.words("-pca")):
         raise ValueError(
-            f"CONVOL must be TEMPLATE or IMAGE, the same in all regions, got {sorted(directions)}"
+            "the kernel must be one of Gaussians, got one of images (-pca "
+            f"{' '.join(images)}), which its table does not hold"
         )
-    convolved = _CONVOLVED[directions.pop()]
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    solved = [n for n in range(len(table.columns)) if f"REGION{n:02d}" in header]
+    if not solved:
+        _keyword(header, "REGION00")
+    boxes = np.array([_region_box(_text(header, f"REGION{n:02d}")) for n in solved])
+    frames = _frames(boxes, len(table.columns), _full_width(header), size, command)
+    basis = _basis(header)
     normalisation = _text(header, "PHOTNORM")
     if normalisation not in _NORMALISATIONS:
         raise ValueError(f"PHOTNORM must be one of {_NORMALISATIONS}, got {normalisation!r}")
-    scaled = normalisation == _SCALED[convolved]
-    scale = float(np.average(1 / np.array(sums), weights=areas)) if scaled else 1.0
-    if n_regions == 1:
-        return MatchingKernel(kernels[0], convolved, scale, backgrounds[0], origin="array")
-    return MatchingKernel(
-        RegionKernel(kernels, boxes),
-        convolved,
-        scale,
-        RegionFunction(backgrounds, boxes),
-        origin="array",
-    )
+    regions = []
+    for n, frame in zip(solved, frames, strict=True):
+        coefficients = np.asarray(table.data.field(n), dtype=np.float64)
+        kernel, background = _region(coefficients, basis, header, frame)
+        convolved = _CONVOLVED.get(_text(header, f"CONVOL{n:02d}"))
+        if convolved is None:
+            raise ValueError(
+                f"CONVOL{n:02d} must be TEMPLATE or IMAGE, got {header[f'CONVOL{n:02d}']}"
+            )
+        scale = 1 / float(coefficients[1]) if normalisation == _SCALED[convolved] else 1.0
+        regions.append(MatchingKernel(kernel, convolved, scale, background, origin="array"))
+    return regions[0] if len(table.columns) == 1 else joined(regions, boxes)
+
+
+def _check_same_run(header: fits.Header, difference: fits.Header) -> None:
+    """Refuse a difference image that says of its regions what the table does not."""
+    for keyword in header:
+        if re.fullmatch(r"(REGION|CONVOL|KSUM)\d+", keyword) is None:
+            continue
+        if keyword in difference and difference[keyword] != header[keyword]:
+            raise ValueError(
+                f"the kernel table is of another run than the difference image: {keyword} is "
+                f"{header[keyword]}, and {difference[keyword]} there"
+            )
 
 
 def _collected_header(hdus: fits.HDUList) -> fits.Header:
@@ -108,7 +127,10 @@ def _collected_header(hdus: fits.HDUList) -> fits.Header:
 
 def _keyword(header: fits.Header, name: str) -> Any:
     if name not in header:
-        raise ValueError(f"the HOTPANTS kernel table needs the keyword {name}, which is missing")
+        raise ValueError(
+            f"the HOTPANTS kernel table needs the keyword {name}, which is missing, as where the run "
+            "ended early (with -pca it does)"
+        )
     return header[name]
 
 
@@ -145,41 +167,72 @@ def _region_box(region: str) -> tuple[int, int, int, int]:
     return x0 - 1, y0 - 1, x1, y1
 
 
-def _buffered(
-    boxes: NDArray[np.int64], header: fits.Header, hdus: fits.HDUList
-) -> NDArray[np.int64]:
-    """Boxes that the position polynomials are scaled to: the regions grown, within the image."""
-    image = find_image(hdus)
-    size = np.array(image.shape[::-1] if image is not None else boxes[:, 2:].max(axis=0))
-    if len(boxes) == 1:
-        if image is None and boxes[0, :2].any():
+class _Command:
+    """The command line of a run, from the keyword DIFFCMD."""
+
+    def __init__(self, text: str) -> None:
+        self._words = text.split()
+
+    def words(self, option: str) -> list[str]:
+        """Give what follows an option, where it stands last, up to the next one; none if nowhere.
+
+        Names of options are told without regard to case.
+        """
+        words = [word.lower() for word in self._words]
+        if option not in words:
+            return []
+        start = len(words) - words[::-1].index(option)
+        rest = self._words[start:]
+        return list(takewhile(lambda word: re.fullmatch(r"-[A-Za-z].*", word) is None, rest))
+
+    def numbers(self, option: str, *default: int) -> list[int]:
+        """Give the whole numbers that follow an option, as many as the default has."""
+        words = self.words(option)[: len(default)]
+        if not words:
+            return list(default)
+        if len(words) < len(default) or not all(re.fullmatch(r"[+-]?\d+", word) for word in words):
             raise ValueError(
-                "the kernel table is for a part of the image whose size its file does not tell: "
-                "read the difference image written with -hki"
+                f"DIFFCMD must give {option} as many whole numbers as {len(default)}, got {words}"
             )
-        buffer = _full_width(header) // 2
-    else:
-        buffer = _stamp_width(header, size) // 2
-    return np.hstack(
-        [np.maximum(boxes[:, :2] - buffer, 0), np.minimum(boxes[:, 2:] + buffer, size)]
-    )
+        return [int(word) for word in words]
 
 
-def _stamp_width(header: fits.Header, size: NDArray[np.int64]) -> int:
-    if "DIFFCMD" not in header:
+def _frames(
+    boxes: NDArray[np.int64],
+    n_regions: int,
+    full_width: int,
+    size: NDArray[np.int64] | None,
+    command: _Command | None,
+) -> NDArray[np.int64]:
+    """Boxes that the position polynomials are scaled to: regions grown, within what is subtracted.
+
+    What is subtracted is the image, or the part of it that -gd names.
+    """
+    if command is None:
+        whole = (0, 0, *(boxes[0, 2:] if size is None else size))
+        if n_regions == 1 and tuple(boxes[0]) == whole:
+            return boxes
         raise ValueError(
-            "the kernel table has several regions, and how far they overlap stands only in the "
-            "keyword DIFFCMD, which is missing: read the difference image written with -hki"
+            "the kernel table has several regions, or is for a part of the image, and how far they "
+            "reach stands only in the keyword DIFFCMD, which is missing: the difference image has "
+            "it"
         )
-    words = _text(header, "DIFFCMD").split()
+    if size is None:
+        size = boxes[:, 2:].max(axis=0)
+    x0, x1, y0, y1 = command.numbers("-gd", 0, 0, 0, 0)
+    # A limit of zero is none.
+    first, last = np.maximum([x0, y0], 0), np.minimum([x1 or size[0], y1 or size[1]], size)
+    buffer = (full_width if n_regions == 1 else _stamp_width(command, full_width, size)) // 2
+    return np.hstack([np.maximum(boxes[:, :2] - buffer, first),
+                      np.minimum(boxes[:, 2:] + buffer, last)])  # fmt: skip
 
-    def option(name: str, default: int) -> int:
-        return int(words[words.index(name) + 1]) if name in words else default
 
-    full_width = _full_width(header)
-    n_regions = np.array([option("-nrx", 1), option("-nry", 1)])
-    n_stamps = np.array([option("-nsx", 10), option("-nsy", 10)])
-    substamp = 2 * option("-rss", 15) + 1
+def _stamp_width(command: _Command, full_width: int, size: NDArray[np.int64]) -> int:
+    """Give the width of a stamp, half of which regions are grown by to overlap."""
+    n_regions = np.array(command.numbers("-nrx", 1) + command.numbers("-nry", 1))
+    n_stamps = np.array(command.numbers("-nsx", 10) + command.numbers("-nsy", 10))
+    (half,) = command.numbers("-rss", 15)
+    substamp = 2 * half + 1
     width = _odd(int((size // n_regions // n_stamps).min()) - full_width)
     return width if width >= substamp else _odd(substamp + full_width)
 

@@ -25,9 +25,6 @@ __all__ = ["Pair", "Subtraction", "blank_where_missing", "open_subtraction"]
 
 Value = TypeVar("Value")
 
-# What SFFT writes into the header of the difference image.
-_SFFT_CONVOLVED: dict[str, Side] = {"REF": "template", "SCI": "science"}
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -125,9 +122,8 @@ def _pair(job: Job, exposures: Mapping[Path, ExposureRows]) -> Pair | None:
     if job.science is None or job.template is None or job.kernel is None:
         return None
     whole = exposures[job.difference]
-    matching = read_kernel(job.kernel)
-    stated = matching.convolved or _SFFT_CONVOLVED.get(str(whole.metadata.get("CONVD")))
-    known: Side | None = _agreed("convolved", job.convolved, stated, job.kernel)
+    matching = read_kernel(job.kernel, difference=job.difference)
+    known: Convolved | None = _agreed("convolved", job.convolved, matching.convolved, job.kernel)
     return Pair(
         science=exposures[job.science],
         template=exposures[job.template],
