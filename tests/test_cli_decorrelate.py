@@ -219,7 +219,7 @@ def test_kernel_positions_count_from_where_the_file_says(
     write_exposure(Exposure(image=difference.image.array, xy0=xy0), tmp_path / "moved.fits")
     monkeypatch.setattr(
         "whitediff.subtraction.files.read_kernel",
-        lambda path: MatchingKernel(kernel, "template", 1.0, origin=origin),
+        lambda path, difference: MatchingKernel(kernel, "template", 1.0, origin=origin),
     )
     moved = options(inputs, difference=tmp_path / "moved.fits", covariance="none")
     succeed(capsys, "decorrelate", *moved, "-o", output)

@@ -111,17 +111,76 @@ def test_one_region(path, with_image):
     check_region(matching, column, (0, 0, 120, 90), [(0, 0), (119, 89), (60, 45), (33.25, 7.5)])
 
 
-def test_one_region_that_is_a_part_of_the_image(path):
+LIMITS = "-gd 10 100 2 88"
+
+
+def hotpants(options=""):
+    return f"hotpants -inim a -tmplim b -outim c {options} -r 4"
+
+
+@pytest.mark.parametrize(
+    ("options", "frame"),
+    [
+        # A region from a file is grown by the half width, within the image.
+        ("-rf regions.txt", (10 - HALF, 0, 100 + HALF, 90)),
+        # What -gd names is all that is subtracted; the last one counts, in any case of letters.
+        (f"-gd 0 50 0 50 {LIMITS.replace('gd', 'GD')}", (10, 2, 100, 88)),
+        # Limits of zero are none.
+        ("-rf regions.txt -gd 8 0 0 89", (8, 0, 100 + HALF, 89)),
+    ],
+)
+@pytest.mark.parametrize("beside", [False, True])
+def test_one_region_that_is_a_part_of_the_image(path, tmp_path, options, frame, beside):
     (column,) = columns(1)
     image = np.zeros((90, 120), np.float32)
-    write_table(path, [column], ["[11:100,3:88]"], image=image)
-    frame = (10 - HALF, 0, 100 + HALF, 90)
-    check_region(read_kernel(path), column, frame, [(10, 2), (99, 87)])
+    difference = None
+    if beside:
+        write_table(path, [column], ["[11:100,3:88]"])
+        difference = tmp_path / "difference.fits"
+        header = fits.Header({"REGION00": "[11:100,3:88]", "DIFFCMD": hotpants(options)})
+        fits.PrimaryHDU(image, header).writeto(difference)
+    else:
+        write_table(path, [column], ["[11:100,3:88]"], image=image, DIFFCMD=hotpants(options))
+    matching = read_kernel(path, difference=difference)
+    check_region(matching, column, frame, [(10, 2), (99, 87)])
 
 
-def test_a_part_of_an_image_of_unknown_size(path):
-    write_table(path, columns(1), ["[11:100,3:88]"])
-    with pytest.raises(ValueError, match="-hki"):
+@pytest.mark.parametrize("image", [None, np.zeros((90, 120), np.float32)])
+def test_a_part_of_an_image_without_the_command(path, image):
+    write_table(path, columns(1), ["[11:100,3:88]"], image=image)
+    with pytest.raises(ValueError, match="how far they reach stands only in the keyword DIFFCMD"):
+        read_kernel(path)
+
+
+def test_a_command_without_its_numbers(path):
+    image = np.zeros((90, 120), np.float32)
+    write_table(path, columns(1), ["[1:120,1:90]"], image=image, DIFFCMD=hotpants("-gd 1 2 x 4"))
+    with pytest.raises(ValueError, match=r"DIFFCMD must give -gd as many whole numbers as 4, got"):
+        read_kernel(path)
+
+
+@pytest.mark.parametrize("keyword", ["REGION00", "CONVOL00", "KSUM00"])
+def test_a_difference_of_another_run(path, tmp_path, keyword):
+    write_table(path, columns(1), ["[1:120,1:90]"])
+    header = fits.Header({keyword: "other"})
+    fits.PrimaryHDU(np.zeros((90, 120)), header).writeto(tmp_path / "difference.fits")
+    with pytest.raises(ValueError, match=rf"another run than the difference image: {keyword} is"):
+        read_kernel(path, difference=tmp_path / "difference.fits")
+
+
+def test_a_difference_without_an_image(path, tmp_path):
+    write_table(path, columns(1), ["[1:120,1:90]"])
+    fits.PrimaryHDU().writeto(tmp_path / "difference.fits")
+    with pytest.raises(
+        ValueError, match=r"difference\.fits: a FITS file with an image is expected"
+    ):
+        read_kernel(path, difference=tmp_path / "difference.fits")
+
+
+def test_a_basis_of_images(path):
+    command = hotpants("-pca 2 a.fits b-c.fits -c t")
+    write_table(path, columns(1), ["[1:120,1:90]"], DIFFCMD=command)
+    with pytest.raises(ValueError, match=r"images \(-pca 2 a\.fits b-c\.fits\), which its table"):
         read_kernel(path)
 
 
@@ -136,33 +195,83 @@ def test_a_part_of_an_image_of_unknown_size(path):
 )
 def test_several_regions(path, options, stamp):
     values = columns(2)
-    command = f"hotpants -inim a -tmplim b -outim c -nrx 2 -nry 1 {options} -r 4"
+    # As HOTPANTS has it, the second region begins in the last column of the first.
     write_table(
-        path, values, ["[1:100,1:150]", "[101:200,1:150]"],
-        image=np.zeros((150, 200), np.float32), DIFFCMD=command,
+        path, values, ["[1:101,1:150]", "[101:200,1:150]"], photnorm="u",
+        image=np.zeros((150, 200), np.float32), DIFFCMD=hotpants(f"-nrx 2 -nry 1 {options}"),
     )  # fmt: skip
     matching = read_kernel(path)
     assert isinstance(matching.kernel, RegionKernel)
-    np.testing.assert_array_equal(matching.kernel.boxes, [(0, 0, 100, 150), (100, 0, 200, 150)])
+    assert (matching.convolved, matching.scale) == ("template", 1.0)
+    np.testing.assert_array_equal(matching.kernel.boxes, [(0, 0, 101, 150), (100, 0, 200, 150)])
     buffer = stamp // 2
-    check_region(matching, values[0], (0, 0, 100 + buffer, 150), [(0, 0), (99, 149), (50, 60)])
+    check_region(matching, values[0], (0, 0, 101 + buffer, 150), [(0, 0), (99, 149), (50, 60)])
     check_region(matching, values[1], (100 - buffer, 0, 200, 150), [(100, 0), (199, 149)])
-    # Regions of equal area count the same.
-    assert matching.scale == pytest.approx((1 / 0.8 + 1 / 0.9) / 2, rel=1e-12)
 
 
-def test_scale_is_the_mean_over_the_area_of_regions(path):
-    regions = ["[1:50,1:150]", "[51:200,1:30]", "[51:200,31:150]"]
+def test_several_regions_within_limits(path):
+    values = columns(2)
+    # HOTPANTS leaves a gap between the regions if the limits do not begin at zero.
     write_table(
-        path, columns(3), regions,
-        image=np.zeros((150, 200), np.float32), DIFFCMD="hotpants -nrx 2",
+        path, values, ["[11:90,6:140]", "[101:180,6:140]"], photnorm="u",
+        image=np.zeros((150, 200), np.float32),
+        DIFFCMD=hotpants("-nrx 2 -nsx 3 -nsy 3 -rss 5 -gd 10 180 5 140"),
     )  # fmt: skip
-    areas, sums = np.array([50 * 150, 150 * 30, 150 * 120]), np.array([0.8, 0.9, 1.0])
-    expected = (areas / sums).sum() / areas.sum()
-    assert read_kernel(path).scale == pytest.approx(expected, rel=1e-12)
-    # Far from the mean of as many equals, and from the inverse of the mean sum.
-    assert abs(expected - (1 / sums).mean()) > 0.01
-    assert abs(expected - areas.sum() / (areas * sums).sum()) > 0.001
+    matching = read_kernel(path)
+    check_region(matching, values[0], (10, 5, 90 + 11, 140), [(10, 5), (89, 139)])
+    check_region(matching, values[1], (100 - 11, 5, 180, 140), [(100, 5), (179, 139)])
+
+
+def test_a_region_that_was_not_solved(path):
+    values = columns(3)
+    regions = ["[1:101,1:150]", "[101:200,1:150]", "[201:300,1:150]"]
+    write_table(
+        path, values, regions, photnorm="u", image=np.zeros((150, 300), np.float32),
+        DIFFCMD=hotpants("-nrx 3"),
+    )  # fmt: skip
+    with fits.open(path, mode="update") as hdus:
+        hdus[NAME].data["Region1"] = 0.0
+        for name in ("REGION01", "CONVOL01", "KSUM01"):
+            del hdus[0].header[name]
+    matching = read_kernel(path)
+    np.testing.assert_array_equal(matching.kernel.boxes, [(0, 0, 101, 150), (200, 0, 300, 150)])
+    check_region(matching, values[2], (200 - 19, 0, 300, 150), [(200, 0), (299, 149)])
+
+
+@pytest.mark.parametrize(
+    ("convolved", "photnorm"),
+    [
+        (("TEMPLATE", "TEMPLATE"), "t"), (("IMAGE", "IMAGE"), "i"), (("TEMPLATE", "IMAGE"), "t"),
+        (("IMAGE", "TEMPLATE"), "u"),
+    ],
+)  # fmt: skip
+def test_regions_of_their_own_scale_or_direction(path, convolved, photnorm):
+    values = columns(2)
+    write_table(
+        path, values, ["[1:101,1:150]", "[101:200,1:150]"], convolved=convolved, photnorm=photnorm,
+        image=np.zeros((150, 200), np.float32), DIFFCMD=hotpants("-nrx 2"),
+    )  # fmt: skip
+    matching = read_kernel(path)
+    assert (matching.convolved, matching.scale) == ("both", 1.0)
+    one = np.zeros((9, 9))
+    one[4, 4] = 1.0
+    frames = [(0, 0, 101 + 19, 150), (100 - 19, 0, 200, 150)]
+    for column, frame, of_region, x in zip(values, frames, convolved, (40, 130), strict=True):
+        kernel, background = naive_kernel(column, frame, x, 70)
+        template = of_region == "TEMPLATE"
+        scale = 1 / column[1] if photnorm == ("t" if template else "i") else 1.0
+        science, matched = (one, kernel) if template else (kernel, one)
+        at = np.array([float(x)]), np.array([70.0])
+        # As in `check_region`.
+        np.testing.assert_allclose(matching.kernel.evaluate(*at)[0], scale * matched, atol=1e-12)
+        np.testing.assert_allclose(
+            matching.science_kernel.evaluate(*at)[0], scale * science, atol=1e-12
+        )
+        # J*S - K*T - background: it is subtracted from the image that was not convolved.
+        sign = 1 if template else -1
+        assert float(matching.background(x, 70)) == pytest.approx(
+            sign * scale * background, abs=1e-12
+        )
 
 
 def test_several_regions_without_the_command(path):
@@ -185,12 +294,9 @@ def test_direction_and_scale(path, convolved, photnorm, expected):
     assert (matching.convolved, matching.scale) == expected
 
 
-def test_regions_that_convolve_different_images(path):
-    write_table(
-        path, columns(2), ["[1:100,1:150]", "[101:200,1:150]"], convolved=["TEMPLATE", "IMAGE"],
-        image=np.zeros((150, 200), np.float32), DIFFCMD="hotpants -nrx 2",
-    )  # fmt: skip
-    with pytest.raises(ValueError, match="the same in all regions"):
+def test_an_unknown_direction(path):
+    write_table(path, columns(1), ["[1:120,1:90]"], convolved="NEITHER")
+    with pytest.raises(ValueError, match="CONVOL00 must be TEMPLATE or IMAGE, got NEITHER"):
         read_kernel(path)
 
 

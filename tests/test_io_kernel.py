@@ -244,7 +244,7 @@ def test_a_function_of_too_high_an_order(path):
         ("ORIGIN", "moon", "origin must be one of 'array', 'parent', got 'moon'"),
         ("SCALE", "one", "scale must be a number, got 'one'"),
         ("SCALE", 0.0, "scale must be finite and not zero, got 0.0"),
-        ("CONVOLVD", "both", "convolved must be one of 'template', 'science', got 'both'"),
+        ("CONVOLVD", "sky", "convolved must be one of 'template', 'science', 'both', got 'sky'"),
         ("CENTERX", "left", "kernel.fits: "),
     ],
 )

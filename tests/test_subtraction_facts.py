@@ -29,6 +29,7 @@ FACTS = Facts(
     cause="it seems to be something that takes many words, more than a header card has room for",
     agreement=0.002,
 )
+COMBINED = Facts(unknown_inputs=8)
 BLIND = Facts(difference_variance=3.5, unknown_difference=6)
 
 
@@ -64,7 +65,9 @@ def test_header_cards():
         "WDDUNKN": 6,
     }
     assert Facts(filters=1).cards == {"WDVARY": (False, "filter varies over the frame")}
-    assert Facts.to_come().cards.keys() == FACTS.cards.keys() | BLIND.cards.keys()
+    assert COMBINED.cards["WDIUNKN"][0] == 8
+    everything = FACTS.cards.keys() | BLIND.cards.keys() | COMBINED.cards.keys()
+    assert Facts.to_come().cards.keys() == everything
 
 
 def test_columns_of_results():
@@ -107,7 +110,7 @@ def test_metadata_of_a_task():
     unknown = Facts.of_task({"nCells": 4})
     assert unknown.cells == 4
     assert {fact.name for fact in fields(Facts)} == set(asdict(unknown))
-    assert sum(value is None for value in asdict(unknown).values()) == 24
+    assert sum(value is None for value in asdict(unknown).values()) == 25
 
 
 def test_notices():
@@ -119,6 +122,7 @@ def test_notices():
         "pixels without a value: 2 not finite",
         "no variance is known but under the mask: its mean may be wrong",
     ]
+    assert COMBINED.notices == ["input variances that are not known: 8, the mean stands in"]
     assert BLIND.notices == ["difference variances that are not known: 6, the mean stands in"]
     assert Facts().notices == Facts.to_come().notices == []
 

@@ -7,10 +7,10 @@ from whitediff.subtraction import files
 _read_kernel = files.read_kernel
 
 
-def read_when_there(path):
+def read_when_there(path, **options):
     while path.name == "kernel.fits" and not path.exists():
         time.sleep(0.02)
-    return _read_kernel(path)
+    return _read_kernel(path, **options)
 
 
 # Processes of a batch import the main module of the one that starts them.

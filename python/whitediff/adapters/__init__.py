@@ -43,6 +43,11 @@ def as_kernel(kernel: Any) -> Kernel:
         # Its images come from lsst.afw kernels.
         y0, x0 = kernel.kernel_bbox.y.start, kernel.kernel_bbox.x.start
         return flipped(LsstImagesKernel(kernel, center=(-y0, -x0)))
+    if getattr(kernel, "science_kernel", None) is not None:
+        raise TypeError(
+            "kernel must be that of one convolved image, got those of both: whiten the difference "
+            "with a NoiseSource for each"
+        )
     if hasattr(kernel, "kernel"):
         return as_kernel(kernel.kernel)
     return _from_array(kernel, "kernel")

@@ -45,8 +45,8 @@ def read_kernel(
         (FITS_Solution), lsst-images (JSON, FITS or, where it is installed, SDF) or lsst.afw (FITS);
         or a FITS image of a kernel that is the same everywhere.
     difference : path-like, optional
-        The difference image made with it, whose header has what the kernel files of HOTPANTS and
-        SFFT lack: the limits of regions, the image that was convolved.
+        The difference image made with it, whose header has what the kernel files of HOTPANTS lack:
+        the limits of regions.
 
     Returns
     -------
@@ -65,8 +65,8 @@ def read_kernel(
     if is_json(path):
         return read_lsst_json(path)
     with open_fits(path) as hdus:
-        of_other_tool = TABLE_NAME in hdus or is_sfft(hdus[0].header)
-        beside = image_header(difference) if difference is not None and of_other_tool else None
+        needed = difference is not None and TABLE_NAME in hdus
+        beside = image_header(difference) if needed else None
         with reading(path):
             return _read(hdus, beside)
 
@@ -77,7 +77,7 @@ def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:
     if TABLE_NAME in hdus:
         return read_hotpants(hdus, difference)
     if is_sfft(hdus[0].header):
-        return read_sfft(hdus, difference)
+        return read_sfft(hdus)
     if "JSON" in hdus:
         return read_lsst_fits(hdus)
     if has_archive(hdus):

@@ -128,8 +128,8 @@ def _collected_header(hdus: fits.HDUList) -> fits.Header:
 def _keyword(header: fits.Header, name: str) -> Any:
     if name not in header:
         raise ValueError(
-            f"the HOTPANTS kernel table needs the keyword {name}, which is missing, as where the run "
-            "ended early (with -pca it does)"
+            f"the HOTPANTS kernel table needs the keyword {name}, which is missing, as where the "
+            "run ended early (with -pca it does)"
         )
     return header[name]
 

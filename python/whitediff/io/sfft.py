@@ -31,7 +31,7 @@ def is_sfft(header: fits.Header) -> bool:
     return "FIJAB" in header and "FPQ" in header
 
 
-def read_sfft(hdus: fits.HDUList, difference: fits.Header | None = None) -> MatchingKernel:
+def read_sfft(hdus: fits.HDUList) -> MatchingKernel:
     """Read the kernel of an SFFT solution (its argument FITS_Solution).
 
     SFFT lets the kernel polynomials multiply the input image before it is convolved; the kernel
@@ -42,14 +42,12 @@ def read_sfft(hdus: fits.HDUList, difference: fits.Header | None = None) -> Matc
     ----------
     hdus : HDUList
         Open solution file.
-    difference : Header, optional
-        That of the difference image, which says which image was convolved (keyword CONVD) where
-        the solution does not.
 
     Returns
     -------
     MatchingKernel
-        With scale 1 and the background; `convolved` is None where no header says it.
+        With scale 1 and the background; `convolved` is None where the solution does not say it
+        (keyword CONVD, which is otherwise in the header of the difference image).
 
     Raises
     ------
@@ -108,7 +106,7 @@ def read_sfft(hdus: fits.HDUList, difference: fits.Header | None = None) -> Matc
         table = _table(solution[-n_background:], _powers(background_degree), background_degree)
         to_chebyshev = chebyshev_matrix(background_degree, 0.5, 0.5)
         background = Chebyshev2D(pack(to_chebyshev @ table @ to_chebyshev.T), bbox)
-    convolved = header.get("CONVD", None if difference is None else difference.get("CONVD"))
+    convolved = header.get("CONVD")
     if convolved not in _CONVOLVED:
         raise ValueError(f"CONVD must be REF or SCI, got {convolved!r}")
     return MatchingKernel(kernel, _CONVOLVED[convolved], 1.0, background, origin="array")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernel import Kernel
 from .files import Pair, Subtraction
 from .job import Side
 from .meshes import spread_meshes
@@ -33,6 +34,8 @@ _COHERENT = 0.4
 # Another hypothesis has to be so much better.
 _BETTER = 0.5
 _FACTOR_ERROR = 0.02
+# Where a kernel jumps, that in the middle is not the mean of the corners, by so much of it.
+_JUMP = 0.05
 # Neighbouring pixels of noise that is white already.
 _WHITE_LAG = 0.03
 
@@ -57,20 +60,32 @@ class Agreement:
     is_white_already: bool = False
 
 
+class _Corners(NamedTuple):
+    """A kernel in the corners of a mesh: [2, 2, v, u], and row and column of its centre."""
+
+    images: Floats
+    center: tuple[int, int]
+
+
 @dataclass(frozen=True)
 class _Mesh:
-    """A part of the frame: flat pixels of the images, zero where one has none."""
+    """A part of the frame: flat pixels of the images, zero where one has none.
 
-    science: Floats
-    template: Floats
+    The kernels are those of every component, or, of science image and template, that of the pair
+    with the second.
+    """
+
+    images: tuple[Floats, ...]
     difference: Floats
     usable: NDArray[np.bool_]
-    kernels: Floats  # in the corners, [2, 2, v, u]
-    center: tuple[int, int]  # row and column of the kernels'
+    kernels: tuple[tuple[_Corners, ...], ...]
+
+
+_Model = Callable[[_Mesh], Floats]
 
 
 def agreement(subtraction: Subtraction) -> Agreement | None:
-    """Compare a difference image with scale (S - K*T), or scale (K*S - T), on parts of the frame.
+    """Compare a difference image with what its images and kernels make, on parts of the frame.
 
     Parameters
     ----------
@@ -80,34 +95,45 @@ def agreement(subtraction: Subtraction) -> Agreement | None:
     Returns
     -------
     Agreement or None
-        None if nothing is known of what it was made of, too few pixels have a value, or all have
-        the same.
+        None if nothing is known of what it was made of, it is no linear combination, too few
+        pixels have a value, or all have the same.
     """
-    pair = subtraction.pair
-    if pair is None:
+    pair, components = subtraction.pair, subtraction.components.values()
+    if any(component.variance_factor != 1 for component in components):
         return None
-    side = max(_SIDE, _REACHES * _reach(pair))
+    kernels = ((), (pair.kernel,)) if pair is not None else [part.kernels for part in components]
+    if not kernels:
+        return None
+    reach = 1 + max(sum(max(kernel.shape) // 2 for kernel in of_image) for of_image in kernels)
+    side = max(_SIDE, _REACHES * reach)
     meshes = [
         mesh
         for part in spread_meshes(subtraction.difference.shape, side, _MESHES)
-        if (mesh := _mesh(subtraction, pair, part)) is not None
+        if (mesh := _mesh(subtraction, kernels, reach, part)) is not None
     ]
     pixels = [mesh.difference[mesh.usable] for mesh in meshes]
     if sum(map(len, pixels)) < _LEAST_PIXELS or not _scatter(np.concatenate(pixels)) > 0:
         return None
-    scale = pair.scale
-    if scale is None:
-        sums = [mesh.kernels.sum(axis=(2, 3)).mean() for mesh in meshes]
-        scale = 1.0 if pair.convolved == "template" else 1.0 / float(np.mean(sums))
-    return _judged(meshes, pair.convolved, scale)
+    if pair is None:
+        return _judged(meshes, _combination([part.weight for part in components]), 1.0)
+    return _judged(meshes, _pair(pair.convolved), _scale(pair, meshes), pair.convolved)
 
 
-def _judged(meshes: list[_Mesh], convolved: Side, scale: float) -> Agreement:
-    factor, scatter = _fit(meshes, convolved, _as_it_is)
+def _scale(pair: Pair, meshes: list[_Mesh]) -> float:
+    if pair.scale is not None:
+        return pair.scale
+    sums = [mesh.kernels[1][0].images.sum(axis=(2, 3)).mean() for mesh in meshes]
+    return 1.0 if pair.convolved == "template" else 1.0 / float(np.mean(sums))
+
+
+def _judged(
+    meshes: list[_Mesh], model: _Model, scale: float, convolved: Side | None = None
+) -> Agreement:
+    factor, scatter = _fit(meshes, model)
     if scatter >= _CLEAR:
-        if cause := _other_way(meshes, convolved, scatter):
+        if convolved is not None and (cause := _other_way(meshes, convolved, scatter)):
             return Agreement(scatter, cause)
-        filtered, is_white = _filtered(meshes, convolved)
+        filtered, is_white = _filtered(meshes, model)
         if is_white and filtered < _COHERENT:
             return Agreement(scatter, "the difference is white already", True)
         if scatter >= _FAIR and filtered < _COHERENT:
@@ -121,18 +147,19 @@ def _judged(meshes: list[_Mesh], convolved: Side, scale: float) -> Agreement:
     if abs(factor / scale - 1) < _FACTOR_ERROR:
         return Agreement(scatter)
     if factor * scale < 0:
-        return Agreement(scatter, "the difference is template minus science")
+        of_pair = convolved is not None
+        way = "template minus science" if of_pair else "minus what images and weights make"
+        return Agreement(scatter, f"the difference is {way}")
+    remedy = "" if convolved is None else f": give --scale {factor:.4g}"
     return Agreement(
-        scatter,
-        f"the difference was multiplied by {factor:.4g}, not {scale:.4g}: give --scale "
-        f"{factor:.4g}",
+        scatter, f"the difference was multiplied by {factor:.4g}, not {scale:.4g}{remedy}"
     )
 
 
 def _other_way(meshes: list[_Mesh], convolved: Side, scatter: float) -> str:
     """How images and kernel make the difference much better, in words; empty if they do not."""
     other: Side = "science" if convolved == "template" else "template"
-    factor, left = _fit(meshes, other, _as_it_is)
+    factor, left = _fit(meshes, _pair(other))
     direction = (
         f"the {other} was convolved: give --convolved {other}"
         if factor > 0
@@ -140,13 +167,9 @@ def _other_way(meshes: list[_Mesh], convolved: Side, scatter: float) -> str:
     )
     found = {direction: left}
     for name, turned in _TURNS.items():
-        _, found[f"the kernel is {name}"] = _fit(meshes, convolved, turned)
+        _, found[f"the kernel is {name}"] = _fit(meshes, _pair(convolved, turned))
     best = min(found, key=lambda name: found[name])
     return best if found[best] < min(_BETTER * scatter, _FAIR) else ""
-
-
-def _as_it_is(kernels: Floats) -> Floats:
-    return kernels
 
 
 _TURNS: Mapping[str, Callable[[Floats], Floats]] = {
@@ -159,59 +182,91 @@ _TURNS: Mapping[str, Callable[[Floats], Floats]] = {
 }
 
 
-def _mesh(subtraction: Subtraction, pair: Pair, part: tuple[slice, slice]) -> _Mesh | None:
+def _mesh(
+    subtraction: Subtraction,
+    kernels: Sequence[Sequence[Kernel]],
+    reach: int,
+    part: tuple[slice, slice],
+) -> _Mesh | None:
     images = [
-        image[part].astype(np.float64)
-        for image in (pair.science.image, pair.template.image, subtraction.difference.image)
+        exposure.image[part].astype(np.float64)
+        for exposure in (*subtraction.images.values(), subtraction.difference)
     ]
     # Squares of what no telescope gives have no room in a double.
     known = [np.isfinite(image) & (abs(image) < 1e25) for image in images]
     height, width = images[0].shape
-    reach = _reach(pair)
-    if min(height, width) < 4 * reach or not known[2].any():
+    if min(height, width) < 4 * reach or not known[-1].any():
         return None
     inside = np.zeros((height, width), bool)
     inside[reach:-reach, reach:-reach] = True
-    usable = inside & known[2]
-    unknown = ~(known[0] & known[1])
+    usable = inside & known[-1]
+    unknown = ~np.logical_and.reduce(known[:-1])
     if unknown.any():
         # It spreads as far as the kernel reaches.
         box = np.ones((2 * reach + 1, 2 * reach + 1))
         usable &= _convolved(unknown.astype(np.float64), box, (reach, reach)) < 0.5
-    flat = [
+    *flat, difference = (
         np.where(seen, image - _level(image[seen]), 0.0)
         for image, seen in zip(images, known, strict=True)
-    ]
+    )
     x0, y0 = subtraction.difference.xy0
     rows, columns = part
-    corners = [
-        (y, x) for y in (rows.start, rows.stop - 1) for x in (columns.start, columns.stop - 1)
-    ]
-    kernels = pair.kernel.evaluate(
-        np.array([x0 + float(x) for _, x in corners]), np.array([y0 + float(y) for y, _ in corners])
+    ends_y, ends_x = (
+        (y0 + rows.start, y0 + rows.stop - 1),
+        (x0 + columns.start, x0 + columns.stop - 1),
     )
-    science, template, difference = flat
-    kernels = kernels.reshape(2, 2, *kernels.shape[1:])
-    return _Mesh(science, template, difference, usable, kernels, pair.kernel.center)
+    x = np.array([*ends_x, *ends_x, sum(ends_x) / 2], float)
+    y = np.repeat([*ends_y, sum(ends_y) / 2], (2, 2, 1)).astype(float)
+    corners = []
+    for of_image in kernels:
+        found = [(kernel.evaluate(x, y), kernel.center) for kernel in of_image]
+        if subtraction.grid is not None and any(_jumps(images) for images, _ in found):
+            return None
+        corners.append(
+            tuple(_Corners(k[:4].reshape(2, 2, *k.shape[1:]), center) for k, center in found)
+        )
+    return _Mesh(tuple(flat), difference, usable, tuple(corners))
 
 
-def _reach(pair: Pair) -> int:
-    return 1 + max(pair.kernel.shape) // 2
+def _jumps(images: Floats) -> bool:
+    """Whether the last kernel, in the middle, is not what lies between the others."""
+    between = images[:4].mean(axis=0)
+    return bool(abs(images[4] - between).sum() > _JUMP * abs(between).sum())
 
 
-def _model(mesh: _Mesh, convolved: Side, turned: Callable[[Floats], Floats]) -> Floats:
-    """S - K*T, or K*S - T, the kernel between the corners being a mean of theirs."""
-    kernels = turned(mesh.kernels)
-    center = mesh.center
-    if turned is not _as_it_is:
-        center = (kernels.shape[2] - 1) // 2, (kernels.shape[3] - 1) // 2
-    if convolved == "template":
-        return mesh.science - _matched(mesh.template, kernels, center)
-    return _matched(mesh.science, kernels, center) - mesh.template
+def _pair(convolved: Side, turned: Callable[[Floats], Floats] | None = None) -> _Model:
+    """S - K*T, or K*S - T."""
+
+    def model(mesh: _Mesh) -> Floats:
+        science, template = mesh.images
+        ((kernels, center),) = mesh.kernels[1]
+        if turned is not None:
+            kernels = turned(kernels)
+            center = (kernels.shape[2] - 1) // 2, (kernels.shape[3] - 1) // 2
+        if convolved == "template":
+            return science - _matched(template, kernels, center)
+        return _matched(science, kernels, center) - template
+
+    return model
+
+
+def _combination(weights: Sequence[float]) -> _Model:
+    """The images, each convolved with its kernels, times their weights."""
+
+    def model(mesh: _Mesh) -> Floats:
+        total = np.zeros_like(mesh.difference)
+        for weight, image, kernels in zip(weights, mesh.images, mesh.kernels, strict=True):
+            matched = image
+            for corners in kernels:
+                matched = _matched(matched, *corners)
+            total += weight * matched
+        return total
+
+    return model
 
 
 def _matched(image: Floats, kernels: Floats, center: tuple[int, int]) -> Floats:
-    """Convolve with the kernels of the corners, blended; with one if they are the same."""
+    """Convolve with the kernels of the corners, a mean between them; with one if they agree."""
     if (kernels == kernels[0, 0]).all():
         return _convolved(image, kernels[0, 0], center)
     height, width = image.shape
@@ -232,13 +287,11 @@ def _convolved(image: Floats, kernel: Floats, center: tuple[int, int]) -> Floats
     return result
 
 
-def _fit(
-    meshes: list[_Mesh], convolved: Side, turned: Callable[[Floats], Floats]
-) -> tuple[float, float]:
+def _fit(meshes: list[_Mesh], made_by: _Model) -> tuple[float, float]:
     """Factor of the model that is in the difference, and scatter of the rest over its own."""
     seen, made = [], []
     for mesh in meshes:
-        model = _model(mesh, convolved, turned)
+        model = made_by(mesh)
         seen.append(_without_background(mesh.difference, mesh.usable))
         made.append(_without_background(model, mesh.usable))
     difference, model = np.concatenate(seen), np.concatenate(made)
@@ -279,12 +332,12 @@ def _scatter(values: Floats) -> float:
     return _SIGMA_OF_MAD * _level(abs(values))
 
 
-def _filtered(meshes: list[_Mesh], convolved: Side) -> tuple[float, bool]:
+def _filtered(meshes: list[_Mesh], made_by: _Model) -> tuple[float, bool]:
     """What is left of the difference after the filter of the model that is most like it.
 
     And whether the noise of the difference is white, where that of the model is not.
     """
-    side = min(min(mesh.science.shape) for mesh in meshes)
+    side = min(min(mesh.difference.shape) for mesh in meshes)
     window = np.hanning(side)[:, np.newaxis] * np.hanning(side)
     cross: Any = 0.0
     of_model: Any = 0.0
@@ -292,7 +345,7 @@ def _filtered(meshes: list[_Mesh], convolved: Side) -> tuple[float, bool]:
     neighbours, squares = np.zeros(2), np.zeros(2)
     for mesh in meshes:
         part = np.s_[:side, :side]
-        model = _model(mesh, convolved, _as_it_is)
+        model = made_by(mesh)
         spectra = []
         for n, image in enumerate((mesh.difference, model)):
             limit = _CLIP_SIGMAS * _scatter(image[mesh.usable])

@@ -71,6 +71,8 @@ class Facts:
         Pixels of the difference without a value, by what tells so.
     unknown_science, unknown_template, unknown_difference : int
         Pixels whose variance is not known.
+    unknown_inputs : int
+        The same of all images of a combination together.
     masked_means : bool
         Whether an image had no known variance but under its mask.
     covariance_applied : bool
@@ -147,6 +149,9 @@ class Facts:
     )
     unknown_difference: int | None = _fact(
         "unknownBlindVariances", "WDDUNKN", "its variances not known: the mean stands in"
+    )
+    unknown_inputs: int | None = _fact(
+        "unknownInputVariances", "WDIUNKN", "input variances not known: the mean is used"
     )
     masked_means: bool | None = _fact(
         "maskedMeans", "WDMMEAN", "means of masked pixels, for want of others"
@@ -230,17 +235,22 @@ class Facts:
         whitening : Whitening
             What was done.
         sources : sequence of str, optional
-            The names of its sources, but for what they share.
+            The names of its sources, but for what they share; those of a combination, which have
+            no fact of their own, are taken together.
         shared_variance : float, optional
             What they share: a source of its own, and a part of the variance of the others.
         """
         means = np.nanmean(whitening.cells.variances, axis=0)
         others: dict[str, Any] = {**whitening.gaps, **_colour(whitening)}
+        known = {fact.name for fact in fields(cls)}
         for name, mean, unknown in zip(sources, means, whitening.unknown_variances, strict=False):
-            others |= {
-                f"{name}_variance": float(mean) + shared_variance,
-                f"unknown_{name}": unknown,
-            }
+            if f"unknown_{name}" in known:
+                others |= {
+                    f"{name}_variance": float(mean) + shared_variance,
+                    f"unknown_{name}": unknown,
+                }
+            else:
+                others["unknown_inputs"] = others.get("unknown_inputs", 0) + unknown
         return cls(
             filters=len(whitening.cells.centers),
             cells=len(whitening.cells),
@@ -278,6 +288,7 @@ class Facts:
             ("science", self.unknown_science),
             ("template", self.unknown_template),
             ("difference", self.unknown_difference),
+            ("input", self.unknown_inputs),
         ):
             if number:
                 notices.append(f"{name} variances that are not known: {number}, the mean stands in")

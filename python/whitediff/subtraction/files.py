@@ -11,9 +11,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cells import Grid
 from ..fill import fill_values
-from ..io import MatchingKernel, read_kernel
+from ..io import read_kernel
 from ..io.exposure_rows import ExposureRows, open_exposure
+from ..io.matching_kernel import Convolved
+from ..io.regions import RegionKernel
 from ..io.rows import Rows
 from ..kernel import Kernel
 from .facts import VERSION_KEYWORD
@@ -21,9 +24,12 @@ from .job import Job, JobError, Side
 from .masks import check_planes, plane_bits
 from .meshes import in_one_row, sky_meshes
 
-__all__ = ["Pair", "Subtraction", "blank_where_missing", "open_subtraction"]
+__all__ = ["Component", "Pair", "Subtraction", "blank_where_missing", "open_subtraction"]
 
 Value = TypeVar("Value")
+
+# What SFFT writes into the header of the difference image.
+_SFFT_CONVOLVED: dict[str, Side] = {"REF": "template", "SCI": "science"}
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,43 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Component:
+    """One of the images that a difference is a linear combination of.
+
+    Attributes
+    ----------
+    image : ExposureRows
+        On the pixel grid of the difference.
+    kernels : sequence of Kernel
+        What it was convolved with; positions as of `Pair`.
+    weight : float
+        What it was multiplied by, with its sign.
+    variance_factor : float
+        As of `InputImage`.
+    """
+
+    image: ExposureRows
+    kernels: Sequence[Kernel]
+    weight: float = 1.0
+    variance_factor: float = 1.0
+
+
+@dataclass(frozen=True)
 class Subtraction:
-    """A difference image, and how it was made.
+    """A difference image, and how it was made: of a pair, of components, or nobody knows.
 
     Attributes
     ----------
     difference : ExposureRows
         Pixels that have no value are NaN.
     pair : Pair or None
-        What it was made of; None if nothing is known of that.
+        The two images that it is the difference of, one of them matched to the other.
+    components : mapping of str to Component
+        The images of any other combination, by their names; empty if it is none.
+    grid : Grid or None
+        Cells that end where the kernel changes from one pixel to the next; None if it does not.
+    notes : sequence of str
+        What kernel files say and is not used.
     no_value_planes : sequence of str
         Mask planes of the difference that say so.
     filled : sequence of float
@@ -72,8 +106,19 @@ class Subtraction:
 
     difference: ExposureRows
     pair: Pair | None
+    components: Mapping[str, Component]
+    grid: Grid | None
+    notes: Sequence[str]
     no_value_planes: Sequence[str]
     filled: Sequence[float]
+
+    @property
+    def images(self) -> Mapping[str, ExposureRows]:
+        """The images whose noise is in the difference, by the names that a job gives them."""
+        if self.pair is not None:
+            return {"science": self.pair.science, "template": self.pair.template}
+        components = {name: component.image for name, component in self.components.items()}
+        return components or {"difference": self.difference}
 
 
 @contextmanager
@@ -94,8 +139,9 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
     with ExitStack() as files:
         exposures = {
             path: files.enter_context(open_exposure(path))
-            for path in (job.science, job.template, job.difference)
-            if path is not None
+            for path in dict.fromkeys(
+                [*(image.file for image in job.images.values()), job.difference]
+            )
         }
         whole = exposures[job.difference]
         for path, exposure in exposures.items():
@@ -112,26 +158,72 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
         filled = _filled(whole.image)
         yield Subtraction(
             difference=blank_where_missing(whole, no_value_planes, filled),
-            pair=_pair(job, exposures),
+            **_made(job, exposures),
             no_value_planes=no_value_planes,
             filled=filled,
         )
 
 
-def _pair(job: Job, exposures: Mapping[Path, ExposureRows]) -> Pair | None:
+def _made(job: Job, exposures: Mapping[Path, ExposureRows]) -> dict[str, Any]:
+    """Fields of a subtraction that say how it was made."""
+    made: dict[str, Any] = {"pair": None, "components": {}, "grid": None, "notes": []}
+    xy0 = exposures[job.difference].xy0
+    if job.combined:
+        components, notes = _combined(job, exposures)
+        return made | {"components": components, "notes": notes}
     if job.science is None or job.template is None or job.kernel is None:
-        return None
-    whole = exposures[job.difference]
+        return made
     matching = read_kernel(job.kernel, difference=job.difference)
-    known: Convolved | None = _agreed("convolved", job.convolved, matching.convolved, job.kernel)
-    return Pair(
-        science=exposures[job.science],
-        template=exposures[job.template],
-        kernel=_placed(matching, whole.xy0),
+    science, template = exposures[job.science], exposures[job.template]
+    if isinstance(matching.kernel, RegionKernel):
+        made["grid"] = matching.kernel.grid(exposures[job.difference].shape)
+    convd = str(exposures[job.difference].metadata.get("CONVD"))
+    stated = matching.convolved or _SFFT_CONVOLVED.get(convd)
+    known: Convolved | None = _agreed("convolved", job.convolved, stated, job.kernel)
+    scale = _agreed("scale", job.scale, matching.scale, job.kernel)
+    if known == "both":
+        for name in ("shared_variance", "preconvolved"):
+            if getattr(job, name):
+                raise JobError("", name, f" needs one convolved image and one scale: {job.kernel}")
+        kernels = [matching.science_kernel, matching.kernel]
+        return made | {
+            "components": {
+                name: Component(image, [_placed(kernel, matching.origin, xy0)], weight)
+                for name, image, kernel, weight in zip(
+                    ("science", "template"), (science, template), kernels, (1.0, -1.0), strict=True
+                )
+                if kernel is not None
+            }
+        }
+    pair = Pair(
+        science=science,
+        template=template,
+        kernel=_placed(matching.kernel, matching.origin, xy0),
         convolved=known or "template",
         convolved_is_known=known is not None,
-        scale=_agreed("scale", job.scale, matching.scale, job.kernel),
+        scale=scale,
     )
+    return made | {"pair": pair}
+
+
+def _combined(
+    job: Job, exposures: Mapping[Path, ExposureRows]
+) -> tuple[dict[str, Component], list[str]]:
+    components, notes = {}, []
+    xy0 = exposures[job.difference].xy0
+    for name, given in job.images.items():
+        kernels = []
+        for path in given.kernels:
+            matching = read_kernel(path)
+            if matching.convolved == "both":
+                raise ValueError(f"{path}: a kernel of one image is expected, got one of a pair")
+            if matching.scale not in (None, 1.0):
+                notes.append(f"{path}: its scale, {matching.scale:g}, is not used: weights have it")
+            kernels.append(_placed(matching.kernel, matching.origin, xy0))
+        components[name] = Component(
+            exposures[given.file], kernels, given.weight, given.variance_factor
+        )
+    return components, list(dict.fromkeys(notes))
 
 
 class _ShiftedKernel(Kernel):
@@ -146,10 +238,10 @@ class _ShiftedKernel(Kernel):
         return self._kernel.evaluate(x - self._xy0[0], y - self._xy0[1])
 
 
-def _placed(matching: MatchingKernel, xy0: tuple[int, int]) -> Kernel:
-    if matching.origin == "parent" or xy0 == (0, 0):
-        return matching.kernel
-    return _ShiftedKernel(matching.kernel, xy0)
+def _placed(kernel: Kernel, origin: str, xy0: tuple[int, int]) -> Kernel:
+    if origin == "parent" or xy0 == (0, 0):
+        return kernel
+    return _ShiftedKernel(kernel, xy0)
 
 
 def _agreed(field: str, given: Value | None, stated: Value | None, path: Path) -> Value | None:

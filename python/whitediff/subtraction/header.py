@@ -9,6 +9,7 @@ from astropy.io import fits
 
 from .._core import __version__
 from .facts import VERSION_KEYWORD, Facts
+from .files import Subtraction
 from .inputs import Inputs
 from .job import Job
 from .notices import assumptions
@@ -43,7 +44,11 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
         "WDCOV": _remaining(job),
     }
     for name, source in inputs.noise.items():
-        cards[f"WD{name[0].upper()}NOISE"] = (source.origin, "origin: number, file, plane or sky")
+        if not job.combined:
+            cards[f"WD{name[0].upper()}NOISE"] = (
+                source.origin,
+                "origin: number, file, plane or sky",
+            )
     if job.options.mode == "score":
         cards["WDPRECON"] = (job.preconvolved, "science image was correlated with its PSF")
     pair = subtraction.pair
@@ -58,6 +63,8 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
             cards["WDSHARED"] = (job.shared_variance, "variance that both images share")
         if pair.scale is not None:
             cards["WDSCALE"] = (pair.scale, "factor on the difference, after subtraction")
+    elif not job.is_blind:
+        cards |= _of_combination(job, subtraction)
     if job.batch is not None:
         cards[BATCH_KEYWORD] = (job.batch, "batch that made this file")
     for keyword, card in (cards | facts.cards).items():
@@ -68,6 +75,22 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
     for assumption in assumptions(job, inputs):
         header.add_history(_text(assumption[0].upper() + assumption[1:]))
     return header
+
+
+def _of_combination(job: Job, subtraction: Subtraction) -> dict[str, Any]:
+    """Cards of what is no difference of a pair of images with one scale."""
+    if not job.combined:
+        return {
+            "WDSCI": _text(job.science),
+            "WDTEMPL": _text(job.template),
+            "WDKERN": _text(job.kernel),
+            "WDCONV": ("both", "image that was convolved"),
+        }
+    cards: dict[str, Any] = {"WDINPUTS": (len(job.combined), "images that were combined")}
+    for n, component in enumerate(subtraction.components.values(), 1):
+        cards[f"WDIN{n}"] = _text(job.combined[n - 1].file)
+        cards[f"WDWT{n}"] = (component.weight, "its weight")
+    return cards
 
 
 def _remaining(job: Job) -> tuple[str, str]:

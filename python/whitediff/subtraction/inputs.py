@@ -35,7 +35,8 @@ class Inputs:
     ignored : mapping of str to Rows or None
         Pixels [y, x] of each source of noise that they leave out, True.
     noise : mapping of str to InputNoise
-        Of each source, "science" and "template"; "difference" if nothing else is known.
+        Of each source, "science" and "template", or "input 1" and so on; "difference" if nothing
+        else is known.
     covariances : mapping of str to NoiseCovariance or None
         Of the pixels of each of them.
     remaining : {"none", "auto", "measured"} or NoiseCovariance
@@ -71,28 +72,18 @@ def open_inputs(job: Job, planes: Sequence[str] | None = None) -> Iterator[Input
     """
     with ExitStack() as files:
         subtraction = files.enter_context(open_subtraction(job))
-        pair, difference = subtraction.pair, subtraction.difference
-        exposures = {"difference": difference}
-        if pair is not None:
-            exposures = {"science": pair.science, "template": pair.template, **exposures}
-        sources = ("difference",) if pair is None else ("science", "template")
-        known = [exposure.mask_planes for exposure in exposures.values()]
+        difference, images = subtraction.difference, subtraction.images
+        known = [exposure.mask_planes for exposure in (*images.values(), difference)]
         of_job = check_planes(job.ignore_planes, known)
         planes = of_job if planes is None else planes
-        ignored = {name: left_out_rows(exposures[name], planes) for name in sources}
+        ignored = {name: left_out_rows(image, planes) for name, image in images.items()}
 
         def open_file(path: Path) -> ExposureRows:
             return files.enter_context(open_exposure(path))
 
         noise = {
-            name: input_noise(
-                getattr(job, f"{name}_variance", None),
-                exposures[name],
-                getattr(job, name),
-                ignored[name],
-                open_file,
-            )
-            for name in sources
+            name: input_noise(given.variance, images[name], given.file, ignored[name], open_file)
+            for name, given in job.images.items()
         }
         psf = input_psf(job, subtraction)
         yield Inputs(
@@ -101,7 +92,7 @@ def open_inputs(job: Job, planes: Sequence[str] | None = None) -> Iterator[Input
             ignored,
             noise,
             covariances={
-                name: input_covariance(getattr(job, f"{name}_covariance", None)) for name in sources
+                name: input_covariance(given.covariance) for name, given in job.images.items()
             },
             remaining=remaining_covariance(job.remaining, psf, difference),
             psf=psf,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..io.fits_file import check_name
 from ..options import Covariance, WhitenOptions
 from .colour import InputCovariance, Remaining
 
-__all__ = ["Job", "JobError", "Side"]
+__all__ = ["InputImage", "Job", "JobError", "Side"]
 
 Side = Literal["template", "science"]
 
@@ -34,6 +35,49 @@ class JobError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InputImage:
+    """One of the images that an image was made of, and what became of it there.
+
+    Attributes
+    ----------
+    file : Path
+        Its file.
+    variance : float or Path, optional
+        Variance of its raw pixels or the file of that; without it the image's variance plane, or
+        else what is measured in its sky.
+    covariance : Path or Resampling, optional
+        How the noise of its pixels goes together; without it they are independent.
+    kernels : sequence of Path
+        Files of the kernels that it was convolved with.
+    weight : float
+        What it was multiplied by, with its sign.
+    variance_factor : float
+        Variance of what was made of it, over that of the sum with these weights: 1.57 where it is
+        one of many of which the median was taken.
+
+    Raises
+    ------
+    ValueError
+        If the weight is not finite, or the factor not finite and positive.
+    """
+
+    file: Path
+    variance: float | Path | None = None
+    covariance: InputCovariance | None = None
+    kernels: Sequence[Path] = ()
+    weight: float = 1.0
+    variance_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.weight):
+            raise ValueError(f"weight must be finite, got {self.weight}")
+        if not (math.isfinite(self.variance_factor) and self.variance_factor > 0):
+            raise ValueError(
+                f"variance_factor must be finite and positive, got {self.variance_factor}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What to whiten, and how.
 
@@ -44,6 +88,8 @@ class Job:
     science, template, kernel : Path, optional
         The other files of the subtraction: all of them, or none. With none, noise is measured on
         the difference itself.
+    combined : sequence of InputImage
+        In place of a pair: the images of which the difference is any other linear combination.
     output : Path
         FITS file to write.
     convolved : {"template", "science"}, optional
@@ -85,7 +131,8 @@ class Job:
         If the options have a grid or bits of masks; if the output is named as a compressed file.
     JobError
         If some of science, template and kernel are missing, and others are not; if something is
-        given that needs them; if preconvolved comes without mode "score".
+        given that needs them, or comes with a combination; if preconvolved comes without mode
+        "score".
     """
 
     difference: Path
@@ -93,6 +140,7 @@ class Job:
     science: Path | None = None
     template: Path | None = None
     kernel: Path | None = None
+    combined: Sequence[InputImage] = ()
     convolved: Side | None = None
     scale: float | None = None
     science_variance: float | Path | None = None
@@ -118,6 +166,9 @@ class Job:
                 raise ValueError(f"options.{name} must not be given for files, got {value!r}")
         if self.preconvolved and self.options.mode != "score":
             raise JobError("", "preconvolved", " must come with mode score, got mode difference")
+        if self.combined:
+            self._check_combined()
+            return
         missing = [name for name in _PAIR if getattr(self, name) is None]
         if len(missing) in (1, 2):
             both = f", as is {missing[1]}" if len(missing) == 2 else ""
@@ -126,6 +177,11 @@ class Job:
             )
         if missing:
             self._check_blind()
+
+    def _check_combined(self) -> None:
+        for name in (*_PAIR, *_NEEDING_PAIR, "preconvolved"):
+            if getattr(self, name) not in (None, 0.0, False):
+                raise JobError("", name, " is for a pair of images, not for a combination")
 
     def _check_blind(self) -> None:
         for name in _NEEDING_PAIR:
@@ -141,7 +197,27 @@ class Job:
     @property
     def is_blind(self) -> bool:
         """Whether nothing but the difference is known."""
-        return self.kernel is None
+        return self.kernel is None and not self.combined
+
+    @property
+    def images(self) -> Mapping[str, InputImage]:
+        """The images whose noise is in the difference, by their names; itself if it is blind."""
+        if self.combined:
+            return {f"input {n}": image for n, image in enumerate(self.combined, 1)}
+        if self.science is None or self.template is None:
+            return {"difference": InputImage(file=self.difference)}
+        return {
+            "science": InputImage(
+                file=self.science,
+                variance=self.science_variance,
+                covariance=self.science_covariance,
+            ),
+            "template": InputImage(
+                file=self.template,
+                variance=self.template_variance,
+                covariance=self.template_covariance,
+            ),
+        }
 
     @property
     def remaining(self) -> Covariance | Path:
@@ -154,19 +230,12 @@ class Job:
     @property
     def inputs(self) -> list[Path]:
         """All files that are read."""
-        files = (
-            self.science,
-            self.template,
-            self.difference,
-            self.kernel,
-            self.science_variance,
-            self.template_variance,
-            self.science_covariance,
-            self.template_covariance,
-            self.covariance,
-            self.psf,
-        )
-        return [path for path in files if isinstance(path, Path)]
+        images = self.images.values()
+        files: list[Any] = [*(image.file for image in images), self.difference, self.kernel]
+        for image in images:
+            files += [image.variance, image.covariance, *image.kernels]
+        files += [self.covariance, self.psf]
+        return [path for path in dict.fromkeys(files) if isinstance(path, Path)]
 
 
 _PAIR = ("science", "template", "kernel")

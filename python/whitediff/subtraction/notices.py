@@ -34,19 +34,25 @@ def file_notes(job: Job, inputs: Inputs) -> list[str]:
     inputs : Inputs
         What the files hold.
     """
-    exposures = {job.difference: inputs.subtraction.difference}
-    pair = inputs.subtraction.pair
-    if pair is not None and job.science is not None and job.template is not None:
-        exposures |= {job.science: pair.science, job.template: pair.template}
-    return [f"{path}: {note}" for path, exposure in exposures.items() for note in exposure.notes]
+    subtraction = inputs.subtraction
+    exposures = {job.difference: subtraction.difference}
+    exposures |= {job.images[name].file: image for name, image in subtraction.images.items()}
+    notes = [f"{path}: {note}" for path, exposure in exposures.items() for note in exposure.notes]
+    return [*notes, *subtraction.notes]
 
 
 def _of_subtraction(inputs: Inputs) -> Iterator[str]:
     subtraction = inputs.subtraction
     pair = subtraction.pair
-    if pair is None:
+    if "difference" in subtraction.images:
         yield "nothing but the difference is known: its noise is measured on itself"
-    else:
+    for name, component in subtraction.components.items():
+        if component.variance_factor != 1:
+            yield (
+                f"{name} is no part of a sum: its variance is multiplied by "
+                f"{component.variance_factor:g}, as stated"
+            )
+    if pair is not None:
         if not pair.convolved_is_known:
             yield "no file says which image was convolved: the template, by assumption"
         if pair.scale is None:
@@ -59,10 +65,9 @@ def _of_subtraction(inputs: Inputs) -> Iterator[str]:
 
 
 def _of_noise(job: Job, inputs: Inputs) -> Iterator[str]:
-    pair = inputs.subtraction.pair
     for name, noise in inputs.noise.items():
-        exposure = inputs.subtraction.difference if pair is None else getattr(pair, name)
-        covariance = getattr(job, f"{name}_covariance", None)
+        exposure = inputs.subtraction.images[name]
+        covariance = job.images[name].covariance
         if covariance is not None:
             yield f"covariance of the {name} image: {covariance}"
         if exposure.variance is not None and noise.origin in ("number", "file"):

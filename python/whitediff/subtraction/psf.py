@@ -25,8 +25,8 @@ def input_psf(job: Job, subtraction: Subtraction) -> Any:
         return read_kernel(job.psf).kernel
     pair = subtraction.pair
     if pair is None:
-        return subtraction.difference.psf
-    if job.preconvolved:
+        psf, owner = subtraction.difference.psf, "difference"
+    elif job.preconvolved:
         psf, owner = pair.science.psf, "science image"
     else:
         unconvolved = pair.science if pair.convolved == "template" else pair.template

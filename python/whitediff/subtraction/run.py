@@ -218,6 +218,7 @@ def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:
         covariance=inputs.remaining,
         ignore_mask=plane_bits(difference.mask_planes, inputs.planes),
         no_value_mask=plane_bits(difference.mask_planes, subtraction.no_value_planes),
+        grid=subtraction.grid if job.options.spatially_varying else None,
     )
     common: dict[str, Any] = {
         "mask": difference.mask,
@@ -225,6 +226,8 @@ def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:
         "xy0": difference.xy0,
         **vars(options),
     }
+    if subtraction.components:
+        return whiten_bands(difference.image, _sources(inputs), write, **common)
     if pair is None:
         noise = inputs.noise["difference"]
         # What was measured in the sky is one number; whitening measures from place to place.
@@ -249,6 +252,24 @@ def _whitened(job: Job, inputs: Inputs, write: WriteRows) -> Whitening:
         shared_variance=job.shared_variance,
         **common,
     )
+
+
+def _sources(inputs: Inputs) -> list[NoiseSource]:
+    """The components of a combination as sources of noise."""
+    sources = []
+    for name, component in inputs.subtraction.components.items():
+        variance: Any = inputs.noise[name].variance
+        mask: Any = inputs.ignored[name]
+        sources.append(
+            NoiseSource(
+                variance,
+                kernels=component.kernels,
+                weight=component.weight * component.variance_factor**0.5,
+                mask=mask,
+                covariance=inputs.covariances[name],
+            )
+        )
+    return sources
 
 
 def _write_point_sources(file: ExposureWriter, whitening: Whitening, height: int) -> None:

@@ -78,11 +78,11 @@ def verdict(facts: Facts, inputs: Inputs, agreement: Agreement | None) -> Verdic
         return Verdict(status, "the noise was not measured", tuple(causes), scatter)
     error = variance * (2.0 / pixels) ** 0.5
     off = abs(variance - 1)
-    pair = inputs.subtraction.pair
-    if pair is not None and off > _SIGNIFICANT * error and off > _VARIANCE_ERROR:
-        for name in ("science", "template"):
+    subtraction = inputs.subtraction
+    if subtraction.pair is not None and off > _SIGNIFICANT * error and off > _VARIANCE_ERROR:
+        for name in subtraction.images:
             causes += _misdescribed(name, getattr(facts, f"{name}_variance"), inputs)
-    if pair is None:
+    if "difference" in subtraction.images:
         summary = "filters and variances are those of the noise as it was measured"
     else:
         summary = (
