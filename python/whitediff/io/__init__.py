@@ -65,8 +65,9 @@ def read_kernel(
     if is_json(path):
         return read_lsst_json(path)
     with open_fits(path) as hdus:
-        needed = difference is not None and TABLE_NAME in hdus
-        beside = image_header(difference) if needed else None
+        beside = None
+        if difference is not None and TABLE_NAME in hdus:
+            beside = image_header(difference)
         with reading(path):
             return _read(hdus, beside)
 
