@@ -27,6 +27,7 @@ __all__ = [
     "flipped",
     "normalized",
     "one_less",
+    "rebinned",
 ]
 
 Positions = npt.NDArray[np.float64]
@@ -146,6 +147,49 @@ def fitted(image: KernelImages, shape: tuple[int, int]) -> KernelImages:
         source.append(slice(begin - shift, end - shift))
     result[tuple(target)] = image[tuple(source)]
     return result
+
+
+def rebinned(image: KernelImages, factor: int) -> KernelImages:
+    """Sum up pixels that are finer than those of a detector, with one of these in the middle.
+
+    Parameters
+    ----------
+    image : numpy.ndarray, [v, u]
+        What falls on each fine pixel, the centre being the middle of the image.
+    factor : int
+        Fine pixels along one of the detector. Fine ones of which a half lies in each of two of
+        these are divided as their neighbours say.
+
+    Returns
+    -------
+    numpy.ndarray, [v, u]
+        Of odd sides: as many as the image fills.
+
+    Raises
+    ------
+    ValueError
+        If it fills none.
+    """
+    in_y, in_x = (_shares(size, factor) for size in image.shape)
+    rebinned: KernelImages = in_y @ image @ in_x.T
+    return rebinned
+
+
+def _shares(size: int, factor: int) -> KernelImages:
+    """Parts of fine pixels, [coarse, fine], in coarse ones."""
+    number = size // factor
+    number -= number % 2 == 0
+    if number < 1:
+        raise ValueError(f"an image of {size} pixels must fill a pixel of {factor}, got less")
+    edges = 0.5 * size + factor * (np.arange(number + 1) - 0.5 * number)
+    # What lies below the edges of fine pixels is known, [edge, fine]; half-way between them it is
+    # that of a cubic through the four nearest.
+    below = np.tri(size + 1, size, -1)
+    near = np.floor(edges).astype(int) + np.array([[-1], [0], [1], [2]])
+    weights = [0.0, 1.0, 0.0, 0.0] if edges[0] % 1 == 0 else [-1 / 16, 9 / 16, 9 / 16, -1 / 16]
+    reached = np.tensordot(weights, below[np.clip(near, 0, size)], axes=1)
+    shares: KernelImages = np.diff(reached, axis=0)
+    return shares
 
 
 class _Flipped(Kernel):

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..kernel import Kernel, fixed_kernel, flipped, normalized
+from .classes import is_a
+from .images import Pixels, as_pixels
 
-__all__ = ["as_kernel", "as_pre_kernel", "as_psf"]
+__all__ = ["as_kernel", "as_pre_kernel", "as_psf", "from_galsim"]
 
 # The files of packages are imported by those alone who have their objects.
 
@@ -22,17 +24,22 @@ def as_kernel(kernel: Any) -> Kernel:
         An object may have ``getDimensions()`` and ``computeImage(image, doNormalize, x, y)``
         (lsst.afw.math.Kernel, which convolves by correlation), or
         ``compute_kernel_image(x=, y=)`` (lsst-images), or a ``kernel`` attribute that is one of
-        these (what ``read_kernel`` gives).
+        these (what ``read_kernel`` gives), or be a Kernel2D or a model of astropy about its point
+        (0, 0), or an image of any package.
 
     Raises
     ------
     TypeError
-        If it is none of these.
+        If it is none of these, or a profile of GalSim, which has no pixels: see `from_galsim`.
     ValueError
         If an array is not 2-D, empty, or not finite.
     """
     if isinstance(kernel, Kernel):
         return kernel
+    if is_a(kernel, "astropy.modeling", "Model"):
+        from .models import kernel_of_model
+
+        return kernel_of_model(kernel)
     if _is_afw_kernel(kernel):
         from .afw import AfwKernel
 
@@ -60,7 +67,8 @@ def as_psf(psf: Any) -> Kernel:
     ----------
     psf : Kernel, array_like [v, u], or object
         An object may have ``computeKernelImage(point)`` and ``getAveragePosition()`` (lsst.afw
-        PSFs), or ``compute_kernel_image(x=, y=)`` (lsst-images).
+        PSFs), or ``compute_kernel_image(x=, y=)`` (lsst-images), or be a model of photutils or
+        astropy, or an image of any package.
 
     Raises
     ------
@@ -77,6 +85,10 @@ def as_psf(psf: Any) -> Kernel:
         from .lsst_images import LsstImagesKernel
 
         return normalized(LsstImagesKernel(psf))
+    if is_a(psf, "astropy.modeling", "Model"):
+        from .models import psf_of_model
+
+        return normalized(psf_of_model(psf))
     return normalized(_from_array(psf, "psf"))
 
 
@@ -106,14 +118,50 @@ def _is_afw_kernel(kernel: Any) -> bool:
     return hasattr(kernel, "computeImage") and hasattr(kernel, "getDimensions")
 
 
+def from_galsim(profile: Any, scale: float, *, method: str = "auto") -> Kernel:
+    """Give a kernel, or a PSF, for a profile of GalSim.
+
+    Parameters
+    ----------
+    profile : galsim.GSObject
+        The profile, about its point (0, 0).
+    scale : float
+        Side of a pixel of the image, in the unit of the profile (as a rule arcsec).
+    method : str, optional
+        That of ``GSObject.drawImage``: the default integrates over pixels; "no_pixel" is for a
+        profile in which this is done.
+
+    Raises
+    ------
+    TypeError
+        If it is no profile.
+    """
+    from .galsim import drawn
+
+    return drawn(profile, scale, method)
+
+
 def _from_array(value: Any, name: str) -> Kernel:
+    if is_a(value, "galsim", "GSObject"):
+        raise TypeError(
+            f"{name} must have pixels, got a profile of GalSim: "
+            "whitediff.adapters.from_galsim(profile, scale) draws it"
+        )
+    # Images of lsst.afw, GalSim and others, and kernels of astropy.
+    image = getattr(value, "array", value)
     try:
-        array = np.asarray(value)
-    except (TypeError, ValueError):
+        pixels = as_pixels(image, name)
+    except TypeError:
+        pixels = Pixels(None)
+    if name == "kernel" and not (pixels.unit is None or pixels.unit == ""):
+        raise ValueError(f"kernel must have no unit, got {pixels.unit}")
+    try:
+        array = np.asarray(pixels.values)
+    except ValueError:
         array = np.asarray(None)
     if array.dtype.kind not in "fiu":
         raise TypeError(
             f"{name} must be a Kernel, a 2-D array of numbers or an object with a kernel "
             f"interface, got {type(value).__name__}"
         )
-    return fixed_kernel(array)
+    return fixed_kernel(pixels.array)

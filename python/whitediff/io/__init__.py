@@ -6,6 +6,7 @@ import os
 
 from astropy.io import fits
 
+from ..kernel import Kernel
 from .afw_fits import has_archive, read_afw_kernel
 from .atomic import replace_file
 from .exposure_fits import read_exposure, write_exposure
@@ -20,13 +21,16 @@ from .kernel_fits import (
 from .lsst_archive import archive_format, read_archive_kernel
 from .lsst_images import is_json, read_lsst_fits, read_lsst_json
 from .matching_kernel import MatchingKernel
+from .psfex import is_psfex, read_psfex
 from .reading import reading
 from .sfft import is_sfft, read_sfft
+from .stpsf import is_stpsf, read_stpsf
 
 __all__ = [
     "MatchingKernel",
     "read_exposure",
     "read_kernel",
+    "read_psf",
     "replace_file",
     "write_exposure",
     "write_kernel",
@@ -83,4 +87,34 @@ def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:
         return read_lsst_fits(hdus)
     if has_archive(hdus):
         return read_afw_kernel(hdus)
+    if is_stpsf(hdus) or is_psfex(hdus):
+        raise ValueError("must hold a matching kernel, got a PSF: see whitediff.io.read_psf")
     return read_kernel_image(hdus)
+
+
+def read_psf(path: str | os.PathLike[str]) -> Kernel:
+    """Read a PSF; the format is told from the content of the file.
+
+    Parameters
+    ----------
+    path : path-like
+        FITS file of STPSF, WebbPSF or POPPY, of PSFEx (with GalSim), or any file that `read_kernel`
+        takes.
+
+    Returns
+    -------
+    Kernel
+        The PSF, of any sum.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_kernel`.
+    """
+    if not (archive_format(path) == "ndf" or is_json(path)):
+        with open_fits(path) as hdus, reading(path):
+            if is_stpsf(hdus):
+                return read_stpsf(hdus)
+            if is_psfex(hdus):
+                return read_psfex(hdus)
+    return read_kernel(path).kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io import read_kernel
+from ..io import read_psf
 from ..psf import CellPsf, KernelPsf, sampled_psf
 from ..whitening import Whitening
 from .files import Subtraction
@@ -22,7 +22,7 @@ def input_psf(job: Job, subtraction: Subtraction) -> Any:
         If mode "score" has no PSF.
     """
     if job.psf is not None:
-        return read_kernel(job.psf).kernel
+        return read_psf(job.psf)
     pair = subtraction.pair
     if pair is None:
         psf, owner = subtraction.difference.psf, "difference"

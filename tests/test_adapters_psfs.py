@@ -1,0 +1,351 @@
+"""Kernels and PSFs of astropy, photutils and GalSim, and files of STPSF and PSFEx."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import whitediff
+from whitediff.adapters import as_kernel, as_psf, from_galsim
+from whitediff.io import read_kernel, read_psf
+from whitediff.kernel import Kernel, rebinned
+
+models = pytest.importorskip("astropy.modeling.models")
+photutils = pytest.importorskip("photutils.psf")
+from astropy import units  # noqa: E402
+from astropy.convolution import CustomKernel, Gaussian2DKernel  # noqa: E402
+from astropy.io import fits  # noqa: E402
+from astropy.nddata import CCDData, NDData  # noqa: E402
+
+Floats = NDArray[np.float64]
+ORIGIN = np.zeros(1)
+
+
+def image_of(kernel: Kernel, x: float = 0.0, y: float = 0.0) -> Floats:
+    return kernel.evaluate(np.array([x]), np.array([y]))[0]
+
+
+def centroid(image: Floats) -> tuple[float, float]:
+    """(x, y) from the pixel that stands for no shift."""
+    y, x = (np.arange(size) - (size - 1) // 2 for size in image.shape)
+    return float((image @ x).sum() / image.sum()), float((y @ image).sum() / image.sum())
+
+
+def gaussian(radius: int, sigma: float, step: float = 1.0, x: float = 0.0) -> Floats:
+    """What falls on squares of a side `step` under a Gaussian of flux one, in the middle."""
+    from scipy.special import erf
+
+    def share(middle: float) -> Floats:
+        edges = (np.arange(-radius, radius + 2) - 0.5) * step - middle
+        return np.diff(erf(edges / sigma / np.sqrt(2))) / 2
+
+    return np.outer(share(0.0), share(x))
+
+
+class TestModels:
+    def test_a_kernel_of_astropy_is_as_it_is(self, rng):
+        image = rng.random((5, 7))
+        np.testing.assert_array_equal(image_of(as_kernel(CustomKernel(image))), image)
+        np.testing.assert_array_equal(
+            image_of(as_kernel(Gaussian2DKernel(1.5))), Gaussian2DKernel(1.5).array
+        )
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            models.Gaussian2D(3.0, 107.3, -4.0, 2.0, 1.5, theta=0.4),
+            models.Moffat2D(2.0, 5.2, 6.0, 3.0, 3.5),
+            models.Gaussian2D(1, 0, 0, 1.5, 1.5) + models.Gaussian2D(0.1, 0, 0, 3, 3),
+            photutils.CircularGaussianPRF(flux=7.0, x_0=4.4, y_0=3.1, fwhm=3.0),
+            photutils.MoffatPSF(x_0=2.2, alpha=3.0, beta=3.0),
+        ],
+    )
+    def test_a_psf_is_in_the_middle(self, model):
+        image = image_of(as_psf(model))
+        # All are symmetric about their middle: rounding.
+        np.testing.assert_allclose(image, image[::-1, ::-1], atol=1e-12)
+        np.testing.assert_allclose(image.sum(), 1.0, rtol=1e-12)
+        assert np.unravel_index(image.argmax(), image.shape) == tuple(n // 2 for n in image.shape)
+
+    def test_a_psf_has_its_shape(self):
+        image = image_of(as_psf(models.Gaussian2D(3.0, 107.3, -4.0, 2.0, 1.2)))
+        y, x = np.indices(image.shape) - (image.shape[0] - 1) / 2
+        expected = np.exp(-((x / 2.0) ** 2 + (y / 1.2) ** 2) / 2)
+        # Both are scaled to a sum of one: rounding.
+        np.testing.assert_allclose(image, expected / expected.sum(), atol=1e-14)
+
+    def test_a_model_of_a_kernel_may_shift(self):
+        image = image_of(as_kernel(models.Gaussian2D(1.0, 0.4, -0.3, 1.5, 1.5)))
+        # A Gaussian of sigma 1.5 is sampled with an error of exp(-2 pi^2 sigma^2) < 1e-19, and cut
+        # off at 5.5 sigma.
+        np.testing.assert_allclose(centroid(image), (0.4, -0.3), atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("model", "error", "message"),
+        [
+            (models.Const2D(1.0), ValueError, "psf must fall off within 64 pixels, got Const2D"),
+            (models.Gaussian1D(), TypeError, "psf must be one model of x and y, got Gaussian1D"),
+            (models.Moffat2D([1, 2], [0, 0], [0, 0], [1, 1], [1, 1], n_models=2), TypeError,
+             "got Moffat2D of 2 inputs, 1 outputs, 2 models"),
+        ],
+    )  # fmt: skip
+    def test_others_are_refused(self, model, error, message):
+        with pytest.raises(error, match=message):
+            as_psf(model)
+
+
+class TestPhotutils:
+    @staticmethod
+    def sampled(sigma: float) -> Floats:
+        """An ePSF of four samples a pixel: what falls on a pixel at every shift."""
+        from scipy.special import erf
+
+        x = np.arange(-40, 41) / 4
+        share = (erf((x + 0.5) / sigma / np.sqrt(2)) - erf((x - 0.5) / sigma / np.sqrt(2))) / 2
+        return np.outer(share, share)
+
+    def test_an_oversampled_image(self):
+        psf = as_psf(photutils.ImagePSF(self.sampled(1.3), x_0=88.0, oversampling=4))
+        # Samples at whole pixels are those of the image: rounding, and the scale.
+        np.testing.assert_allclose(image_of(psf), gaussian(10, 1.3), atol=1e-10)
+
+    def test_a_grid_changes_with_the_position(self):
+        grid = NDData(
+            np.stack([self.sampled(sigma) for sigma in (1.2, 1.2, 1.8, 1.8)]),
+            meta={"grid_xypos": [(0, 0), (90, 0), (0, 60), (90, 60)], "oversampling": 4},
+        )
+        psf = as_psf(photutils.GriddedPSFModel(grid, x_0=33.0, flux=5.0))
+        for y, sigmas in ((0.0, (1.2, 1.2)), (60.0, (1.8, 1.8)), (30.0, (1.2, 1.8))):
+            expected = np.mean([gaussian(10, sigma) for sigma in sigmas], axis=0)
+            np.testing.assert_allclose(image_of(psf, 41.7, y), expected, atol=1e-10)
+
+
+class TestImages:
+    def test_of_any_package(self, rng):
+        image = rng.random((5, 7))
+        as_it_is = image_of(as_kernel(image))
+        xarray = pytest.importorskip("xarray")
+        for value in (
+            NDData(image), CCDData(image, unit=""), image << units.dimensionless_unscaled,
+            xarray.DataArray(image.T, dims=("x", "y")), whitediff.exposure.Image(image),
+        ):  # fmt: skip
+            np.testing.assert_array_equal(image_of(as_kernel(value)), as_it_is)
+        for value in (CCDData(image, unit="adu"), image << units.adu):
+            np.testing.assert_allclose(image_of(as_psf(value)), image / image.sum(), rtol=1e-15)
+            with pytest.raises(ValueError, match="kernel must have no unit, got adu"):
+                as_kernel(value)
+
+    def test_with_masked_pixels_are_refused(self, rng):
+        image, mask = rng.random((5, 7)), rng.random((5, 7)) < 0.2
+        for value in (np.ma.array(image, mask=mask), NDData(image, mask=mask)):
+            with pytest.raises(ValueError, match="masked pixels|finite"):
+                as_psf(value)
+
+
+class TestGalsim:
+    @pytest.fixture
+    def galsim(self) -> Any:
+        return pytest.importorskip("galsim")
+
+    def test_a_profile_is_integrated_over_pixels(self, galsim):
+        psf = from_galsim(galsim.Gaussian(sigma=0.26), 0.2)
+        image = image_of(psf)
+        # The accuracy of GalSim's Fourier transforms, and the flux beyond the stamp.
+        np.testing.assert_allclose(image, gaussian(len(image) // 2, 1.3), atol=1e-4)
+
+    def test_a_profile_with_its_pixel_is_sampled(self, galsim):
+        image = image_of(from_galsim(galsim.Gaussian(sigma=2.0), 1.0, method="no_pixel"))
+        x = np.arange(len(image)) - len(image) // 2
+        expected = np.exp(-np.add.outer(x**2, x**2) / 8) / (8 * np.pi)
+        # In single precision, as GalSim draws Gaussians.
+        np.testing.assert_allclose(image, expected, atol=1e-7)
+
+    def test_a_profile_alone_has_no_pixels(self, galsim):
+        with pytest.raises(TypeError, match=r"psf must have pixels, .*from_galsim\(profile"):
+            as_psf(galsim.Gaussian(sigma=1.0))
+
+    def test_only_profiles_are_drawn(self, galsim):
+        with pytest.raises(TypeError, match=r"must be a galsim.GSObject, got ndarray"):
+            from_galsim(np.ones((3, 3)), 1.0)
+
+    def test_a_drawn_image_is_a_psf(self, galsim):
+        image = galsim.Gaussian(sigma=2.0).drawImage(nx=21, ny=21, scale=1.0)
+        np.testing.assert_allclose(
+            image_of(as_psf(image)), image.array / np.sum(image.array, dtype=np.float64), rtol=1e-6
+        )
+
+
+class TestRebinned:
+    @pytest.mark.parametrize(
+        ("factor", "number"), [(1, 21), (2, 20), (2, 21), (3, 20), (3, 21), (4, 20), (5, 21)]
+    )
+    def test_keeps_flux_and_centroid_of_a_gaussian(self, factor, number):
+        size = factor * number
+        at = (np.arange(size + 1) - size / 2) / factor
+        from scipy.special import erf
+
+        shares = [np.diff(erf((at - x) / 1.4 / np.sqrt(2))) / 2 for x in (0.0, 0.31)]
+        image = rebinned(np.outer(*shares), factor)
+        assert image.shape == (2 * ((number - 1) // 2) + 1,) * 2
+        # Beyond 9.5 pixels, 6.5 sigma, lie 1e-10 of the flux.
+        np.testing.assert_allclose(image.sum(), 1.0, atol=1e-9)
+        np.testing.assert_allclose(centroid(image), (0.31, 0.0), atol=1e-8)
+        radius = len(image) // 2
+        expected = np.outer(
+            gaussian(radius, 1.4).sum(axis=1), gaussian(radius, 1.4, x=0.31).sum(axis=0)
+        )
+        # Whole fine pixels add up exactly. Half ones, where an odd number lies in an even one of
+        # the detector, follow a cubic: 1/1000 of the peak at three fine pixels a pixel.
+        exact = factor % 2 == 0 or number % 2 == 1
+        np.testing.assert_allclose(image, expected, atol=1e-9 if exact else 1e-3 * expected.max())
+
+    def test_of_an_airy_disk_is_the_sum_over_its_pixels(self):
+        """An independent sum, over an odd number of pixels about the middle."""
+        fine = models.AiryDisk2D(1.0, 0, 0, 2.4 * 4)(
+            *np.meshgrid(np.arange(84) - 41.5, np.arange(76) - 37.5)
+        )
+        image = rebinned(fine, 4)
+        expected = fine.reshape(19, 4, 21, 4).sum(axis=(1, 3))
+        np.testing.assert_allclose(image, expected, rtol=1e-13)
+
+    def test_of_too_few_pixels_is_refused(self):
+        with pytest.raises(ValueError, match="an image of 3 pixels must fill a pixel of 4"):
+            rebinned(np.ones((8, 3)), 4)
+
+
+def write_stpsf(path: Path, number: int, factor: int, planes: tuple[str, ...]) -> None:
+    """A file as STPSF writes it, of a Gaussian; planes with distortion are a wider one."""
+    images = {}
+    for name in planes:
+        step = 1.0 if name.startswith("DET_") else 1.0 / factor
+        size = number if name.startswith("DET_") else number * factor
+        at = (np.arange(size + 1) - size / 2) * step
+        from scipy.special import erf
+
+        sigma = 1.6 if name.endswith("DIST") else 1.2
+        share = np.diff(erf(at / sigma / np.sqrt(2))) / 2
+        images[name] = np.outer(share, share)
+    hdus = []
+    for n, (name, image) in enumerate(images.items()):
+        hdu = fits.ImageHDU(image) if n else fits.PrimaryHDU(image)
+        hdu.header["EXTNAME"] = name
+        hdu.header["PIXELSCL"] = 0.031 if name.startswith("DET_") else 0.031 / factor
+        hdu.header["DET_SAMP"], hdu.header["OVERSAMP"] = factor, factor
+        if name.startswith("DET_"):
+            hdu.header["OVERSAMP"], hdu.header["CALCSAMP"] = 1, factor
+        hdus.append(hdu)
+    fits.HDUList(hdus).writeto(path)
+
+
+class TestStpsf:
+    ALL = ("OVERSAMP", "DET_SAMP", "OVERDIST", "DET_DIST")
+
+    @pytest.mark.parametrize(
+        ("planes", "number", "factor", "sigma"),
+        [
+            (ALL, 21, 4, 1.6),
+            (ALL, 20, 4, 1.6),
+            (ALL[:2], 21, 4, 1.2),
+            (ALL[:1], 20, 2, 1.2),
+            (ALL[1:2], 21, 4, 1.2),
+            (ALL[1::2], 21, 4, 1.6),
+        ],
+    )
+    def test_is_on_pixels_of_the_detector(self, tmp_path, planes, number, factor, sigma):
+        write_stpsf(tmp_path / "psf.fits", number, factor, planes)
+        image = image_of(read_psf(tmp_path / "psf.fits"))
+        # Both are sums over pixels: the flux beyond the image.
+        np.testing.assert_allclose(image, gaussian(len(image) // 2, sigma), atol=1e-7)
+
+    def test_with_its_middle_at_a_corner_is_refused(self, tmp_path):
+        write_stpsf(tmp_path / "psf.fits", 20, 4, ("DET_SAMP",))
+        with pytest.raises(ValueError, match=r"psf.fits: .* 20 x 20 pixels of the detector must"):
+            read_psf(tmp_path / "psf.fits")
+
+    def test_of_a_grid_is_refused(self, tmp_path):
+        write_stpsf(tmp_path / "psf.fits", 21, 4, ("OVERSAMP",))
+        with fits.open(tmp_path / "psf.fits") as hdus:
+            hdus[0].data = np.stack([hdus[0].data] * 4)
+            hdus.writeto(tmp_path / "grid.fits")
+        with pytest.raises(ValueError, match="grid.fits: .*GriddedPSFModel.read"):
+            read_psf(tmp_path / "grid.fits")
+
+    def test_is_no_matching_kernel(self, tmp_path):
+        write_stpsf(tmp_path / "psf.fits", 21, 4, self.ALL)
+        with pytest.raises(ValueError, match="must hold a matching kernel, got a PSF"):
+            read_kernel(tmp_path / "psf.fits")
+
+
+def write_psfex(path: Path, sample: float = 1.0, **keywords: Any) -> None:
+    """A file as PSFEx writes it: a Gaussian, wider by a tenth a hundred pixels to the right."""
+    size = 25
+    at = (np.arange(size) - size // 2) * sample
+    square = np.add.outer(at**2, at**2)
+    still = np.exp(-square / (2 * 1.8**2)) / (2 * np.pi * 1.8**2)
+    wider = still * (square / 1.8**2 - 2) * 0.1
+    table = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("PSF_MASK", f"{3 * size**2}E", dim=f"({size},{size},3)",
+                        array=np.stack([still, wider, np.zeros_like(still)])[np.newaxis])
+        ],
+        name="PSF_DATA",
+    )  # fmt: skip
+    table.header.update(
+        {
+            "POLNAXIS": 2, "POLGRP1": 1, "POLNAME1": "X_IMAGE", "POLZERO1": 101, "POLSCAL1": 100,
+            "POLGRP2": 1, "POLNAME2": "Y_IMAGE", "POLZERO2": 51.0, "POLSCAL2": 50.0, "POLNGRP": 1,
+            "POLDEG1": 1, "PSF_FWHM": 4.2, "PSF_SAMP": sample, "PSFNAXIS": 3, "PSFAXIS1": size,
+            "PSFAXIS2": size, "PSFAXIS3": 3, **keywords,
+        }
+    )  # fmt: skip
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
+
+
+class TestPsfex:
+    @pytest.mark.parametrize("sample", [1.0, 0.6])
+    def test_follows_its_polynomial(self, tmp_path, sample):
+        pytest.importorskip("galsim")
+        write_psfex(tmp_path / "image.psf", sample)
+        psf = read_psf(tmp_path / "image.psf")
+        side = psf.shape[0]
+        assert side % 2 == 1
+        assert psf.center == (side // 2, side // 2)
+        # Pixels of PSFEx count from 1: pixel 100 of ours is its zero point.
+        for x, widening in ((100.0, 0.0), (200.0, 0.1), (50.0, -0.05)):
+            at = np.arange(side) - side // 2
+            square = np.add.outer(at**2, at**2)
+            expected = np.exp(-square / (2 * 1.8**2)) / (2 * np.pi * 1.8**2)
+            expected *= 1 + widening * (square / 1.8**2 - 2)
+            image = image_of(psf, x, 50.0)
+            # A Lanczos interpolation of order 3 is good to some thousandths of the peak, and
+            # Fourier transforms to a few ten thousandths.
+            np.testing.assert_allclose(image, expected, atol=4e-3 * expected.max())
+            np.testing.assert_allclose(centroid(image), (0, 0), atol=1e-3)
+
+    def test_of_other_variables_is_refused(self, tmp_path):
+        pytest.importorskip("galsim")
+        write_psfex(tmp_path / "image.psf", POLNAME1="MAG_AUTO")
+        with pytest.raises(OSError, match="image.psf"):
+            read_psf(tmp_path / "image.psf")
+
+    def test_needs_galsim(self, tmp_path, monkeypatch):
+        write_psfex(tmp_path / "image.psf")
+        monkeypatch.setattr("whitediff.io.psfex.find_spec", lambda name: None)
+        with pytest.raises(ValueError, match="image.psf: PSFEx files are read with GalSim"):
+            read_psf(tmp_path / "image.psf")
+
+    def test_is_no_matching_kernel(self, tmp_path):
+        write_psfex(tmp_path / "image.psf")
+        with pytest.raises(ValueError, match="must hold a matching kernel, got a PSF"):
+            read_kernel(tmp_path / "image.psf")
+
+
+def test_a_kernel_file_is_a_psf_as_well(tmp_path):
+    whitediff.write_kernel(as_kernel(np.outer([1, 2, 1], [1, 4, 1])), tmp_path / "kernel.fits")
+    np.testing.assert_array_equal(
+        image_of(read_psf(tmp_path / "kernel.fits")), np.outer([1, 2, 1], [1, 4, 1])
+    )
