@@ -11,7 +11,7 @@ export CMAKE_GENERATOR ?= Ninja
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cpp test-python bench bench-figures docs-figures lint format clean packages install
+.PHONY: help demo test test-cpp test-python bench bench-figures docs docs-figures lint format clean packages install
 
 help:  ## Show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ bench: install $(VENV)/bench  ## Measure speed and memory against other ways
 bench-figures: install $(VENV)/bench  ## Measure all for the documentation (20 minutes, idle machine)
 	@.ci/packages perf:linux-perf addr2line:binutils
 	$(BIN)/python bench/figures.py --large
+
+docs: install $(VENV)/docs  ## Make the documentation, in build/docs/html
+	@.ci/packages doxygen
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs/html
 
 docs-figures: install  ## Draw the figures of docs/ that are simulated
 	$(BIN)/python docs/resampled.py
@@ -77,6 +81,6 @@ $(VENV)/ready:
 	touch $@
 
 # One file a group of pyproject.toml, new when the groups are.
-$(VENV)/test $(VENV)/lint $(VENV)/bench: $(VENV)/%: pyproject.toml | $(VENV)/ready
+$(VENV)/test $(VENV)/lint $(VENV)/bench $(VENV)/docs: $(VENV)/%: pyproject.toml | $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --group $*
 	touch $@

@@ -31,6 +31,14 @@ def test_public_names_exist(name):
     assert name in dir(whitediff)
 
 
+@pytest.mark.parametrize("name", ["detection", "report", "simulate", "subtraction", "whiteness"])
+def test_modules_need_no_import_of_their_own(name):
+    code = f"import whitediff; print(name in dir(whitediff), whitediff.{name}.__name__)"
+    code = f"name = {name!r}; {code}"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.split() == ["True", f"whitediff.{name}"]
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'decorelate'"):
         whitediff.decorelate  # noqa: B018

@@ -58,12 +58,17 @@ _LAZY = {
     "write_kernel": ".io",
 }
 
+# Modules with a use of their own: `import whitediff` is enough to name them.
+_MODULES = {"detection", "pipeline", "report", "simulate", "subtraction", "tasks", "whiteness"}
+
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(_LAZY[name], __name__), name)
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

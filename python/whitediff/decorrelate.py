@@ -141,7 +141,7 @@ def decorrelate(
 
     Notes
     -----
-    psi(k) = sqrt((v_S + v_T K(0)^2) / (v_S + v_T |K(k)|^2)) for a convolved template
+    ``psi(k) = sqrt((v_S + v_T K(0)^2) / (v_S + v_T |K(k)|^2))`` for a convolved template
     (docs/mathematics.md, Eq. 7; DMTN-021, Eq. 1), likewise for a convolved science image
     (docs/mathematics.md, Eq. 8), F = P(0) conj(phi_D) / P in mode "score" (docs/mathematics.md,
     Eq. 3; of a likelihood image docs/mathematics.md, Eq. 9; DMTN-179). Variances:
@@ -300,7 +300,7 @@ def whiten(
 
     Notes
     -----
-    P(k) = sum_i v_i |a_i(k)|^2 with a_i the weight times the product of the kernels' Fourier
+    ``P(k) = sum_i v_i |a_i(k)|^2`` with a_i the weight times the product of the kernels' Fourier
     transforms; psi(k) = sqrt(P(0) / P(k)) (docs/mathematics.md, Eqs. 1 and 2; for mode "score"
     docs/mathematics.md, Eq. 3).
     """
