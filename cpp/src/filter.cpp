@@ -186,7 +186,8 @@ FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
   for (const LocalNoise* noise : noises) extent = std::max(extent, largest_extent(*noise));
   const int threads = thread_count(n_threads);
   std::vector<FilterSupport> supports(noises.size());
-  for (int grid = std::max(first_grid, fft::fast_size(3 * extent));; grid *= 2) {
+  for (int grid = std::max(first_grid, fft::fast_size(3 * extent));;
+       grid = std::min(2 * grid, last_grid)) {
     const int limit = static_cast<int>(largest_share(options.mode) * grid);
     PerThread<FilterDesign> designs(threads);
     const auto support_of = [&](FilterDesign& design, const LocalNoise& noise,
@@ -211,7 +212,7 @@ FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
       largest.error = std::max(largest.error, support.error);
       include_shares(support, largest);
     }
-    if (largest.error <= options.tolerance || 2 * grid > last_grid) return largest;
+    if (largest.error <= options.tolerance || grid >= last_grid) return largest;
   }
 }
 

@@ -30,6 +30,9 @@ __all__ = ["DecorrelateALKernelConfig", "DecorrelateALKernelTask"]
 # bounds the filter: it undoes the convolution.
 _DIVERGING_RATIO = 1e8
 
+# Cutting the filter off must not err by more than this part of the noise without saying so.
+_LARGEST_TRUNCATION = 3e-3
+
 # Names in the metadata.
 _GAPS = {"marked": "gapsMarked", "not_finite": "gapsNotFinite", "too_large": "gapsTooLarge"}
 
@@ -423,6 +426,13 @@ class DecorrelateALKernelTask(Task):
         if whitened.masked_means:
             self.log.warning(
                 "No variance is known but under the mask: the means are those of masked pixels."
+            )
+        if whitened.truncation > _LARGEST_TRUNCATION:
+            self.log.warning(
+                "The filter reaches farther than %d pixels, where it is cut off: an error of %.1e "
+                "of the noise.",
+                whitened.border,
+                whitened.truncation,
             )
         ratio = _ratio(variances, inputs.template_matched)
         if not ratio < _DIVERGING_RATIO:
