@@ -368,3 +368,24 @@ def test_map_reduce_of_an_lsst_exposure_keeps_the_psfs(kind: type[Any], operatio
     expected = [StampPsf(1 + box.getMinX() % 7).image for box in task.boxes0]
     # Scaled to a sum of one once more.
     np.testing.assert_allclose(images_of(psf.catalog), expected, rtol=1e-14)
+
+
+@pytest.mark.usefixtures("afw")
+@pytest.mark.parametrize("operation", ["average", "sum", "copy"])
+def test_map_reduce_of_an_lsst_exposure_with_one_psf(operation: str) -> None:
+    """Copies keep it; what is added up has it in every cell."""
+    psf = StampPsf(2.0)
+    source = make_cell_exposure()
+    source.setPsf(None)
+    exposure = foreign.AfwExposure(source)
+    exposure.setPsf(psf)
+    task = make_map_reduce(reduceOperation=operation, cellSizeX=30, gridStepX=30)
+    held = task.run(exposure).exposure.getPsf()
+    if operation == "copy":
+        assert held is psf
+    else:
+        assert task.boxes0 is not None
+        # Scaled to a sum of one once more.
+        np.testing.assert_allclose(
+            images_of(held.catalog), [psf.image] * len(task.boxes0), rtol=1e-14
+        )

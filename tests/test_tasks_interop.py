@@ -436,3 +436,11 @@ def test_ours_are_those_of_the_framework() -> None:
     assert isinstance(OurLeaf(), real.Task)
     assert isinstance(OurLeaf().metadata, real.TaskMetadata)
     assert ours.TaskError is real.TaskError
+
+
+def test_what_tasks_raise_is_that_of_the_framework() -> None:
+    assert ours.AlgorithmError is real.AlgorithmError
+    task = OurLeaf()
+    error = ours.AnnotatedPartialOutputsError.annotate(ValueError("no x"), task, log=task.log)
+    assert isinstance(error, real.AnnotatedPartialOutputsError)
+    assert task.metadata["failure"]["message"] == "no x"

@@ -4,6 +4,8 @@ The framework behaves as ``lsst.pipe.base`` does, without depending on it; the m
 and decorrelation tasks follow ``lsst.ip.diffim``.
 """
 
+from contextlib import suppress
+
 from lsst.utils.timer import timeMethod
 
 from .decorrelate_al_kernel import (
@@ -45,3 +47,9 @@ __all__ = [
     "TaskMetadata",
     "timeMethod",
 ]
+
+with suppress(ImportError):
+    # What tasks raise in pipelines; there are none without lsst.pipe.base.
+    from lsst.pipe.base import AlgorithmError, AnnotatedPartialOutputsError
+
+    __all__ += ["AlgorithmError", "AnnotatedPartialOutputsError"]

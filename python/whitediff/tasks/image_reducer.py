@@ -9,7 +9,7 @@ import numpy as np
 from lsst.pex.config import ChoiceField, Config, ListField
 from numpy.typing import NDArray
 
-from ..adapters.afw import psf_for
+from ..adapters.afw import derives_from, psf_for
 from .coadd_psf import coadd_psf
 from .held_psf import hold_psf
 from .struct import Struct
@@ -128,9 +128,14 @@ class ImageReducer(Task):
         return result
 
     def _setPsf(self, result: Any, subExposures: Sequence[Any]) -> None:
-        """Give the result a PSF made of those of the cells, unless they are all its own."""
+        """Give the result a PSF made of those of the cells, unless they are all its own.
+
+        Sums and averages of lsst.afw have a CoaddPsf then too, as with lsst.ip.diffim.
+        """
         psfs = [sub.getPsf() for sub in subExposures]
-        if all(psf is result.getPsf() for psf in psfs):
+        coadded = self.config.reduceOperation != "copy" and derives_from("lsst.afw", result)
+        own = result.getPsf()
+        if all(psf is own for psf in psfs) and (own is None or not coadded):
             return
         if any(psf is None for psf in psfs):
             self.log.warning("Some cells have no PSF, so the result has none.")
