@@ -187,8 +187,6 @@ class NoiseCovariance:
     @property
     def power_at_zero_error(self) -> float:
         """Sampling error of ``power_at_zero``; 0 if the covariance was not measured."""
-        if self.n_pixels is None:
-            return 0.0
         window = self._window()
         return self._error(self.power_at_zero**2 * (window**2).sum(), window)
 
@@ -205,8 +203,6 @@ class NoiseCovariance:
     @property
     def psf_scale_error(self) -> float:
         """Sampling error of ``psf_scale``; 0 if the covariance was not measured."""
-        if self.n_pixels is None:
-            return 0.0
         weights = self._overlap * self._window()
         product = _spectrum(self.lags) * _spectrum(weights)
         return self._error((product**2).mean(), weights)
@@ -309,7 +305,12 @@ class NoiseCovariance:
         )
 
     def _error(self, squares: float, weights: Floats) -> float:
-        """Give the sampling error of a sum of lags, from that of its squares and the plateau's."""
+        """Give the sampling error of a sum of lags, from that of its squares and the plateau's.
+
+        0 if the covariance was not measured.
+        """
+        if self.n_pixels is None:
+            return 0.0
         # The plateau is the mean of so many lags, each as uncertain as those of the sum.
         plateau = (self.lags.max() * weights.sum()) ** 2 / _PLATEAU_LAGS
         return float(np.sqrt(2.0 * (squares + plateau) / self.n_pixels))

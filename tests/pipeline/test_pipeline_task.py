@@ -105,8 +105,58 @@ def test_what_is_recorded_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     worker = metadata["whitenDifference:decorrelate:mapReduce:mapper"]
     assert white.metadata["WDCELLS"] == worker["nCells"]
     assert white.metadata["WDSVAR"] == pytest.approx(100.0, rel=0.01)  # of the simulation
-    assert metadata["whitenDifference.psfMisfit"] == white.metadata["WDPSFERR"]
+    assert metadata["whitenDifference.whitePsfMisfit"] == white.metadata["WDPSFERR"]
     assert "mask plane" not in caplog.text
+    # Nothing was measured on it but that images and kernel make it.
+    own = metadata["whitenDifference"]
+    assert (own["verdict"], own["cause"]) == ("unknown", "")
+    assert own["agreement"] == white.metadata["WDAGREE"] < 0.01
+    assert "Verdict: unknown" in caplog.text
+
+
+def test_a_difference_that_is_not_what_images_and_kernel_make_is_suspect(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    difference = visit().difference_image_predetection
+    difference.image.array[...] *= -1
+    task = WhitenDifferenceTask()
+    white = run(task, difference=difference).white
+    assert (task.metadata["verdict"], white.metadata["WDVERDCT"]) == ("suspect", "suspect")
+    assert "template minus science" in task.metadata["cause"]
+    assert "Verdict: suspect" in caplog.text
+
+
+def test_measured_noise_is_judged() -> None:
+    config = WhitenDifferenceConfig()
+    config.decorrelate.decorrelateMapReduceConfig.mapper.covariance = "auto"
+    task = WhitenDifferenceTask(config=config)
+    run(task)
+    assert task.metadata["verdict"] == "white"
+    assert "variance over plane" in task.metadata["verdictSummary"]
+
+
+@pytest.mark.parametrize(
+    ("field", "of_image", "of_task", "expected"),
+    [
+        (None, None, None, ("template", "assumption")),
+        (None, None, "Science", ("science", "subtraction")),
+        (None, "Science", "Template", ("science", "difference")),
+        (True, "Science", "Science", ("template", "configuration")),
+    ],
+)
+def test_which_image_was_convolved(
+    field: bool | None, of_image: Any, of_task: Any, expected: tuple[str, str]
+) -> None:
+    difference, metadata = visit().difference_image_predetection, base.TaskMetadata()
+    if of_image is not None:
+        difference.metadata["convolvedExposure"] = of_image
+    metadata["subtractImages"] = base.TaskMetadata()
+    if of_task is not None:
+        metadata["subtractImages.convolvedExposure"] = of_task
+    task = task_with(templateMatched=field)
+    white = run(task, difference=difference, subtractionMetadata=metadata).white
+    assert (white.metadata["WDCONV"], task.metadata["templateMatchedFrom"]) == expected
+    assert task.metadata["templateMatched"] is (expected[0] == "template")
 
 
 def test_a_plane_that_no_image_has_is_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -133,6 +183,14 @@ def test_a_white_image_is_refused() -> None:
         run(difference=white)
     assert caught.value.metadata == {"version": __version__}
     assert isinstance(caught.value, base.AlgorithmError)
+
+
+def test_white_noise_is_refused_whatever_metadata_say() -> None:
+    white = run().white
+    for keyword in [name for name in white.metadata if name.startswith("WD")]:
+        del white.metadata[keyword]
+    with pytest.raises(WhitenDifferenceError, match="got one whose noise is"):
+        run(difference=white)
 
 
 @pytest.mark.parametrize("how", ["not finite", "no data"])
@@ -189,12 +247,33 @@ def test_a_likelihood_image() -> None:
     task = task_with(preConvMode=True)
     result = run(task)
     assert not hasattr(result, "white")
-    assert result.score.metadata["WDMODE"] == "score"
+    assert (result.score.metadata["WDMODE"], result.score.metadata["WDPRECON"]) == ("score", True)
     exposures = [exposure_of(image) for image in visit()]
     kernel = visit().difference_image_predetection.kernel
     worker = DecorrelateALKernelSpatialTask(config=task.config.decorrelate.value)
     expected = worker.run(*exposures, kernel, preConvMode=True).correctedExposure
     np.testing.assert_array_equal(result.score.image.array, expected.image.array)
+
+
+def test_the_score_of_an_ordinary_difference() -> None:
+    config = WhitenDifferenceConfig()
+    config.decorrelate.decorrelateMapReduceConfig.mapper.doScore = True
+    connections = WhitenDifferenceConnections(config=config)
+    assert set(connections.outputs) == {"white", "score"}
+    task = WhitenDifferenceTask(config=config)
+    result = run(task)
+    assert result.white.metadata["WDMODE"] == "difference"
+    assert (result.score.metadata["WDMODE"], result.score.metadata["WDPRECON"]) == ("score", False)
+    exposures = [exposure_of(image) for image in visit()]
+    kernel = visit().difference_image_predetection.kernel
+    worker = DecorrelateALKernelSpatialTask(config=config.decorrelate.value)
+    expected = worker.run(*exposures, kernel)
+    for name, exposure in (
+        ("white", expected.correctedExposure), ("score", expected.scoreExposure),
+    ):  # fmt: skip
+        image = getattr(result, name)
+        np.testing.assert_array_equal(image.image.array, exposure.image.array)
+        np.testing.assert_array_equal(image.variance.array, exposure.variance.array)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +282,11 @@ def test_a_likelihood_image() -> None:
         ({}, {"science", "template", "difference"}, {"white"}),
         ({"preConvMode": True}, {"science", "template", "difference"}, {"score"}),
         ({"doReadKernel": True}, {"science", "template", "difference", "kernel"}, {"white"}),
+        (
+            {"doReadMetadata": True},
+            {"science", "template", "difference", "subtractionMetadata"},
+            {"white"},
+        ),
         ({"doWriteCellPsf": True}, {"science", "template", "difference"}, {"white", "psf"}),
     ],
 )

@@ -19,8 +19,8 @@ from whitediff.pipeline.repository import WHITEN
 FOLDER = WHITEN.rpartition("/")[0]
 DIMENSIONS = ("instrument", "visit", "detector")
 BASES = {
-    "drp": ("DRP_PIPE_DIR", "DRP-future.yaml", "visit_image"),
-    "ap": ("AP_PIPE_DIR", "ApPipe-future.yaml", "preliminary_visit_image"),
+    "drp": ("DRP_PIPE_DIR", "DRP.yaml", "visit_image"),
+    "ap": ("AP_PIPE_DIR", "ApPipe.yaml", "preliminary_visit_image"),
 }
 
 
@@ -33,11 +33,13 @@ class SubtractConnections(base.PipelineTaskConnections, dimensions=DIMENSIONS):
     science = connection("Input", "visit_image", "VisitImage")
     template = connection("Input", "template_detector")
     difference = connection("Output", "difference_image_predetection")
+    matchedTemplate = connection("Output", "template_matched")
     psfMatchingKernel = connection("Output", "difference_kernel", "MatchingKernel")
 
 
 class SubtractConfig(base.PipelineTaskConfig, pipelineConnections=SubtractConnections):
     doDecorrelation = Field[bool](doc="Whiten.", default=True)
+    image_type = Field[str](doc="Images of lsst.afw or of lsst.images.", default="legacy")
 
 
 class AlardLuptonSubtractTask(base.PipelineTask):
@@ -46,6 +48,8 @@ class AlardLuptonSubtractTask(base.PipelineTask):
 
 
 class DetectConnections(base.PipelineTaskConnections, dimensions=DIMENSIONS):
+    science = connection("Input", "visit_image", "VisitImage")
+    matchedTemplate = connection("Input", "template_matched")
     difference = connection("Input", "difference_image_predetection")
     subtractedMeasuredExposure = connection("Output", "difference_image")
 
@@ -59,30 +63,69 @@ class DetectAndMeasureTask(base.PipelineTask):
     _DefaultName = "detect"
 
 
+class ReliabilityConnections(base.PipelineTaskConnections, dimensions=DIMENSIONS):
+    difference = connection("Input", "difference_image")
+    classifications = connection("Output", "dia_source_reliability", "ArrowAstropy")
+
+
+class ReliabilityConfig(base.PipelineTaskConfig, pipelineConnections=ReliabilityConnections):
+    pass
+
+
+class RBTransiNetTask(base.PipelineTask):
+    ConfigClass = ReliabilityConfig
+    _DefaultName = "reliability"
+
+
+# Which image the scores of sources are made of.
+SCORED = {"drp": "difference_image_predetection", "ap": "difference_image"}
+
+
 @pytest.fixture(params=BASES)
 def pipeline(request: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """An ingredient over a pipeline that has the steps around it."""
-    for name in ("ip", "ip.diffim", "ip.diffim.subtractImages", "ip.diffim.detectAndMeasure"):
+    for name in ("ip", "ip.diffim", "meas"):
         monkeypatch.setitem(sys.modules, f"lsst.{name}", ModuleType(f"lsst.{name}"))
     for name, task in (
-        ("subtractImages", AlardLuptonSubtractTask),
-        ("detectAndMeasure", DetectAndMeasureTask),
+        ("ip.diffim.subtractImages", AlardLuptonSubtractTask),
+        ("ip.diffim.detectAndMeasure", DetectAndMeasureTask),
+        ("meas.transiNet", RBTransiNetTask),
     ):
-        setattr(sys.modules[f"lsst.ip.diffim.{name}"], task.__name__, task)
+        module = ModuleType(f"lsst.{name}")
+        setattr(module, task.__name__, task)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     variable, name, science = BASES[request.param]
     monkeypatch.setenv(variable, str(tmp_path))
     folder = tmp_path / "pipelines" / "LSSTCam"
     folder.mkdir(parents=True)
+    difference = "connections.difference"
     (folder / name).write_text(
         f"""
-        description: Stands in for the pipeline of Rubin.
+        description: Stands in for the pipeline of Rubin, with its names.
+        parameters:
+          image_type: legacy
         tasks:
           subtractImages:
             class: lsst.ip.diffim.subtractImages.AlardLuptonSubtractTask
             config:
               connections.science: {science}
+              image_type: parameters.image_type
           detectAndMeasureDiaSource:
             class: lsst.ip.diffim.detectAndMeasure.DetectAndMeasureTask
+            config:
+              connections.science: {science}
+          computeReliability:
+            class: lsst.meas.transiNet.RBTransiNetTask
+            config:
+              connections.difference: {SCORED[request.param]}
+        subsets:
+          stage4-measure-variability:
+            subset: [subtractImages, detectAndMeasureDiaSource, computeReliability]
+        steps:
+          - label: stage4-measure-variability
+            dimensions: [visit, detector]
+        contracts:
+          - subtractImages.{difference} == detectAndMeasureDiaSource.{difference}
         """
     )
     return base.Pipeline.from_uri(f"{FOLDER}/{request.param}.yaml")
@@ -97,15 +140,28 @@ def test_whiten_alone() -> None:
 def test_ingredients_whiten_between_subtraction_and_detection(pipeline: Any) -> None:
     graph = pipeline.to_graph()
     graph.sort()
-    assert list(graph.tasks) == ["subtractImages", "whitenDifference", "detectAndMeasureDiaSource"]
-    assert not graph.tasks["subtractImages"].config.doDecorrelation
+    assert list(graph.tasks)[:2] == ["subtractImages", "whitenDifference"]
+    config = graph.tasks["subtractImages"].config
+    assert (config.doDecorrelation, config.image_type) == (False, "future")
+    assert graph.producer_of("subtractImages_metadata").label == "subtractImages"
+    # It scores sources on an image that is white, or on what was made of that.
+    scored = graph.tasks["computeReliability"].inputs["difference"].dataset_type_name
+    assert scored in ("difference_image_white", "difference_image")
     consumers = {
-        name: {task.label for task in graph.consumers_of(name)}
-        for name in ("difference_image_predetection", "difference_kernel", "difference_image_white")
+        name: {task.label for task in graph.consumers_of(name)} - {"computeReliability"}
+        for name in (
+            "difference_image_predetection",
+            "difference_kernel",
+            "subtractImages_metadata",
+            "template_matched",
+            "difference_image_white",
+        )
     }
     assert consumers == {
         "difference_image_predetection": {"whitenDifference"},
         "difference_kernel": {"whitenDifference"},
+        "subtractImages_metadata": {"whitenDifference"},
+        "template_matched": {"detectAndMeasureDiaSource"},
         "difference_image_white": {"detectAndMeasureDiaSource"},
     }
 
@@ -118,6 +174,9 @@ def test_ingredients_whiten_between_subtraction_and_detection(pipeline: Any) -> 
         ("whitenDifference", "connections.white", "other", "whitenDifference.white"),
         ("whitenDifference", "connections.science", "other", "subtractImages.science"),
         ("whitenDifference", "connections.template", "other", "subtractImages.template"),
+        ("whitenDifference", "connections.kernel", "other", "subtractImages.psfMatchingKernel"),
+        ("detectAndMeasureDiaSource", "connections.science", "other", "!= detectAndMeasure"),
+        ("subtractImages", "connections.matchedTemplate", "other", "matchedTemplate != detect"),
     ],
 )
 def test_contracts(pipeline: Any, label: str, field: str, value: Any, message: str) -> None:

@@ -140,11 +140,13 @@ def test_an_empty_template_is_no_failure(repo: Path, butler: Any) -> None:
     assert not butler.exists("difference_image_white", data_id(1), collections="empty")
 
 
-def test_a_graph_with_the_psf_of_cells(repo: Path, butler: Any) -> None:
+def test_a_graph_with_the_psf_of_cells_and_the_kernel_of_a_dataset(repo: Path, butler: Any) -> None:
     graph = repo.parent / "white.qg"
     said = call(
         *("pipetask", "qgraph", "-b", repo, "-i", "simulated", "-o", "cells", "-p", WHITEN),
         *("-c", "whitenDifference:doWriteCellPsf=True", "-d", "detector = 0", "-q", graph),
+        *("-c", "whitenDifference:doReadKernel=True"),
+        *("-c", "whitenDifference:kernelStorageClass=ConvolutionKernel"),
         cwd=repo.parent,
     )
     assert "QuantumGraph contains 1 quantum" in said
@@ -154,6 +156,8 @@ def test_a_graph_with_the_psf_of_cells(repo: Path, butler: Any) -> None:
         cwd=repo.parent,
     )
     white = butler.get("difference_image_white", data_id(0), collections="cells")
+    inputs = {ref.datasetType.name for ref in white.butler_provenance.inputs}
+    assert "difference_kernel" in inputs
     psf = butler.get("difference_psf_white", data_id(0), collections="cells")
     x, y = 75, 128  # the middle of the left one of two cells
     # Piff's polynomial goes through nine PSFs a cell, and by them by some thousandths of the peak.

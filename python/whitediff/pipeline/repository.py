@@ -21,6 +21,7 @@ COLLECTION = "simulated"
 WHITEN = "resource://whitediff/pipeline/pipelines/whiten.yaml"
 """The pipeline that whitens them."""
 
+_KERNEL = "difference_kernel"
 _VISIT = 1
 _DAY = 20260101
 # The defaults of repositories do not tell how the PSF of cells is written.
@@ -70,10 +71,12 @@ def simulate_repository(
         for name in VisitImages._fields:
             kind = "VisitImage" if name == "visit_image" else "DifferenceImage"
             butler.registry.registerDatasetType(DatasetType(name, dimensions, kind))
+        butler.registry.registerDatasetType(DatasetType(_KERNEL, dimensions, "ConvolutionKernel"))
         for detector, of_detector in images.items():
             data_id = {"instrument": INSTRUMENT, "visit": _VISIT, "detector": detector}
             for name, image in of_detector._asdict().items():
                 butler.put(image, name, data_id)
+            butler.put(of_detector.difference_image_predetection.kernel, _KERNEL, data_id)
 
 
 def _insert_visit(butler: Butler, images: dict[int, VisitImages]) -> None:

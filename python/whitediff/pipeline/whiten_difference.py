@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from lsst.images import DifferenceImage, MaskedImage
 from lsst.images.convolution_kernels import ConvolutionKernel
-from lsst.pex.config import ConfigurableField, Field
+from lsst.pex.config import ChoiceField, ConfigurableField, Field
 from lsst.pipe.base import (
     AlgorithmError,
     NoWorkFound,
@@ -16,6 +17,7 @@ from lsst.pipe.base import (
     PipelineTaskConfig,
     PipelineTaskConnections,
     Struct,
+    TaskMetadata,
     connectionTypes,
 )
 from lsst.utils.logging import getLogger
@@ -26,10 +28,13 @@ from ..exposure import Exposure, own_names
 from ..io.lsst_exposure import exposure_of
 from ..kernel import SpatialKernel
 from ..psf import CellPsf
+from ..subtraction.agreement import agreement
 from ..subtraction.facts import VERSION_KEYWORD, Facts
+from ..subtraction.verdict import Verdict, verdict
 from ..tasks import DecorrelateALKernelSpatialTask
 from ..tasks.exposure_statistics import has_known_variance
 from .exposures import whitened_difference
+from .inputs import inputs_in_memory
 from .kernels import lsst_kernel
 from .psfs import cell_psf, piff_psf
 
@@ -41,6 +46,8 @@ __all__ = [
 ]
 
 _DIMENSIONS = ("instrument", "visit", "detector")
+# Under this name AlardLuptonSubtractTask records "Template" or "Science".
+_CONVOLVED = "convolvedExposure"
 
 
 class WhitenDifferenceError(AlgorithmError):
@@ -94,6 +101,12 @@ class WhitenDifferenceConnections(  # type: ignore[call-arg]
         storageClass="MatchingKernel",
         dimensions=_DIMENSIONS,
     )
+    subtractionMetadata = connectionTypes.Input(
+        doc="What the subtraction has recorded.",
+        name="subtractImages_metadata",
+        storageClass="TaskMetadata",
+        dimensions=_DIMENSIONS,
+    )
     white = connectionTypes.Output(
         doc="The whitened difference image.",
         name="difference_image_white",
@@ -101,7 +114,7 @@ class WhitenDifferenceConnections(  # type: ignore[call-arg]
         dimensions=_DIMENSIONS,
     )
     score = connectionTypes.Output(
-        doc="The whitened likelihood image: the optimal detection image.",
+        doc="The optimal detection image, of an ordinary difference or a likelihood image.",
         name="difference_score_white",
         storageClass="DifferenceImage",
         dimensions=_DIMENSIONS,
@@ -115,10 +128,12 @@ class WhitenDifferenceConnections(  # type: ignore[call-arg]
 
     def __init__(self, *, config: Any) -> None:
         super().__init__(config=config)
+        self.kernel = replace(self.kernel, storageClass=config.kernelStorageClass)
         for name, wanted in (
             ("kernel", config.doReadKernel),
+            ("subtractionMetadata", config.doReadMetadata),
             ("white", not config.preConvMode),
-            ("score", config.preConvMode),
+            ("score", config.preConvMode or any(_values(config.decorrelate.value, "doScore"))),
             ("psf", config.doWriteCellPsf),
         ):
             if not wanted:
@@ -139,11 +154,28 @@ class WhitenDifferenceConfig(  # type: ignore[call-arg]
         default=False,
     )
     templateMatched = Field[bool](
-        doc="Whether the template was convolved, or else the science image.", default=True
+        doc="Whether the template was convolved, or else the science image. None for what the "
+        f"metadata of the difference, or those of the subtraction, say as {_CONVOLVED}; the "
+        "template, if they say nothing.",
+        optional=True,
+        default=None,
     )
     doReadKernel = Field[bool](
         doc="Read the matching kernel from a dataset of its own, rather than take the one that the "
         "difference image has.",
+        default=False,
+    )
+    kernelStorageClass: Any = ChoiceField[str](
+        doc="Storage class of that dataset.",
+        allowed={
+            "MatchingKernel": "A kernel of lsst.afw, which is needed to read it.",
+            "ConvolutionKernel": "A kernel of lsst.images.",
+        },
+        default="MatchingKernel",
+        optional=False,
+    )
+    doReadMetadata = Field[bool](
+        doc="Read what the subtraction has recorded, to know which image was convolved.",
         default=False,
     )
     doWriteCellPsf = Field[bool](
@@ -194,6 +226,7 @@ class WhitenDifferenceTask(PipelineTask):
         template: MaskedImage,
         difference: DifferenceImage,
         kernel: Any = None,
+        subtractionMetadata: TaskMetadata | None = None,
         nThreads: int | None = None,
     ) -> Struct:
         """Whiten a difference image.
@@ -207,15 +240,19 @@ class WhitenDifferenceTask(PipelineTask):
         kernel : Kernel, array_like [v, u] or object, optional
             The matching kernel: what `whitediff.adapters.as_kernel` takes. By default that of the
             difference.
+        subtractionMetadata : TaskMetadata, optional
+            What the subtraction has recorded.
         nThreads : int, optional
             Number of threads; by default what the subtask's configuration or the environment says.
 
         Returns
         -------
         result : Struct
-            ``white``, or ``score`` for a likelihood image: the whitened image, with its PSF, the
-            kernel, if it is one that lsst.images can hold, and metadata that say that it is white
-            and how it became so. ``psf``, if it was asked for.
+            ``white``, unless the difference is a likelihood image: the whitened image, with its
+            PSF, the kernel, if it is one that lsst.images can hold, and metadata that say that it
+            is white and how it became so. ``score``, of a likelihood image or if the subtask makes
+            one: the same of the score image. ``psf``, if it was asked for: of ``white``, or else
+            of ``score``.
 
         Raises
         ------
@@ -238,52 +275,119 @@ class WhitenDifferenceTask(PipelineTask):
             }
         self._check(exposures)
         matching = _kernel_of(difference) if kernel is None else kernel
-        corrected = self.decorrelate.run(
+        template_matched = self._template_matched(difference, subtractionMetadata)
+        how = {"templateMatched": template_matched, "preConvMode": self.config.preConvMode}
+        inputs = inputs_in_memory(
+            exposures,
+            matching,
+            template_matched=template_matched,
+            planes=list(self._planes("ignoreMaskPlanes")),
+            no_value_planes=list(self._planes("noValueMaskPlanes")),
+        )
+        with self.timer("compare"):
+            found = None if self.config.preConvMode else agreement(inputs.subtraction)
+        if found is not None and found.is_white_already:
+            raise WhitenDifferenceError("difference must not be white, got one whose noise is")
+        result = self.decorrelate.run(
             exposures["science"],
             exposures["template"],
             exposures["difference"],
             matching,
-            templateMatched=self.config.templateMatched,
-            preConvMode=self.config.preConvMode,
+            **how,
             nThreads=nThreads,
-        ).correctedExposure
-        psf = corrected.getPsf()
+        )
+        facts = Facts.of_task(self._recorded())
+        judged = verdict(facts, inputs, found)
+        facts = replace(facts, **judged.facts)
+        cards = {
+            VERSION_KEYWORD: __version__,
+            "WDCONV": "template" if template_matched else "science",
+        }
+        images = {
+            "score" if self.config.preConvMode else "white": (
+                result.correctedExposure,
+                cards | {keyword: value for keyword, (value, _) in facts.cards.items()},
+            )
+        }
+        score = getattr(result, "scoreExposure", None)
+        if score is not None and not self.config.preConvMode:
+            images["score"] = score, cards
+        made = Struct(
+            **{
+                name: self._image(name, difference, kernel, exposure, own)
+                for name, (exposure, own) in images.items()
+            }
+        )
+        self._tell(facts, judged)
+        if self.config.doWriteCellPsf:
+            made.psf = cell_psf(result.correctedExposure.getPsf(), difference.bbox)
+        return made
+
+    def _template_matched(
+        self, difference: DifferenceImage, subtraction: TaskMetadata | None
+    ) -> bool:
+        """Say whether the template was convolved, from whatever says it first."""
+        said: list[tuple[str, Any]] = [("configuration", self.config.templateMatched)]
+        for source, metadata in (("difference", difference.metadata), ("subtraction", subtraction)):
+            side = _convolved(metadata)
+            said.append((source, None if side is None else side == "template"))
+        said.append(("assumption", True))
+        source, matched = next((source, known) for source, known in said if known is not None)
+        self.metadata["templateMatched"], self.metadata["templateMatchedFrom"] = matched, source
+        self.log.info(
+            "The %s was convolved, as known from: %s",
+            "template" if matched else "science image",
+            source,
+        )
+        return bool(matched)
+
+    def _image(
+        self,
+        name: str,
+        difference: DifferenceImage,
+        kernel: Any,
+        exposure: Any,
+        cards: dict[str, Any],
+    ) -> DifferenceImage:
+        """Make an image of lsst.images of a white one, or of a score."""
+        psf = exposure.getPsf()
         if not isinstance(psf, CellPsf):
             raise WhitenDifferenceError(
-                "decorrelate must give the PSF of the white image, got "
+                f"decorrelate must give the PSF of the {name} image, got "
                 f"{type(psf).__name__}: none is known, or its setPsf is False"
             )
-        with self.timer("psf"):
+        with self.timer(f"{name}Psf"):
             smooth = piff_psf(psf, difference.bbox)
-        facts = Facts.of_task(self._recorded())
-        self.metadata["psfMisfit"] = smooth.misfit
-        with self.timer("makeImage"):
-            cards = {
-                VERSION_KEYWORD: __version__,
-                "WDCONV": "template" if self.config.templateMatched else "science",
-                "WDMODE": "score" if self.config.preConvMode else "difference",
-                **{keyword: value for keyword, (value, _) in facts.cards.items()},
-                "WDPSFERR": smooth.misfit,
-            }
-            image = whitened_difference(difference, corrected, smooth.psf, cards)
+        self.metadata[f"{name}PsfMisfit"] = smooth.misfit
+        mode: dict[str, Any] = {"WDMODE": "difference"}
+        if name == "score":
+            mode = {"WDMODE": "score", "WDPRECON": self.config.preConvMode}
+        with self.timer(f"{name}Image"):
+            image = whitened_difference(
+                difference, exposure, smooth.psf, cards | mode | {"WDPSFERR": smooth.misfit}
+            )
             if isinstance(kernel, SpatialKernel):
                 image.kernel = lsst_kernel(kernel, difference.bbox)
             elif isinstance(kernel, ConvolutionKernel):
                 image.kernel = kernel
+        return image
+
+    def _tell(self, facts: Facts, judged: Verdict) -> None:
+        """Log what was done, and record what is to be thought of it."""
         self.log.info(
-            "Whitened in %s cells with %s filters: variance %.6g (science), %.6g (template); PSF "
-            "to %.1e of its peak%s",
+            "Whitened in %s cells with %s filters: variance %.6g (science), %.6g (template)%s",
             facts.cells,
             facts.filters,
             facts.science_variance,
             facts.template_variance,
-            smooth.misfit,
             "".join(f"; {notice}" for notice in facts.notices),
         )
-        result = Struct(**{"score" if self.config.preConvMode else "white": image})
-        if self.config.doWriteCellPsf:
-            result.psf = cell_psf(psf, difference.bbox)
-        return result
+        for name, value in judged.facts.items():
+            if value is not None:
+                self.metadata[name] = value
+        self.metadata["verdictSummary"] = judged.summary
+        suspect = judged.status == "suspect"
+        (self.log.warning if suspect else self.log.info)("Verdict: %s", judged)
 
     def _check(self, exposures: dict[str, Exposure]) -> None:
         if not _has_pixels(exposures["template"]):
@@ -296,18 +400,14 @@ class WhitenDifferenceTask(PipelineTask):
                     f"{name} must have positive variances, got none", image=name
                 )
         known = [exposure.mask.getMaskPlaneDict() for exposure in exposures.values()]
-        for name in self._ignored_planes():
+        for name in self._planes("ignoreMaskPlanes"):
             if not any(own_names([name], planes) for planes in known):
                 self.log.warning("No image has the mask plane %s, which is to be left out.", name)
 
-    def _ignored_planes(self) -> Iterable[str]:
-        """Mask planes that the configuration of the subtask names."""
-        names: dict[str, None] = {}
-        for path, value in self.decorrelate.config.toDict().items():
-            for key, planes in _items(path, value):
-                if key == "ignoreMaskPlanes":
-                    names.update(dict.fromkeys(planes))
-        return names
+    def _planes(self, field: str) -> Iterable[str]:
+        """Mask planes that the configuration of the subtask names in such a field."""
+        lists = _values(self.decorrelate.config, field)
+        return dict.fromkeys(plane for planes in lists for plane in planes)
 
     def _recorded(self) -> dict[str, Any]:
         """What the subtask and those under it have recorded."""
@@ -319,13 +419,26 @@ class WhitenDifferenceTask(PipelineTask):
         return recorded
 
 
-def _items(key: str, value: Any) -> Iterable[tuple[str, Any]]:
-    """The leaves of a tree of dictionaries, each with its last key."""
-    if isinstance(value, dict):
-        for name, part in value.items():
-            yield from _items(name, part)
-    else:
-        yield key, value
+def _values(config: Any, name: str) -> Iterator[Any]:
+    """Values of all fields of that name, of a configuration and those in it."""
+    yield from _leaves(config.toDict(), name)
+
+
+def _leaves(tree: dict[str, Any], name: str) -> Iterator[Any]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, name)
+        elif key == name:
+            yield value
+
+
+def _convolved(metadata: Any) -> str | None:
+    """What metadata say which image was convolved; None if nothing."""
+    names = [] if metadata is None else getattr(metadata, "names", metadata.keys)()
+    for name in names:
+        if name.rpartition(".")[2] == _CONVOLVED:
+            return str(metadata[name]).lower()
+    return None
 
 
 def _kernel_of(difference: DifferenceImage) -> Any:
