@@ -20,8 +20,9 @@ from .exposure_header import frame_header, primary_header
 from .exposure_rows import open_exposure
 from .fits_file import write_fits
 from .reading import reading
+from .wcs_header import lookup_hdus
 
-__all__ = ["plane_hdus", "psf_hdus", "read_exposure", "write_exposure"]
+__all__ = ["further_hdus", "plane_hdus", "read_exposure", "write_exposure"]
 
 
 def read_exposure(path: str | os.PathLike[str]) -> Exposure:
@@ -80,7 +81,7 @@ def write_exposure(
     TypeError
         If the PSF is of another type.
     """
-    hdus = [*plane_hdus(exposure), *psf_hdus(exposure.getPsf())]
+    hdus = [*plane_hdus(exposure), *further_hdus(exposure)]
     write_fits(fits.HDUList(hdus), path, overwrite=overwrite)
 
 
@@ -105,7 +106,19 @@ def plane_hdus(exposure: Exposure) -> list[Any]:
     return [primary, image, mask, variance]
 
 
-def psf_hdus(psf: Any) -> list[Any]:
+def further_hdus(exposure: Exposure) -> list[Any]:
+    """HDUs of what follows the planes: the PSF, and tables that distort the WCS.
+
+    Raises
+    ------
+    TypeError
+        If the PSF cannot be written.
+    """
+    x0, y0 = exposure.getXY0()
+    return [*_psf_hdus(exposure.getPsf()), *lookup_hdus(exposure.wcs, (x0, y0))]
+
+
+def _psf_hdus(psf: Any) -> list[Any]:
     """HDUs of a PSF.
 
     Raises

@@ -6,9 +6,7 @@ The origin stands in LTV1 and LTV2 and in the linear WCS "A", as lsst.afw writes
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,21 +14,16 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from .header_cards import sound_header
+from .wcs_header import WCS_KEYWORD, has_wcs, read_wcs, wcs_header
 
 __all__ = ["Frame", "frame_header", "primary_header", "read_frame"]
 
-_WCS_KEYWORD = re.compile(
-    r"(WCSAXES|WCSNAME|C(TYPE|RVAL|RPIX|DELT|UNIT|ROTA)\d|(CD|PC)\d_\d|P[VS]\d_\d+"
-    r"|L(ONPOLE|ATPOLE)|RADE(C)?SYS|EQUINOX|[AB]P?_(ORDER|DMAX|\d_\d))"
-)
-_WCS_NUMBER = re.compile(
-    r"WCSAXES|C(RVAL|RPIX|DELT|ROTA)\d|(CD|PC)\d_\d|PV\d_\d+|L(ONPOLE|ATPOLE)|EQUINOX"
-    r"|[AB]P?_(ORDER|\d_\d)"
-)
 _ORIGIN_KEYWORD = re.compile(r"LT[VM]\d(_\d)?|(WCSAXES|C(TYPE|RVAL|RPIX|DELT|UNIT)\d)A")
 # Keywords that describe an HDU or a file, not the exposure.
 _FILE_KEYWORD = re.compile(
     r"EXTNAME|EXTVER|EXTTYPE|INHERIT|CHECKSUM|DATASUM|BLANK|AR_HDU|(PSF|(SKY)?WCS)_ID|ARCHIVE_ID_.*"
+    # How Pan-STARRS compresses values, which are linear from here on.
+    r"|BSOFTEN|BOFFSET"
 )
 
 
@@ -47,7 +40,7 @@ class Frame:
     metadata : astropy.io.fits.Header
         All other keywords.
     notes : list of str
-        What was mended or left out.
+        What was mended or left out, or is found elsewhere than in the header of the image.
     """
 
     wcs: WCS | None
@@ -56,41 +49,44 @@ class Frame:
     notes: list[str]
 
 
-def read_frame(primary: Any, image: Any) -> Frame:
+def read_frame(hdus: fits.HDUList, image: Any, others: Sequence[Any] = ()) -> Frame:
     """Read the headers of the primary HDU and of the image, which may be the same one.
 
     Cards that cannot be read are mended or left out, as HISTORY says then.
+
+    Parameters
+    ----------
+    hdus : HDUList
+        Open file.
+    image : HDU
+        The image.
+    others : sequence of HDU
+        Those that may have the WCS where the image has none.
     """
     header, notes = sound_header(image.header)
-    xy0 = _origin(header)
-    # A number of the WCS that is none, or was left out, would be taken for its default.
-    lost = set(image.header) - set(header)
-    lost |= {card.keyword for card in header.cards if isinstance(card.value, str)}
-    is_whole = not any(map(_WCS_NUMBER.fullmatch, lost))
-    wcs = _read_wcs(header, xy0 or (0, 0)) if is_whole else None
+    xy0, found = _origin(header)
+    source = next((hdu for hdu in (image, *others) if has_wcs(hdu.header)), image)
+    wcs, said = read_wcs(source.header, hdus, xy0 or (0, 0), image.shape[-2:])
+    if source is not image and wcs is not None:
+        said.insert(0, f"WCS of the HDU {source.name or 'of another plane'}")
     obsolete = [_FILE_KEYWORD]
-    obsolete += [_WCS_KEYWORD] if wcs is not None else []
+    obsolete += [WCS_KEYWORD] if wcs is not None else []
     obsolete += [_ORIGIN_KEYWORD] if xy0 is not None else []
     metadata: fits.Header = header.copy(strip=True)
-    if image is not primary:
-        others, more = sound_header(primary.header)
-        metadata.extend(others.copy(strip=True), unique=True)
+    if image is not hdus[0]:
+        more_cards, more = sound_header(hdus[0].header)
+        metadata.extend(more_cards.copy(strip=True), unique=True)
         notes += more
     metadata = _without(metadata, obsolete)
     for note in notes:
         metadata.add_history(note)
-    return Frame(wcs, xy0, metadata, notes)
+    return Frame(wcs, xy0, metadata, [*notes, *found, *said])
 
 
 def frame_header(wcs: WCS | None, xy0: tuple[int, int]) -> fits.Header:
     """Keywords that place the pixels: WCS and origin."""
-    header = fits.Header()
-    x0, y0 = xy0
-    if wcs is not None:
-        wcs_header = wcs.to_header(relax=True)
-        header = fits.Header([c for c in wcs_header.cards if _WCS_KEYWORD.fullmatch(c.keyword)])
-        _shift_reference(header, (-x0, -y0))
-    for n, (origin, axis) in enumerate(((x0, "column"), (y0, "row")), start=1):
+    header = fits.Header() if wcs is None else wcs_header(wcs, xy0)
+    for n, (origin, axis) in enumerate(zip(xy0, ("column", "row"), strict=True), start=1):
         header[f"LTV{n}"] = -origin
         header[f"CTYPE{n}A"] = "LINEAR"
         header[f"CRPIX{n}A"] = 1
@@ -113,28 +109,17 @@ def _without(header: fits.Header, patterns: Iterable[re.Pattern[str]]) -> fits.H
     return fits.Header(cards)
 
 
-def _origin(header: fits.Header) -> tuple[int, int] | None:
-    if not header.get("CTYPE1A") == header.get("CTYPE2A") == "LINEAR":
-        return None
-    x0, y0 = (header[f"CRVAL{n}A"] + 1 - header[f"CRPIX{n}A"] for n in (1, 2))
-    return round(x0), round(y0)
-
-
-def _read_wcs(header: fits.Header, xy0: tuple[int, int]) -> WCS | None:
-    """WCS in parent coordinates, or None where there is none that can be used."""
-    header = header.copy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # wcslib has many ways to fail, and an image is of use without its WCS: the keywords stay
-        # in the metadata.
-        with suppress(Exception):
-            _shift_reference(header, xy0)
-            wcs = WCS(header, naxis=2)
-            return wcs if wcs.has_celestial else None
-    return None
-
-
-def _shift_reference(header: fits.Header, offset: tuple[int, int]) -> None:
-    for n in (1, 2):
-        if offset[n - 1]:
-            header[f"CRPIX{n}"] = header.get(f"CRPIX{n}", 0.0) + offset[n - 1]
+def _origin(header: fits.Header) -> tuple[tuple[int, int] | None, list[str]]:
+    """Origin as the linear WCS "A" has it, or LTV of IRAF; and what cannot be made of these."""
+    if header.get("CTYPE1A") == header.get("CTYPE2A") == "LINEAR":
+        x0, y0 = (header[f"CRVAL{n}A"] + 1 - header[f"CRPIX{n}A"] for n in (1, 2))
+        return (round(x0), round(y0)), []
+    shifts = [header.get(f"LTV{n}", 0.0) for n in (1, 2)]
+    steps = [header.get(f"LTM{n}_{n}", 1.0) for n in (1, 2)]
+    if shifts == [0, 0] and steps == [1, 1]:
+        return None, []
+    if steps == [1, 1] and all(
+        isinstance(shift, int | float) and shift == round(shift) for shift in shifts
+    ):
+        return (-round(shifts[0]), -round(shifts[1])), []
+    return None, [f"pixels are counted from 0: LTV {shifts}, LTM {steps} are no whole pixels"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from ..exposure import DEFAULT_MASK_PLANES, Exposure, Mask
 from ..psf import CellPsf, EvaluatedPsf, KernelPsf
 from .afw_fits import read_psf as read_afw_psf
+from .conventions import NOISE_WORDS, NoiseKind
 from .exposure_header import read_frame
-from .fits_file import find_image, is_image, native, open_fits
+from .file_names import Extension, split_name
+from .fits_file import native, open_fits
 from .lsst_archive import (
     archive_format,
     is_archive,
@@ -25,16 +27,15 @@ from .lsst_archive import (
     read_archive_psf,
     tree_metadata,
 )
-from .reading import reading
-from .rows import Rows, pixels_of_hdu, rows_of_hdu
+from .mask_planes import equality, mask_rows, with_invalid
+from .noise_planes import NoisePlane, kind_of_name, variance_rows
+from .planes import label_of, mask_plane, noise_plane, planes_of
+from .reading import ContentError, reading
+from .rows import Rows, is_asinh, pixels_of_hdu
 
-__all__ = ["ExposureRows", "open_exposure"]
+__all__ = ["ExposureRows", "open_exposure", "open_noise"]
 
 _PLANES = ("image", "mask", "variance")
-_VARIANCE_TYPE = "VarianceUncertainty"
-_DEVIATION_TYPE = "StdDevUncertainty"
-# Images that are no planes of the frame, or that others read.
-_OWN = ("PSFIMAGE", "COVARIANCE", "SIGNIFICANCE", "PSFFLUX", "PSFFLUXERR")
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,10 @@ class ExposureRows:
         Pixel coordinates (x, y) of pixel [0, 0].
     metadata : astropy.io.fits.Header
         Anything else.
+    variance_origin : str
+        What the variance was made of, in words.
     notes : sequence of str
-        What of the file was mended, or is not used.
+        What of the file was taken for what, was mended, or is not used.
     """
 
     image: Rows
@@ -71,6 +74,7 @@ class ExposureRows:
     wcs: WCS | None
     xy0: tuple[int, int]
     metadata: fits.Header
+    variance_origin: str = NOISE_WORDS["variance"]
     notes: Sequence[str] = ()
 
     @property
@@ -95,10 +99,19 @@ class ExposureRows:
 
 
 @contextmanager
-def open_exposure(path: str | os.PathLike[str]) -> Iterator[ExposureRows]:
+def open_exposure(
+    path: str | os.PathLike[str], mask: str | os.PathLike[str] | None = None
+) -> Iterator[ExposureRows]:
     """Open a file with an exposure, in any of the forms that `read_exposure` knows.
 
     Exposures in JSON and SDF are in memory as a whole.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, or ``FILE[EXT]``.
+    mask : path-like, optional
+        File of the mask, in place of a plane of the same file.
 
     Raises
     ------
@@ -107,16 +120,74 @@ def open_exposure(path: str | os.PathLike[str]) -> Iterator[ExposureRows]:
     ValueError
         If it holds no image, or planes that are not as expected.
     """
-    if archive_format(path) is not None:
-        yield _in_memory(read_archive_exposure(path))
+    file, extension = split_name(path)
+    if archive_format(file) is not None:
+        if extension is not None or mask is not None:
+            raise ContentError(f"{path}: a file that is no FITS file has its own image and mask")
+        yield _in_memory(read_archive_exposure(file))
         return
-    with open_fits(path) as hdus:
+    with ExitStack() as files:
+        hdus = files.enter_context(open_fits(file))
+        other = None if mask is None else files.enter_context(_mask_hdu(mask))
         with reading(path):
-            exposure = _exposure(hdus)
+            exposure = _exposure(hdus, extension, other)
         if is_archive(hdus):
-            exposure = replace(exposure, psf=read_archive_psf(path))
+            exposure = replace(exposure, psf=read_archive_psf(file))
         planes: Any = {name: _read_from(path, getattr(exposure, name)) for name in _PLANES}
         yield replace(exposure, **planes)
+
+
+@contextmanager
+def open_noise(
+    path: str | os.PathLike[str], kind: NoiseKind | None = None, *, image_unit: str = ""
+) -> Iterator[NoisePlane]:
+    """Open a file with the noise of an image.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, or ``FILE[EXT]``.
+    kind : {"variance", "sigma", "weight"}, optional
+        What it holds; without it what the name of its plane, the unit or the name of the file says,
+        or else variances.
+    image_unit : str
+        BUNIT of the image.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, is no FITS file, or is truncated.
+    ValueError
+        If it holds no such plane, or its unit is at odds with that of the image.
+    """
+    file, extension = split_name(path)
+    if archive_format(file) is not None:
+        with open_exposure(path) as exposure:
+            if exposure.variance is None:
+                raise ContentError(f"{path}: expected a variance plane, got none")
+            yield NoisePlane(exposure.variance, NOISE_WORDS["variance"])
+        return
+    with open_fits(file) as hdus:
+        with reading(path):
+            planes, named = noise_plane(hdus, extension)
+            is_certain = kind is not None or (extension is not None and named is not None)
+            told = kind or named or kind_of_name(file)
+            noise = variance_rows(planes, told, image_unit, is_certain=is_certain)
+            if kind is not None and named not in (kind, None):
+                contrary = f"{label_of(planes[0])} is taken for {kind}, as given, not for {named}"
+                noise = replace(noise, notes=[*noise.notes, contrary])
+        rows = _read_from(path, noise.variance)
+        yield replace(noise, variance=rows, notes=[f"{path}: {note}" for note in noise.notes])
+
+
+@contextmanager
+def _mask_hdu(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Any]]:
+    """The HDU of a mask that has a file of its own, and the primary header of that."""
+    file, extension = split_name(path)
+    with open_fits(file) as hdus:
+        with reading(path):
+            found = mask_plane(hdus, extension)
+        yield found, hdus[0].header
 
 
 def _read_from(path: str | os.PathLike[str], rows: Rows | None) -> Rows | None:
@@ -148,135 +219,58 @@ def _in_memory(exposure: Exposure) -> ExposureRows:
     )
 
 
-def _exposure(hdus: fits.HDUList) -> ExposureRows:
-    image = find_image(hdus)
-    if image is None:
-        raise ValueError("expected a FITS file with a two-dimensional image, got none")
-    frame = read_frame(hdus[0], image)
+def _exposure(
+    hdus: fits.HDUList, extension: Extension | None, other_mask: tuple[Any, Any] | None
+) -> ExposureRows:
+    planes = planes_of(hdus, extension)
+    if other_mask is not None and planes.mask is not None:
+        left_out = [label_of(planes.mask), *planes.left_out]
+        planes = replace(planes, mask=None, left_out=left_out)
+    image = planes.image
+    others = [hdu for hdu in (hdus[0], planes.mask, *planes.noise) if hdu is not None]
+    frame = read_frame(hdus, image, others)
     frame.metadata.extend(tree_metadata(hdus), update=True)
     pixels = pixels_of_hdu(image)
-    mask, planes = _mask(hdus)
+    notes = [planes.summary, *frame.notes]
+    if is_asinh(image.header):
+        notes.append("values that are compressed (BSOFTEN) were made linear")
+    mask: Rows | None = None
+    mask_planes: Mapping[str, int] = dict(DEFAULT_MASK_PLANES)
+    hdu, headers = planes.mask, [image.header, hdus[0].header]
+    if other_mask is not None:
+        hdu, header = other_mask
+        headers = [header, *headers]
+    elif sum(other.name == "MASK" and "MSKN0000" in other.header for other in hdus) > 1:
+        raise ValueError("mask must have at most 31 planes, got more than one extension of them")
+    if hdu is not None:
+        mask, mask_planes, note = mask_rows(hdu, headers)
+        notes.append(note)
     if "MASKVAL" in frame.metadata:
-        is_invalid = _equality(frame.metadata["MASKVAL"], image.header, pixels.dtype)
-        mask, planes = _with_invalid(mask, planes, pixels, is_invalid)
+        is_invalid = equality(frame.metadata["MASKVAL"], image.header, pixels.dtype)
+        mask, mask_planes = with_invalid(mask, mask_planes, pixels, is_invalid)
+    noise = None
+    if planes.noise:
+        unit = str(frame.metadata.get("BUNIT", "")).strip()
+        noise = variance_rows(planes.noise, planes.kind, unit, is_certain=False)
+        notes += noise.notes
     return ExposureRows(
         image=_floating(pixels),
         mask=mask,
-        mask_planes=planes,
-        variance=_variance(hdus),
+        mask_planes=mask_planes,
+        variance=None if noise is None else noise.variance,
         psf=_psf(hdus, pixels.shape),
         wcs=frame.wcs,
         xy0=frame.xy0 or (0, 0),
         metadata=frame.metadata,
-        notes=[*frame.notes, *([] if is_archive(hdus) else _unused(hdus, image))],
+        variance_origin="" if noise is None else noise.origin,
+        notes=[note for note in notes if note],
     )
-
-
-def _unused(hdus: fits.HDUList, image: Any) -> Iterator[str]:
-    """Other images of a file, of which nothing is taken."""
-    used = [image, _find(hdus, "MASK"), _find(hdus, "VARIANCE") or _find(hdus, "UNCERT")]
-    for number, hdu in enumerate(hdus):
-        if is_image(hdu) and hdu.name not in _OWN and not any(hdu is other for other in used):
-            yield f"HDU {number} ({hdu.name or 'without a name'}) is not used"
 
 
 def _floating(rows: Rows) -> Rows:
     """Rows of the type that an `Exposure` gives them."""
     dtype = min(np.result_type(rows.dtype, np.float32), np.dtype(np.float64))
     return rows.map(dtype, lambda pixels: pixels)
-
-
-def _find(hdus: fits.HDUList, name: str) -> Any:
-    """First image that has `name` as its name or its type of extension."""
-    for hdu in hdus[1:]:
-        if is_image(hdu) and name in (hdu.name, hdu.header.get("EXTTYPE")):
-            return hdu
-    return None
-
-
-def _mask(hdus: fits.HDUList) -> tuple[Rows | None, Mapping[str, int]]:
-    hdu = _find(hdus, "MASK")
-    planes = dict(DEFAULT_MASK_PLANES)
-    if hdu is None:
-        return None, planes
-    if sum(other.name == "MASK" and "MSKN0000" in other.header for other in hdus) > 1:
-        raise ValueError("mask must have at most 31 planes, got more than one extension of them")
-    mask = rows_of_hdu(hdu)
-    named = {
-        keyword.removeprefix("MP_"): value
-        for keyword, value in hdu.header.items()
-        if keyword.startswith("MP_")
-    }
-    # As lsst-images names them: MSKNnnnn, n counting the bits.
-    named |= {
-        name: int(keyword.removeprefix("MSKN"))
-        for keyword, name in hdu.header.items()
-        if keyword.startswith("MSKN")
-    }
-    if not named:
-        missing = np.int32(1 << planes["NO_DATA"])
-        return mask.map(np.int32, lambda bits: np.where(bits != 0, missing, np.int32(0))), planes
-    if mask.dtype.kind not in "iu":
-        raise TypeError(f"mask must hold the bits of its planes as integers, got {mask.dtype}")
-    # Planes may have bits beyond those that a narrow type can hold.
-    if mask.dtype.itemsize < np.dtype(np.int32).itemsize:
-        mask = mask.map(np.int32, lambda bits: bits)
-    return mask, named
-
-
-def _equality(
-    value: Any, header: fits.Header, dtype: np.dtype[Any]
-) -> Callable[[NDArray[Any]], NDArray[np.bool_]]:
-    """What tells pixels that have a value, after it was rounded as they were."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"MASKVAL must be a number, got {value!r}")
-    if header["BITPIX"] > 0:
-        half_step = abs(header.get("BSCALE", 1)) / 2
-        return lambda pixels: np.abs(pixels.astype(np.float64) - value) <= half_step
-    # Programs that compute in single precision write it in double precision too.
-    with np.errstate(over="ignore"):
-        rounded = [float(kind(value)) for kind in (np.float32, dtype.type)]
-    return lambda pixels: np.isin(pixels, rounded)
-
-
-def _with_invalid(
-    known: Rows | None,
-    planes: Mapping[str, int],
-    pixels: Rows,
-    is_invalid: Callable[[NDArray[Any]], NDArray[np.bool_]],
-) -> tuple[Rows, Mapping[str, int]]:
-    """Mask whose plane NO_DATA has the invalid pixels too."""
-    if known is not None and known.shape != pixels.shape:
-        raise ValueError(
-            f"mask must have shape {pixels.shape}, that of the image, got {known.shape}"
-        )
-    some = Mask(np.zeros((1, 1), np.int32), planes=planes)
-    bit = 1 << some.addMaskPlane("NO_DATA")
-
-    def bits_with_invalid(rows: slice) -> NDArray[np.int32]:
-        image = pixels[rows]
-        bits = np.zeros(image.shape, np.int32) if known is None else known[rows]
-        bits[is_invalid(image)] |= bit
-        return bits
-
-    dtype = np.dtype(np.int32) if known is None else known.dtype
-    return Rows(pixels.shape, dtype, bits_with_invalid), some.getMaskPlaneDict()
-
-
-def _variance(hdus: fits.HDUList) -> Rows | None:
-    hdu = _find(hdus, "VARIANCE")
-    if hdu is not None:
-        return pixels_of_hdu(hdu)
-    hdu = _find(hdus, "UNCERT")
-    if hdu is None:
-        return None
-    rows, kind = pixels_of_hdu(hdu), hdu.header.get("UTYPE", _DEVIATION_TYPE)
-    if kind == _DEVIATION_TYPE:
-        floating = _floating(rows)
-        return floating.map(floating.dtype, lambda deviations: deviations**2)
-    if kind != _VARIANCE_TYPE:
-        raise ValueError(f"UTYPE must be {_VARIANCE_TYPE} or {_DEVIATION_TYPE}, got {kind}")
-    return rows
 
 
 def _psf(hdus: fits.HDUList, shape: tuple[int, int]) -> KernelPsf | CellPsf | None:

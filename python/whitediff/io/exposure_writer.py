@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..exposure import Exposure
 from .atomic import replace_file
-from .exposure_fits import plane_hdus, psf_hdus
+from .exposure_fits import further_hdus, plane_hdus
 
 __all__ = ["ExposureWriter", "new_exposure_file"]
 
@@ -91,7 +91,7 @@ class ExposureWriter:
             The one that the file was begun with, apart from its PSF and from values of keywords,
             of which there may be fewer.
         others : sequence of astropy.io.fits.ImageHDU, optional
-            Extensions that follow the PSF.
+            Extensions that follow the PSF and the tables of the WCS.
         """
         primary = _bytes_of_header(_complete_hdus(exposure, self._more_planes)[0])
         if len(primary) > self._positions[1]:
@@ -107,7 +107,7 @@ class ExposureWriter:
         self._file.seek(self._positions[-1])
         memory = io.BytesIO()
         empty = fits.PrimaryHDU()
-        fits.HDUList([empty, *psf_hdus(exposure.getPsf()), *others]).writeto(memory)
+        fits.HDUList([empty, *further_hdus(exposure), *others]).writeto(memory)
         self._file.write(memory.getbuffer()[_BLOCK:])
 
 

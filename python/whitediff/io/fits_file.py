@@ -24,6 +24,7 @@ __all__ = [
     "find_image",
     "image_header",
     "is_image",
+    "is_plane",
     "native",
     "open_fits",
     "write_fits",
@@ -115,9 +116,14 @@ def write_fits(
             raise OSError(number, os.strerror(number), os.fspath(path)) from error
 
 
+def is_plane(hdu: Any) -> bool:
+    """Whether an HDU is an image of two axes or more."""
+    return isinstance(hdu, _IMAGES) and hdu.header["NAXIS"] >= 2 and min(hdu.shape) > 0
+
+
 def is_image(hdu: Any) -> bool:
-    """Whether an HDU holds two-dimensional data."""
-    return isinstance(hdu, _IMAGES) and hdu.header["NAXIS"] == 2 and min(hdu.shape) > 0
+    """Whether an HDU holds two-dimensional data; further axes may have the length 1."""
+    return is_plane(hdu) and all(side == 1 for side in hdu.shape[:-2])
 
 
 def find_image(hdus: fits.HDUList) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .fits_file import native
 
-__all__ = ["Rows", "pixels_of_hdu", "rows_of_hdu"]
+__all__ = ["Rows", "is_asinh", "pixels_of_hdu", "rows_of_hdu"]
 
 Key = slice | tuple[slice, slice]
 
@@ -58,19 +58,38 @@ class Rows:
 def rows_of_hdu(hdu: Any) -> Rows:
     """Rows of an image HDU, compressed or not; the file must stay open."""
     section = hdu.section
-    shape = hdu.shape[0], hdu.shape[1]
-    dtype = section[0:1].dtype.newbyteorder("=")
-    return Rows(shape, dtype, lambda rows: native(section[rows]))
+    *others, height, width = hdu.shape
+    # Axes of length 1, as radio astronomers have them.
+    first = (0,) * len(others)
+    dtype = section[(*first, slice(0, 1))].dtype.newbyteorder("=")
+    return Rows((height, width), dtype, lambda rows: native(section[(*first, rows)]))
 
 
 def pixels_of_hdu(hdu: Any) -> Rows:
-    """Rows of an image HDU whose pixels without a value, those of the keyword BLANK, are NaN."""
+    """Rows of an image HDU as its header means them.
+
+    Pixels without a value, those of the keyword BLANK, are NaN. Values that Pan-STARRS has
+    compressed are made linear: BOFFSET + 2 BSOFTEN sinh(x / a), a = 2.5 log10(e)
+    (outerspace.stsci.edu/display/PANSTARRS/PS1+Stack+images).
+    """
     rows, header = rows_of_hdu(hdu), hdu.header
-    if "BLANK" not in header or header["BITPIX"] < 0:
-        return rows
-    # Astropy replaces them itself, but for 0 and for integers that it takes for unsigned.
-    blank = header["BLANK"] * header.get("BSCALE", 1) + header.get("BZERO", 0)
-    dtype = np.result_type(rows.dtype, np.float32)
-    return rows.map(
-        dtype, lambda pixels: np.where(pixels == blank, dtype.type(np.nan), pixels.astype(dtype))
-    )
+    if "BLANK" in header and header["BITPIX"] > 0:
+        # Astropy replaces them itself, but for 0 and for integers that it takes for unsigned.
+        blank = header["BLANK"] * header.get("BSCALE", 1) + header.get("BZERO", 0)
+        dtype = np.result_type(rows.dtype, np.float32)
+        rows = rows.map(
+            dtype,
+            lambda pixels: np.where(pixels == blank, dtype.type(np.nan), pixels.astype(dtype)),
+        )
+    if is_asinh(header):
+        softening, offset = float(header["BSOFTEN"]), float(header["BOFFSET"])
+        scale = 2.5 * np.log10(np.e)
+        rows = rows.map(
+            np.float64, lambda pixels: offset + 2 * softening * np.sinh(pixels / scale)
+        )
+    return rows
+
+
+def is_asinh(header: Any) -> bool:
+    """Whether a header says that values are compressed as those of Pan-STARRS."""
+    return "BSOFTEN" in header and "BOFFSET" in header

@@ -1,0 +1,160 @@
+"""World coordinates: read with all that distorts them, written again, and checked to be the same."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs.utils import proj_plane_pixel_scales
+from numpy.typing import NDArray
+
+from .header_cards import sound_header
+
+__all__ = ["WCS_KEYWORD", "has_wcs", "lookup_hdus", "read_wcs", "wcs_header"]
+
+WCS_KEYWORD = re.compile(
+    r"(WCSAXES|WCSNAME|C(TYPE|RVAL|RPIX|DELT|UNIT|ROTA)\d|(CD|PC)\d_\d|P[VS]\d_\d+"
+    r"|L(ONPOLE|ATPOLE)|RADE(C)?SYS|EQUINOX|[AB]P?_(ORDER|DMAX|\d_\d)"
+    r"|(CP|D2IM)(DIS|ERR)\d|(DP|D2IM)\d(\..*)?|D2IMEXT|AXISCORR)"
+)
+_WCS_NUMBER = re.compile(
+    r"WCSAXES|C(RVAL|RPIX|DELT|ROTA)\d|(CD|PC)\d_\d|PV\d_\d+|L(ONPOLE|ATPOLE)|EQUINOX"
+    r"|[AB]P?_(ORDER|\d_\d)"
+)
+_TABLES = ("cpdis1", "cpdis2", "det2im1", "det2im2")
+# Dates and observatories have no place in an image; of all other repairs the user hears.
+_USUAL = ("datfix", "obsfix", "RADECSYS", "EPOCH")
+# Pixels within which a copy must be the same.
+_TOLERANCE = 1e-3
+_MAX_TOLD = 120
+
+
+def has_wcs(header: fits.Header) -> bool:
+    """Whether a header has the axes of a map of the sky, of whatever use they may be."""
+    return re.match(r"(RA|DEC|.LON|.LAT)-", str(header.get("CTYPE1", ""))) is not None
+
+
+def read_wcs(
+    header: fits.Header, hdus: fits.HDUList, xy0: tuple[int, int], shape: tuple[int, int]
+) -> tuple[WCS | None, list[str]]:
+    """Read the WCS of an image.
+
+    Parameters
+    ----------
+    header : Header
+        The header that has it.
+    hdus : HDUList
+        Its file, for tables of distortions.
+    xy0 : (int, int)
+        Parent coordinates (x, y) of pixel [0, 0].
+    shape : (int, int)
+        Height and width of the image.
+
+    Returns
+    -------
+    wcs : WCS or None
+        In parent coordinates; None where there is none that can be used and copied.
+    notices : list of str
+        What was mended, and what cannot be used or copied.
+    """
+    if not has_wcs(header):
+        return None, []
+    sound, _ = sound_header(header)
+    # A number of the WCS that is none, or was left out, would be taken for its default.
+    lost = set(header) - set(sound)
+    lost |= {card.keyword for card in sound.cards if isinstance(card.value, str)}
+    if any(map(_WCS_NUMBER.fullmatch, lost)):
+        return None, ["WCS cannot be used, and its keywords are kept: some have no number"]
+    _shift_reference(sound, xy0)
+    with _quiet() as said:
+        # wcslib has many ways to fail, and an image is of use without its WCS.
+        try:
+            wcs = WCS(sound, fobj=hdus, naxis=2)
+            _shift_tables(wcs, xy0)
+            here = _sky(wcs, xy0, shape)
+        except Exception as error:
+            told = " ".join(str(error).split())[:_MAX_TOLD]
+            return None, [f"WCS cannot be used, and its keywords are kept: {told}"]
+    with _quiet():
+        tables = fits.HDUList([fits.PrimaryHDU(), *lookup_hdus(wcs, (0, 0))])
+        try:
+            there = _sky(WCS(wcs_header(wcs, (0, 0)), fobj=tables, naxis=2), xy0, shape)
+        except Exception:
+            there = np.full_like(here, np.nan)
+        is_copied = np.abs(there - here).max() < _TOLERANCE * min(proj_plane_pixel_scales(wcs))
+    if not is_copied:
+        return None, ["WCS cannot be copied exactly, and is not: its keywords are kept"]
+    return wcs, [f"WCS was mended: {'; '.join(said)}"] if said else []
+
+
+def wcs_header(wcs: WCS, xy0: tuple[int, int]) -> fits.Header:
+    """Keywords of the WCS of an image whose pixel [0, 0] has the parent coordinates `xy0`."""
+    with _quiet():
+        complete = wcs.to_fits(relax=True)[0].header
+    header = fits.Header([c for c in complete.cards if WCS_KEYWORD.fullmatch(c.keyword)])
+    _shift_reference(header, (-xy0[0], -xy0[1]))
+    return header
+
+
+def lookup_hdus(wcs: WCS | None, xy0: tuple[int, int]) -> list[Any]:
+    """HDUs of the tables that distort a WCS: D2IMARR and WCSDVARR."""
+    if wcs is None or all(getattr(wcs, name) is None for name in _TABLES):
+        return []
+    wcs = copy.deepcopy(wcs)
+    _shift_tables(wcs, (-xy0[0], -xy0[1]))
+    with _quiet():
+        return list(wcs.to_fits(relax=True)[1:])
+
+
+def _sky(wcs: WCS, xy0: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Celestial coordinates [axis, place] of nine pixels, in degrees."""
+    x, y = (
+        origin + np.linspace(0, side - 1, 3) for origin, side in zip(xy0, shape[::-1], strict=True)
+    )
+    x, y = (grid.ravel() for grid in np.meshgrid(x, y))
+    sky = np.array(wcs.all_pix2world(x, y, 0))
+    # The edge of a map may have no sky.
+    return np.nan_to_num(sky)
+
+
+def _shift_reference(header: fits.Header, offset: tuple[int, int]) -> None:
+    for n in (1, 2):
+        if offset[n - 1]:
+            header[f"CRPIX{n}"] = header.get(f"CRPIX{n}", 0.0) + offset[n - 1]
+
+
+def _shift_tables(wcs: WCS, offset: tuple[int, int]) -> None:
+    """Move tables of distortions, whose coordinates are pixels."""
+    for name in _TABLES:
+        table = getattr(wcs, name)
+        if table is not None and any(offset):
+            table.crval = tuple(np.array(table.crval) + offset)
+
+
+@contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Keep from the screen what astropy says, and give what is worth telling, once it is said."""
+    said: list[str] = []
+
+    def hear(record: logging.LogRecord) -> bool:
+        said.append(" ".join(record.getMessage().split()).split(". ")[0])
+        return False
+
+    log = logging.getLogger("astropy")
+    log.addFilter(hear)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield said
+    finally:
+        log.removeFilter(hear)
+    messages = {str(w.message) for w in caught if issubclass(w.category, FITSFixedWarning)}
+    said += sorted(text for text in messages if not any(usual in text for usual in _USUAL))
