@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from command_line import write_plain
-from whitediff.io.exposure_rows import ExposureRows, open_exposure
+from whitediff.io.exposure_rows import open_exposure, open_noise
 from whitediff.io.rows import Rows
 from whitediff.subtraction.noise import input_noise, measured_sky
 
@@ -36,10 +36,11 @@ def write(path, image, variance=None):
 def noise_of(path, given=None, ignored=None):
     with ExitStack() as files:
 
-        def open_file(path: Path) -> ExposureRows:
-            return files.enter_context(open_exposure(path))
+        def open_file(path, kind, unit):
+            return files.enter_context(open_noise(path, kind, image_unit=unit))
 
-        return input_noise(given, open_file(path), path, ignored, open_file)
+        exposure = files.enter_context(open_exposure(path))
+        return input_noise(given, exposure, path, ignored, open_file)
 
 
 def rows_of(plane):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import click
 
+from .files import is_input
+
 if TYPE_CHECKING:
     from ..subtraction.colour import InputCovariance, Remaining
 
@@ -57,7 +59,7 @@ def remaining_value(
         If it is no word and no file.
     """
     found = None if value is None else remaining(value, Path())
-    if isinstance(found, Path) and not found.is_file():
+    if isinstance(found, Path) and not is_input(found):
         raise click.BadParameter(f"expected auto, measured, none or a FITS file, got '{value}'.")
     return found
 
@@ -80,7 +82,7 @@ def input_covariance_value(
         found = input_covariance(value, Path())
     except ValueError as error:
         raise click.BadParameter(f"{error}.") from None
-    if isinstance(found, Path) and not found.is_file():
+    if isinstance(found, Path) and not is_input(found):
         names = ", ".join(INTERPOLATIONS)
         raise click.BadParameter(
             f"expected a FITS file, or one of {names}, with phases or without "

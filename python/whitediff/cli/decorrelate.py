@@ -10,7 +10,8 @@ import click
 
 from .covariance import default_covariance, input_covariance_value
 from .figure import check_figure, write_figure
-from .files import INPUT, OUTPUT, check_outputs, variance_value
+from .files import INPUT, OUTPUT, check_outputs
+from .noise import noise_of, noise_options
 from .options import (
     constant_option,
     covariance_option,
@@ -56,18 +57,12 @@ _SUSPECT = 3
 @preconvolved_option
 @constant_option
 @variance_option
+@noise_options("science")
+@noise_options("template")
 @click.option(
-    "--science-variance",
-    callback=variance_value,
-    metavar="NUMBER|FILE",
-    help="Variance of the raw science pixels, in squared image units.  [default: the variance "
-    "plane of the image, or else measured in its sky]",
-)
-@click.option(
-    "--template-variance",
-    callback=variance_value,
-    metavar="NUMBER|FILE",
-    help="The same of the template.",
+    "--difference-mask",
+    type=INPUT,
+    help="Mask of the difference, if it has a file of its own.",
 )
 @covariance_option
 @click.option(
@@ -153,8 +148,9 @@ def decorrelate(
     preconvolved: bool,
     constant: bool,
     variance: Literal["estimate", "full"] | None,
-    science_variance: float | Path | None,
-    template_variance: float | Path | None,
+    science_mask: Path | None,
+    template_mask: Path | None,
+    difference_mask: Path | None,
     shared_variance: float,
     covariance: Remaining | Path | None,
     science_covariance: InputCovariance | None,
@@ -170,10 +166,12 @@ def decorrelate(
     plot: Path | None,
     again: bool,
     strict: bool,
+    **noise: float | Path | None,
 ) -> None:
     """Make the noise of a difference image white again.
 
-    The images are FITS files on one pixel grid. The result has an image, the mask of the
+    The images are FITS files on one pixel grid, FILE[EXT] being one image of a file that has
+    several: FILE[SCI,2], FILE[3]. The result has an image, the mask of the
     difference, the variance of each pixel, the PSF if it is known, what is known of the covariance
     of neighbouring pixels, and keywords WD... that say how it was made. In mode score it has,
     besides, what 'whitediff detect' reads: for a point source at every pixel its significance, its
@@ -193,8 +191,11 @@ def decorrelate(
         output=output,
         convolved=convolved,
         scale=scale,
-        science_variance=science_variance,
-        template_variance=template_variance,
+        science_variance=noise_of("science", noise),
+        template_variance=noise_of("template", noise),
+        science_mask=science_mask,
+        template_mask=template_mask,
+        difference_mask=difference_mask,
         shared_variance=shared_variance,
         covariance=covariance,
         science_covariance=science_covariance,

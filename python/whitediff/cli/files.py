@@ -1,55 +1,43 @@
-"""Values of options: names of files, variances."""
+"""Values of options: names of files."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["INPUT", "OUTPUT", "check_outputs", "variance_value"]
+__all__ = ["INPUT", "OUTPUT", "check_outputs", "is_input"]
 
 
 class _Input(click.Path):
-    """A file to read, which must be a regular one: devices and pipes may have no end."""
+    """A file to read, or ``FILE[EXT]``; a regular one, since devices and pipes may have no end."""
 
     def __init__(self) -> None:
         super().__init__(exists=True, dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, parameter: Any, context: Any) -> Any:
-        path: Any = super().convert(value, parameter, context)
-        if not path.is_file():
-            self.fail(f"File '{path}' is not a regular file.", parameter, context)
-        return path
+        from ..io.file_names import bare
+
+        try:
+            file: Any = super().convert(bare(value), parameter, context)
+        except ValueError as error:
+            self.fail(str(error), parameter, context)
+        if not file.is_file():
+            self.fail(f"File '{file}' is not a regular file.", parameter, context)
+        return Path(value)
 
 
 INPUT = _Input()
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
-def variance_value(
-    context: click.Context, parameter: click.Parameter, value: str | None
-) -> float | Path | None:
-    """A variance as it was given: a number, or a file; the callback of an option.
+def is_input(path: Path) -> bool:
+    """Whether a name is that of a file, be it of an extension of it: ``FILE[EXT]``."""
+    from ..io.file_names import bare
 
-    Raises
-    ------
-    click.BadParameter
-        If it is neither, or a number that no variance can have.
-    """
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        if Path(value).is_file():
-            return Path(value)
-        raise click.BadParameter(f"expected a number or a FITS file, got '{value}'.") from None
-    if not (math.isfinite(number) and number >= 0):
-        raise click.BadParameter(f"expected a finite number >= 0, got {value}.")
-    return number
+    return path.is_file() or bare(path).is_file()
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], *, overwrite: bool) -> None:

@@ -10,7 +10,8 @@ from ..kernel import Kernel
 from .afw_fits import has_archive, read_afw_kernel
 from .atomic import replace_file
 from .exposure_fits import read_exposure, write_exposure
-from .fits_file import image_header, open_fits
+from .file_names import bare, split_name
+from .fits_file import find_image, image_header, open_fits
 from .hotpants import TABLE_NAME, read_hotpants
 from .kernel_fits import (
     KERNEL_NAME,
@@ -21,6 +22,7 @@ from .kernel_fits import (
 from .lsst_archive import archive_format, read_archive_kernel
 from .lsst_images import is_json, read_lsst_fits, read_lsst_json
 from .matching_kernel import MatchingKernel
+from .planes import chosen
 from .psfex import is_psfex, read_psfex
 from .reading import reading
 from .sfft import is_sfft, read_sfft
@@ -47,7 +49,7 @@ def read_kernel(
     path : path-like
         Kernel file of whitediff, HOTPANTS (a file of -oki, or a difference image with -hki), SFFT
         (FITS_Solution), lsst-images (JSON, FITS or, where it is installed, SDF) or lsst.afw (FITS);
-        or a FITS image of a kernel that is the same everywhere.
+        or a FITS image of a kernel that is the same everywhere, as which ``FILE[EXT]`` is taken.
     difference : path-like, optional
         The difference image made with it, whose header has what the kernel files of HOTPANTS lack:
         the limits of regions.
@@ -64,6 +66,10 @@ def read_kernel(
     ValueError
         If it holds no kernel, or an inconsistent one.
     """
+    file, extension = split_name(path)
+    if extension is not None:
+        with open_fits(file) as hdus, reading(path):
+            return read_kernel_image(chosen(hdus, extension))
     if archive_format(path) == "ndf":
         return read_archive_kernel(path)
     if is_json(path):
@@ -71,7 +77,7 @@ def read_kernel(
     with open_fits(path) as hdus:
         beside = None
         if difference is not None and TABLE_NAME in hdus:
-            beside = image_header(difference)
+            beside = image_header(bare(difference))
         with reading(path):
             return _read(hdus, beside)
 
@@ -89,7 +95,7 @@ def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:
         return read_afw_kernel(hdus)
     if is_stpsf(hdus) or is_psfex(hdus):
         raise ValueError("must hold a matching kernel, got a PSF: see whitediff.io.read_psf")
-    return read_kernel_image(hdus)
+    return read_kernel_image(find_image(hdus))
 
 
 def read_psf(path: str | os.PathLike[str]) -> Kernel:
@@ -111,7 +117,8 @@ def read_psf(path: str | os.PathLike[str]) -> Kernel:
     OSError, ValueError
         As `read_kernel`.
     """
-    if not (archive_format(path) == "ndf" or is_json(path)):
+    file, extension = split_name(path)
+    if extension is None and not (archive_format(file) == "ndf" or is_json(file)):
         with open_fits(path) as hdus, reading(path):
             if is_stpsf(hdus):
                 return read_stpsf(hdus)

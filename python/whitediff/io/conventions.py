@@ -23,8 +23,10 @@ __all__ = [
 NoiseKind = Literal["variance", "sigma", "weight"]
 """What a plane of noise holds: variances, standard deviations, or inverse variances."""
 
-Role = Literal["image", "mask", "variance", "sigma", "weight", "part", "other"]
-"""What a plane is: a part is one of several terms of the variance; others are never the image."""
+Role = Literal["image", "mask", "variance", "sigma", "weight", "part", "beside", "other"]
+"""What a plane is: a part is one of several terms of the variance; what stands beside an image is
+read with it, by name; others are never the image.
+"""
 
 NOISE_WORDS: Mapping[str, str] = {
     "variance": "variance plane",
@@ -56,17 +58,17 @@ ROLES: Mapping[str, Role] = {
     "CTX": "other",
     "CON": "other",
     "AREA": "other",
-    "D2IMARR": "other",
-    "WCSDVARR": "other",
+    "D2IMARR": "beside",
+    "WCSDVARR": "beside",
     # lsst.afw, lsst-images (pipelines.lsst.io) and whitediff.
     "IMAGE": "image",
     "MASK": "mask",
     "VARIANCE": "variance",
-    "PSFIMAGE": "other",
-    "COVARIANCE": "other",
-    "SIGNIFICANCE": "other",
-    "PSFFLUX": "other",
-    "PSFFLUXERR": "other",
+    "PSFIMAGE": "beside",
+    "COVARIANCE": "beside",
+    "SIGNIFICANCE": "beside",
+    "PSFFLUX": "beside",
+    "PSFFLUXERR": "beside",
     # Dark Energy Survey (despyfits).
     "MSK": "mask",
     "WGT": "weight",

@@ -13,7 +13,9 @@ import numpy as np
 from astropy.io import fits
 
 from ..covariance import NoiseCovariance
+from .file_names import split_name
 from .fits_file import find_image, is_image, native, open_fits
+from .planes import chosen
 from .reading import reading
 
 __all__ = ["covariance_hdu", "read_covariance"]
@@ -29,7 +31,7 @@ def read_covariance(path: str | os.PathLike[str], *, psf: Any = None) -> NoiseCo
     Parameters
     ----------
     path : path-like
-        FITS file, such as a whitened image.
+        FITS file, such as a whitened image, or ``FILE[EXT]``.
     psf : array_like [v, u] or Kernel, optional
         As of `NoiseCovariance`.
 
@@ -40,16 +42,20 @@ def read_covariance(path: str | os.PathLike[str], *, psf: Any = None) -> NoiseCo
     ValueError
         If it holds no image, one that is too large, or values that no covariance has.
     """
-    with open_fits(path) as hdus, reading(path):
+    file, extension = split_name(path)
+    with open_fits(file) as hdus, reading(path):
         named = hdus[_NAME] if _NAME in hdus else None
         hdu = named if is_image(named) else find_image(hdus)
+        if extension is not None:
+            hdu = chosen(hdus, extension)
         if hdu is None or max(hdu.shape) > _MAX_SIDE:
-            found = "none" if hdu is None else f"one of {hdu.shape[1]} x {hdu.shape[0]}"
+            found = "none" if hdu is None else f"one of {hdu.shape[-1]} x {hdu.shape[-2]}"
             raise ValueError(
                 f"covariance must be an image of at most {_MAX_SIDE} x {_MAX_SIDE} lags, "
                 f"got {found}"
             )
-        return NoiseCovariance(native(hdu.data, np.float64), psf=psf)
+        lags = native(hdu.data, np.float64).reshape(hdu.shape[-2:])
+        return NoiseCovariance(lags, psf=psf)
 
 
 def covariance_hdu(covariance: NoiseCovariance) -> fits.ImageHDU:

@@ -176,7 +176,7 @@ def open_noise(
             if kind is not None and named not in (kind, None):
                 contrary = f"{label_of(planes[0])} is taken for {kind}, as given, not for {named}"
                 noise = replace(noise, notes=[*noise.notes, contrary])
-        rows = _read_from(path, noise.variance)
+        rows: Any = _read_from(path, noise.variance)
         yield replace(noise, variance=rows, notes=[f"{path}: {note}" for note in noise.notes])
 
 
@@ -226,6 +226,9 @@ def _exposure(
     if other_mask is not None and planes.mask is not None:
         left_out = [label_of(planes.mask), *planes.left_out]
         planes = replace(planes, mask=None, left_out=left_out)
+    if is_archive(hdus):
+        # Its own reader knows what the rest is.
+        planes = replace(planes, left_out=[])
     image = planes.image
     others = [hdu for hdu in (hdus[0], planes.mask, *planes.noise) if hdu is not None]
     frame = read_frame(hdus, image, others)

@@ -1,4 +1,4 @@
-"""Names of files that tell which extension of a file is meant: ``FILE[EXT]`` and ``FILE[EXT,2]``."""
+"""Names of files with the extension that is meant: ``FILE[EXT]`` and ``FILE[EXT,2]``."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from ..kernel import (
     TabulatedKernel,
     fixed_kernel,
 )
-from .fits_file import find_image, native, write_fits
+from .fits_file import native, write_fits
 from .kernel_limits import check_coefficients, check_size
 from .matching_kernel import MatchingKernel
 
@@ -37,23 +37,29 @@ KERNEL_NAME = "KERNEL"
 _MAX_KERNEL_SIDE = 255
 
 
-def read_kernel_image(hdus: fits.HDUList) -> MatchingKernel:
-    """Read a kernel that is the same everywhere from the first image of a file.
+def read_kernel_image(hdu: Any) -> MatchingKernel:
+    """Read a kernel that is the same everywhere from an image.
+
+    Parameters
+    ----------
+    hdu : HDU or None
+        The image, if there is any.
 
     Raises
     ------
     ValueError
         If there is no image, or it is too large for a kernel or not finite.
     """
-    hdu = find_image(hdus)
     if hdu is None or max(hdu.shape) > _MAX_KERNEL_SIDE:
-        found = "no image" if hdu is None else f"an image of {hdu.shape[1]} x {hdu.shape[0]} pixels"
+        found = "no image"
+        if hdu is not None:
+            found = f"an image of {hdu.shape[-1]} x {hdu.shape[-2]} pixels"
         raise ValueError(
             "no kernel table: expected one of whitediff, HOTPANTS (-oki or -hki), SFFT, "
             "lsst-images or lsst.afw, or a kernel image of at most "
             f"{_MAX_KERNEL_SIDE} x {_MAX_KERNEL_SIDE} pixels, got {found}"
         )
-    return MatchingKernel(fixed_kernel(native(hdu.data, np.float64)))
+    return MatchingKernel(fixed_kernel(native(hdu.data, np.float64).reshape(hdu.shape[-2:])))
 
 
 def read_spatial_kernel(hdus: fits.HDUList) -> MatchingKernel:

@@ -18,9 +18,28 @@ from .conventions import FILE_NAMES, NOISE_WORDS, NoiseKind
 from .planes import label_of
 from .rows import Rows, is_asinh, pixels_of_hdu
 
-__all__ = ["NoisePlane", "kind_of_name", "variance_rows"]
+__all__ = ["NoiseFile", "NoisePlane", "kind_of_name", "variance_rows"]
 
 _POWERS: dict[NoiseKind, int] = {"sigma": 1, "variance": 2, "weight": -2}
+
+
+@dataclass(frozen=True)
+class NoiseFile:
+    """A file of noise, and what it holds.
+
+    Attributes
+    ----------
+    path : Path
+        The file, or ``FILE[EXT]``.
+    kind : {"variance", "sigma", "weight"}
+        Variances, standard deviations, or inverse variances.
+    """
+
+    path: Path
+    kind: NoiseKind
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 @dataclass(frozen=True)
@@ -98,13 +117,18 @@ _SAID: dict[NoiseKind, str] = {
 
 
 def _variances(values: NDArray[Any], kind: NoiseKind, factor: float) -> NDArray[Any]:
-    if kind == "sigma":
-        # A negative one marks a pixel that has none.
-        return np.where(values < 0, np.nan, values * values * factor).astype(values.dtype)
-    if kind == "weight":
-        with np.errstate(divide="ignore", over="ignore"):
-            return np.where(values > 0, factor / values, np.nan).astype(values.dtype)
-    return values * values.dtype.type(factor)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        if kind == "sigma":
+            # A negative one marks a pixel that has none.
+            values[values < 0] = np.nan
+            values *= values
+            values *= factor
+        elif kind == "weight":
+            values[~(values > 0)] = np.nan
+            np.divide(factor, values, out=values)
+        else:
+            values *= factor
+    return values
 
 
 def _sum(rows: Sequence[Rows]) -> Rows:

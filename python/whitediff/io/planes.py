@@ -10,7 +10,7 @@ from .conventions import NOISE_WORDS, PLANE_KEYWORDS, ROLES, NoiseKind, Role
 from .file_names import Extension
 from .fits_file import is_image, is_plane
 
-__all__ = ["Planes", "label_of", "mask_plane", "noise_plane", "planes_of", "role_of"]
+__all__ = ["Planes", "chosen", "label_of", "mask_plane", "noise_plane", "planes_of", "role_of"]
 
 _UNCERTAINTIES: dict[str, Role] = {
     "StdDevUncertainty": "sigma",
@@ -78,7 +78,7 @@ def planes_of(hdus: Any, extension: Extension | None = None) -> Planes:
         If there is none, or there are several.
     """
     planes = [hdu for hdu in hdus if is_image(hdu)]
-    image = _image(hdus, planes) if extension is None else _chosen(hdus, extension)
+    image = _image(hdus, planes) if extension is None else chosen(hdus, extension)
     if extension is not None and role_of(image, hdus) not in ("image", None):
         raise ValueError(
             f"an image must be asked for, got {extension}, which is called {role_of(image, hdus)}"
@@ -89,7 +89,11 @@ def planes_of(hdus: Any, extension: Extension | None = None) -> Planes:
     noise, kind = _noise(own, hdus)
     used = [image, mask, *noise]
     left_out = [
-        label_of(hdu) for hdu in hdus if is_plane(hdu) and not any(hdu is other for other in used)
+        label_of(hdu)
+        for hdu in hdus
+        if is_plane(hdu)
+        and not any(hdu is other for other in used)
+        and role_of(hdu, hdus) != "beside"
     ]
     return Planes(image, mask, noise, kind, list(dict.fromkeys(left_out)))
 
@@ -112,7 +116,7 @@ def noise_plane(
         If there is none, or there are several.
     """
     if extension is not None:
-        hdu = _chosen(hdus, extension)
+        hdu = chosen(hdus, extension)
         return [hdu], _kind(role_of(hdu, hdus))
     planes = [hdu for hdu in hdus if is_image(hdu)]
     groups = {_group(hdu, hdus) for hdu in planes if _kind(role_of(hdu, hdus)) is not None}
@@ -132,12 +136,34 @@ def mask_plane(hdus: Any, extension: Extension | None = None) -> Any:
         If there is none, or there are several.
     """
     if extension is not None:
-        return _chosen(hdus, extension)
+        return chosen(hdus, extension)
     planes = [hdu for hdu in hdus if is_image(hdu)]
     masks = [hdu for hdu in planes if role_of(hdu, hdus) == "mask"]
     if len(masks) > 1:
         raise ValueError(f"one mask must be asked for, got {_listed(masks, hdus)}")
     return masks[0] if masks else _image(hdus, planes)
+
+
+def chosen(hdus: Any, extension: Extension) -> Any:
+    """Find the image that is asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or there are several.
+    """
+    key = extension.name
+    if isinstance(key, str):
+        same = [hdu for hdu in hdus if hdu.name == key]
+        if extension.version is not None:
+            same = [hdu for hdu in same if hdu.ver == extension.version]
+    else:
+        same = [hdus[key]] if key < len(hdus) else []
+    same = [hdu for hdu in same if is_image(hdu)]
+    if len(same) != 1:
+        listed = _listed([hdu for hdu in hdus if is_image(hdu)], hdus) or "none"
+        raise ValueError(f"{extension} must name one image of the file, which has {listed}")
+    return same[0]
 
 
 def role_of(hdu: Any, hdus: Any) -> Role | None:
@@ -178,22 +204,6 @@ def _image(hdus: Any, planes: Sequence[Any]) -> Any:
         found = ", ".join(f"{label_of(hdu)} ({role_of(hdu, hdus)})" for hdu in planes) or "none"
         raise ValueError(f"expected a FITS file with a two-dimensional image, got {found}")
     return candidates[0]
-
-
-def _chosen(hdus: Any, extension: Extension) -> Any:
-    """The HDU that is asked for."""
-    key = extension.name
-    if isinstance(key, str):
-        same = [hdu for hdu in hdus if hdu.name == key]
-        if extension.version is not None:
-            same = [hdu for hdu in same if hdu.ver == extension.version]
-    else:
-        same = [hdus[key]] if key < len(hdus) else []
-    same = [hdu for hdu in same if is_image(hdu)]
-    if len(same) != 1:
-        listed = _listed([hdu for hdu in hdus if is_image(hdu)], hdus) or "none"
-        raise ValueError(f"{extension} must name one image of the file, which has {listed}")
-    return same[0]
 
 
 def _listed(planes: Iterable[Any], hdus: Any) -> str:

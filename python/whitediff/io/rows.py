@@ -84,9 +84,7 @@ def pixels_of_hdu(hdu: Any) -> Rows:
     if is_asinh(header):
         softening, offset = float(header["BSOFTEN"]), float(header["BOFFSET"])
         scale = 2.5 * np.log10(np.e)
-        rows = rows.map(
-            np.float64, lambda pixels: offset + 2 * softening * np.sinh(pixels / scale)
-        )
+        rows = rows.map(np.float64, lambda pixels: offset + 2 * softening * np.sinh(pixels / scale))
     return rows
 
 

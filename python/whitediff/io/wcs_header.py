@@ -1,4 +1,4 @@
-"""World coordinates: read with all that distorts them, written again, and checked to be the same."""
+"""World coordinates: read with what distorts them, written, and checked to be the same."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _sky(wcs: WCS, xy0: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.f
         origin + np.linspace(0, side - 1, 3) for origin, side in zip(xy0, shape[::-1], strict=True)
     )
     x, y = (grid.ravel() for grid in np.meshgrid(x, y))
-    sky = np.array(wcs.all_pix2world(x, y, 0))
+    sky: NDArray[np.float64] = np.array(wcs.all_pix2world(x, y, 0))
     # The edge of a map may have no sky.
     return np.nan_to_num(sky)
 

@@ -138,10 +138,11 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
     """
     with ExitStack() as files:
         exposures = {
-            path: files.enter_context(open_exposure(path))
-            for path in dict.fromkeys(
-                [*(image.file for image in job.images.values()), job.difference]
-            )
+            path: files.enter_context(open_exposure(path, mask))
+            for path, mask in (
+                {image.file: image.mask for image in job.images.values()}
+                | {job.difference: job.difference_mask}
+            ).items()
         }
         whole = exposures[job.difference]
         for path, exposure in exposures.items():

@@ -12,7 +12,7 @@ from .facts import VERSION_KEYWORD, Facts
 from .files import Subtraction
 from .inputs import Inputs
 from .job import Job
-from .notices import assumptions
+from .notices import assumptions, file_notes
 
 __all__ = ["BATCH_KEYWORD", "whitened_header"]
 
@@ -74,6 +74,11 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
         header.add_history(_text(f"Variance of the {name} image: {source.description}"))
     for assumption in assumptions(job, inputs):
         header.add_history(_text(assumption[0].upper() + assumption[1:]))
+    # What was mended of the difference stands there since it was read.
+    written = "".join(header["HISTORY"])
+    for note in file_notes(job, inputs):
+        if note.partition(": ")[2] not in written:
+            header.add_history(_text(note))
     return header
 
 

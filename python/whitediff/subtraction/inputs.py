@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..covariance import NoiseCovariance
-from ..io.exposure_rows import ExposureRows, open_exposure
+from ..io.conventions import NoiseKind
+from ..io.exposure_rows import open_noise
+from ..io.noise_planes import NoisePlane
 from ..io.rows import Rows
 from ..options import Covariance
 from .colour import input_covariance, remaining_covariance
@@ -78,8 +80,8 @@ def open_inputs(job: Job, planes: Sequence[str] | None = None) -> Iterator[Input
         planes = of_job if planes is None else planes
         ignored = {name: left_out_rows(image, planes) for name, image in images.items()}
 
-        def open_file(path: Path) -> ExposureRows:
-            return files.enter_context(open_exposure(path))
+        def open_file(path: Path, kind: NoiseKind | None, unit: str) -> NoisePlane:
+            return files.enter_context(open_noise(path, kind, image_unit=unit))
 
         noise = {
             name: input_noise(given.variance, images[name], given.file, ignored[name], open_file)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..io.file_names import bare
 from ..io.fits_file import check_name
+from ..io.noise_planes import NoiseFile
 from ..options import Covariance, WhitenOptions
 from .colour import InputCovariance, Remaining
 
@@ -42,9 +44,11 @@ class InputImage:
     ----------
     file : Path
         Its file.
-    variance : float or Path, optional
-        Variance of its raw pixels or the file of that; without it the image's variance plane, or
-        else what is measured in its sky.
+    variance : float, Path or NoiseFile, optional
+        Variance of its raw pixels or the file of that, or one of standard deviations or weights;
+        without it the image's variance plane, or else what is measured in its sky.
+    mask : Path, optional
+        File of its mask, in place of a plane of its own file.
     covariance : Path or Resampling, optional
         How the noise of its pixels goes together; without it they are independent.
     kernels : sequence of Path
@@ -62,7 +66,8 @@ class InputImage:
     """
 
     file: Path
-    variance: float | Path | None = None
+    variance: float | Path | NoiseFile | None = None
+    mask: Path | None = None
     covariance: InputCovariance | None = None
     kernels: Sequence[Path] = ()
     weight: float = 1.0
@@ -96,9 +101,11 @@ class Job:
         Image that was convolved, where the files do not say it.
     scale : float, optional
         Factor on the difference after the subtraction, where the files do not say it.
-    science_variance, template_variance : float or Path, optional
-        Variance of the raw pixels or its file; without it the image's variance plane, or else what
-        is measured in its sky.
+    science_variance, template_variance : float, Path or NoiseFile, optional
+        Variance of the raw pixels or its file, or one of standard deviations or weights; without it
+        the image's variance plane, or else what is measured in its sky.
+    science_mask, template_mask, difference_mask : Path, optional
+        Files of masks, in place of planes of the images' own files.
     science_covariance, template_covariance : Path or Resampling, optional
         How the noise of its pixels goes together: a FITS image of lags, in units of its variance,
         or an interpolation; without it they are independent.
@@ -143,8 +150,11 @@ class Job:
     combined: Sequence[InputImage] = ()
     convolved: Side | None = None
     scale: float | None = None
-    science_variance: float | Path | None = None
-    template_variance: float | Path | None = None
+    science_variance: float | Path | NoiseFile | None = None
+    template_variance: float | Path | NoiseFile | None = None
+    science_mask: Path | None = None
+    template_mask: Path | None = None
+    difference_mask: Path | None = None
     science_covariance: InputCovariance | None = None
     template_covariance: InputCovariance | None = None
     shared_variance: float = 0.0
@@ -205,16 +215,18 @@ class Job:
         if self.combined:
             return {f"input {n}": image for n, image in enumerate(self.combined, 1)}
         if self.science is None or self.template is None:
-            return {"difference": InputImage(file=self.difference)}
+            return {"difference": InputImage(file=self.difference, mask=self.difference_mask)}
         return {
             "science": InputImage(
                 file=self.science,
                 variance=self.science_variance,
+                mask=self.science_mask,
                 covariance=self.science_covariance,
             ),
             "template": InputImage(
                 file=self.template,
                 variance=self.template_variance,
+                mask=self.template_mask,
                 covariance=self.template_covariance,
             ),
         }
@@ -229,13 +241,15 @@ class Job:
 
     @property
     def inputs(self) -> list[Path]:
-        """All files that are read."""
+        """All files that are read, without the extensions that are asked for."""
         images = self.images.values()
         files: list[Any] = [*(image.file for image in images), self.difference, self.kernel]
         for image in images:
-            files += [image.variance, image.covariance, *image.kernels]
-        files += [self.covariance, self.psf]
-        return [path for path in dict.fromkeys(files) if isinstance(path, Path)]
+            noise = image.variance
+            files.append(noise.path if isinstance(noise, NoiseFile) else noise)
+            files += [image.mask, image.covariance, *image.kernels]
+        files += [self.difference_mask, self.covariance, self.psf]
+        return list(dict.fromkeys(bare(path) for path in files if isinstance(path, Path)))
 
 
 _PAIR = ("science", "template", "kernel")
@@ -244,6 +258,8 @@ _NEEDING_PAIR = (
     "scale",
     "science_variance",
     "template_variance",
+    "science_mask",
+    "template_mask",
     "science_covariance",
     "template_covariance",
     "shared_variance",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Literal
 import numpy as np
 
 from ..fill import fill_values
+from ..io.conventions import NOISE_WORDS, NoiseKind
 from ..io.exposure_rows import ExposureRows
+from ..io.noise_planes import NoiseFile, NoisePlane
 from ..io.rows import Rows
 from ..whiteness import whiteness
 from .meshes import in_one_row, sky_meshes
@@ -38,25 +40,28 @@ class InputNoise:
         measured in its sky.
     description : str
         The same in words.
+    notes : sequence of str
+        What is doubtful of it.
     """
 
     variance: float | Rows
     origin: Literal["number", "file", "plane", "sky"]
     description: str
+    notes: Sequence[str] = ()
 
 
 def input_noise(
-    given: float | Path | None,
+    given: float | Path | NoiseFile | None,
     exposure: ExposureRows,
     path: Path,
     ignored: Rows | None,
-    open_file: Callable[[Path], ExposureRows],
+    open_file: Callable[[Path, NoiseKind | None, str], NoisePlane],
 ) -> InputNoise:
     """Variance of an input image: as given, or of its variance plane, or measured.
 
     Parameters
     ----------
-    given : float or Path or None
+    given : float or Path or NoiseFile or None
         The variance, or the FITS file that has it.
     exposure : ExposureRows
         The image.
@@ -65,7 +70,8 @@ def input_noise(
     ignored : Rows of bool, or None
         Pixels [y, x] to leave out of the measurement.
     open_file : callable
-        Opens a file, which stays open as long as it is needed.
+        Opens a file of noise, given what it holds if that is known and the unit of the image; it
+        stays open as long as it is needed.
 
     Raises
     ------
@@ -75,16 +81,19 @@ def input_noise(
     if isinstance(given, float | int):
         return InputNoise(float(given), "number", "as given")
     if given is not None:
-        rows = open_file(given)
-        plane = rows.image if rows.variance is None else rows.variance
-        if not _has_known_value(plane):
-            raise ValueError(f"{given}: variance must have a known value ({_KNOWN}), got none")
-        return InputNoise(plane, "file", f"from {given}")
+        file, kind = (given.path, given.kind) if isinstance(given, NoiseFile) else (given, None)
+        if file == path and exposure.variance is None:
+            raise ValueError(f"{file}: expected a plane of noise, got the image itself alone")
+        noise = open_file(file, kind, str(exposure.metadata.get("BUNIT", "")).strip())
+        if not _has_known_value(noise.variance):
+            raise ValueError(f"{file}: variance must have a known value ({_KNOWN}), got none")
+        made = "" if noise.origin == NOISE_WORDS["variance"] else f"{noise.origin} "
+        return InputNoise(noise.variance, "file", f"{made}from {file}", noise.notes)
     found = f"measured in the sky of {path}"
     lack = ""
     if exposure.variance is not None:
         if _has_known_value(exposure.variance):
-            return InputNoise(exposure.variance, "plane", f"variance plane of {path}")
+            return InputNoise(exposure.variance, "plane", f"{exposure.variance_origin} of {path}")
         lack = f"its variance plane has no known value ({_KNOWN})"
         found = f"{path}: {lack}: measured in the sky"
     try:

@@ -38,6 +38,7 @@ def file_notes(job: Job, inputs: Inputs) -> list[str]:
     exposures = {job.difference: subtraction.difference}
     exposures |= {job.images[name].file: image for name, image in subtraction.images.items()}
     notes = [f"{path}: {note}" for path, exposure in exposures.items() for note in exposure.notes]
+    notes += [note for noise in inputs.noise.values() for note in noise.notes]
     return [*notes, *subtraction.notes]
 
 

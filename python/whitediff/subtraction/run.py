@@ -76,7 +76,10 @@ class WhitenedFile:
     @contextmanager
     def open(self) -> Iterator[tuple[ExposureRows, ExposureRows]]:
         """Open the difference, its pixels without a value being NaN, and the whitened image."""
-        with open_exposure(self.job.difference) as before, open_exposure(self.job.output) as after:
+        with (
+            open_exposure(self.job.difference, self.job.difference_mask) as before,
+            open_exposure(self.job.output) as after,
+        ):
             yield blank_where_missing(before, self.no_value_planes, self.filled), after
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from astropy.io import ascii
 from astropy.table import Table
 
 from ...io.fits_file import check_name
+from ...io.noise_planes import NoiseFile
 from ...subtraction import Job
 from ...subtraction.colour import InputCovariance
 from ..covariance import input_covariance, remaining
+from ..noise import NOISE_KINDS, noise_number, noise_of
 
 __all__ = ["Manifest", "read_manifest", "read_table", "rows_of"]
 
@@ -27,8 +28,10 @@ _FILES = ("science", "template", "difference", "kernel", "output")
 _OPTIONAL = (
     "convolved",
     "scale",
-    "science_variance",
-    "template_variance",
+    *(f"{name}_{kind}" for name in ("science", "template") for kind in NOISE_KINDS),
+    "science_mask",
+    "template_mask",
+    "difference_mask",
     "shared_variance",
     "covariance",
     "science_covariance",
@@ -162,14 +165,15 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
     def named(name: str) -> Path | None:
         return folder / cells[name] if cells.get(name) else None
 
-    def variance(name: str) -> float | Path | None:
-        try:
-            number = float(cells[name])
-        except (KeyError, ValueError):
-            return named(name)
-        if not (math.isfinite(number) and number >= 0):
-            raise ValueError(f"{where}: {name} must be a finite number >= 0, got {cells[name]}")
-        return number
+    def noise(name: str) -> float | Path | NoiseFile | None:
+        given: dict[str, Any] = {}
+        for column in (f"{name}_{kind}" for kind in NOISE_KINDS):
+            try:
+                number = noise_number(cells.get(column, ""))
+            except ValueError as error:
+                raise ValueError(f"{where}: {column} must be {error}") from None
+            given[column] = named(column) if number is None else number
+        return noise_of(name, given)
 
     def covariance(name: str) -> InputCovariance | None:
         try:
@@ -199,8 +203,11 @@ def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
             output=folder / cells["output"],
             convolved=cast(Any, convolved),
             scale=number("scale"),
-            science_variance=variance("science_variance"),
-            template_variance=variance("template_variance"),
+            science_variance=noise("science"),
+            template_variance=noise("template"),
+            science_mask=named("science_mask"),
+            template_mask=named("template_mask"),
+            difference_mask=named("difference_mask"),
             shared_variance=number("shared_variance") or 0.0,
             covariance=remaining(cells["covariance"], folder) if cells.get("covariance") else None,
             science_covariance=covariance("science_covariance"),
