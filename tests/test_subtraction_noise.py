@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from command_line import write_plain
-from whitediff.io.exposure_rows import open_exposure, open_noise
+from whitediff.io.exposure_rows import ExposureRows, open_exposure, open_noise
 from whitediff.io.rows import Rows
 from whitediff.subtraction.noise import input_noise, measured_sky
 

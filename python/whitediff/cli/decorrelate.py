@@ -137,6 +137,7 @@ _SUSPECT = 3
 @click.pass_context
 def decorrelate(
     context: click.Context,
+    /,
     science: Path | None,
     template: Path | None,
     difference: Path,

@@ -12,11 +12,12 @@ import click
 from .files import INPUT, is_input
 
 if TYPE_CHECKING:
+    from ..io.conventions import NoiseKind
     from ..io.noise_planes import NoiseFile
 
 __all__ = ["NOISE_KINDS", "noise_number", "noise_of", "noise_options"]
 
-NOISE_KINDS = ("variance", "sigma", "weight")
+NOISE_KINDS: tuple[NoiseKind, ...] = ("variance", "sigma", "weight")
 
 _HELP = {
     "variance": "Variance of the raw {name} pixels, in squared image units; of a file, what its "
@@ -75,7 +76,10 @@ def noise_of(name: str, given: Mapping[str, Any]) -> float | Path | NoiseFile | 
         from ..io.noise_planes import NoiseFile
 
         return value if kind == "variance" else NoiseFile(value, kind)
-    return {"variance": value, "sigma": value**2, "weight": 1 / value if value else math.inf}[kind]
+    number = float(value)
+    if kind == "weight":
+        return 1 / number if number else math.inf
+    return number**2 if kind == "sigma" else number
 
 
 def noise_number(text: str) -> float | None:

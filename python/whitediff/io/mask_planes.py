@@ -23,7 +23,7 @@ def mask_rows(hdu: Any, headers: Sequence[Any]) -> tuple[Rows, Mapping[str, int]
     hdu : HDU
         The mask.
     headers : sequence of Header
-        Those that may say whose mask it is, besides its own.
+        Those that may say whose mask it is, besides its own, which counts first.
 
     Returns
     -------
@@ -40,7 +40,9 @@ def mask_rows(hdu: Any, headers: Sequence[Any]) -> tuple[Rows, Mapping[str, int]
         If bits are named, and pixels are no integers.
     """
     mask, named = rows_of_hdu(hdu), _named_planes(hdu.header)
-    known = next((bits for bits in MASKS if _is_of(bits, (hdu.header, *headers))), None)
+    known = next(
+        (bits for header in (hdu.header, *headers) for bits in MASKS if _is_of(bits, header)), None
+    )
     if (named or known) and mask.dtype.kind not in "iu":
         raise TypeError(f"mask must hold the bits of its planes as integers, got {mask.dtype}")
     if named:
@@ -70,11 +72,10 @@ def _named_planes(header: Any) -> dict[str, int]:
     }
 
 
-def _is_of(bits: MaskBits, headers: Sequence[Any]) -> bool:
+def _is_of(bits: MaskBits, header: Any) -> bool:
     return any(
         str(header.get(keyword, "")).strip().upper().startswith(value)
         for keyword, value in bits.keywords.items()
-        for header in headers
     )
 
 

@@ -31,7 +31,7 @@ _WCS_NUMBER = re.compile(
 )
 _TABLES = ("cpdis1", "cpdis2", "det2im1", "det2im2")
 # Dates and observatories have no place in an image; of all other repairs the user hears.
-_USUAL = ("datfix", "obsfix", "RADECSYS", "EPOCH")
+_USUAL = ("datfix", "obsfix", "RADECSYS", "EPOCH", "more axes")
 # Pixels within which a copy must be the same.
 _TOLERANCE = 1e-3
 _MAX_TOLD = 120
@@ -81,7 +81,8 @@ def read_wcs(
             _shift_tables(wcs, xy0)
             here = _sky(wcs, xy0, shape)
         except Exception as error:
-            told = " ".join(str(error).split())[:_MAX_TOLD]
+            # What stands before are places in the source of wcslib.
+            told = (str(error).strip().splitlines() or [type(error).__name__])[-1][:_MAX_TOLD]
             return None, [f"WCS cannot be used, and its keywords are kept: {told}"]
     with _quiet():
         tables = fits.HDUList([fits.PrimaryHDU(), *lookup_hdus(wcs, (0, 0))])
