@@ -13,6 +13,7 @@ from .figure import check_figure, write_figure
 from .files import INPUT, OUTPUT, check_outputs
 from .noise import noise_of, noise_options
 from .options import (
+    compress_option,
     constant_option,
     covariance_option,
     ignore_plane_option,
@@ -40,7 +41,13 @@ _SUSPECT = 3
     type=INPUT,
     help="Matching kernel: of HOTPANTS (-oki, -hki), SFFT, lsst.afw or whitediff, or an image.",
 )
-@click.option("-o", "--output", type=OUTPUT, required=True, help="Whitened image to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=OUTPUT,
+    required=True,
+    help="Whitened image to write: FITS, plain or as .fits.fz or .fits.gz.",
+)
 @click.option(
     "--convolved",
     type=click.Choice(["template", "science"]),
@@ -124,6 +131,7 @@ _SUSPECT = 3
     type=OUTPUT,
     help="JSON file for what that task records: variances, cells, timings.",
 )
+@compress_option
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option(
     "--plot",
@@ -167,6 +175,7 @@ def decorrelate(
     plot: Path | None,
     again: bool,
     strict: bool,
+    compress: float | None,
     **noise: float | Path | None,
 ) -> None:
     """Make the noise of a difference image white again.
@@ -213,6 +222,7 @@ def decorrelate(
         ),
         overwrite=overwrite,
         again=again,
+        compress=compress,
     )
     check_outputs(
         [path for path in (output, plot, save_metadata) if path is not None],

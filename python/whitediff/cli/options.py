@@ -8,6 +8,7 @@ from ..exposure import IGNORED_MASK_PLANES
 from .covariance import remaining_value
 
 __all__ = [
+    "compress_option",
     "constant_option",
     "covariance_option",
     "ignore_plane_option",
@@ -16,6 +17,21 @@ __all__ = [
     "preconvolved_option",
     "variance_option",
 ]
+
+
+def _quantization(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
+    """Quantization of a compressed image, 0 if there is to be none; None if nobody says."""
+    if value is None or value == "lossless":
+        return None if value is None else 0.0
+    try:
+        if not value.startswith("q="):
+            raise ValueError
+        return float(value.removeprefix("q="))
+    except ValueError:
+        raise click.BadParameter(f"expected lossless or q=NUMBER, got '{value}'.") from None
+
 
 mode_option = click.option(
     "--mode",
@@ -30,6 +46,15 @@ preconvolved_option = click.option(
     "--preconvolved",
     is_flag=True,
     help="Mode score: the difference is S correlated with its PSF, minus T matched to that.",
+)
+
+compress_option = click.option(
+    "--compress",
+    callback=_quantization,
+    metavar="lossless|q=NUMBER",
+    help="How an output named .fits.fz is compressed: to the last bit, or the image in steps of "
+    "its noise over NUMBER, dithered, which adds 1 / (12 NUMBER²) of its variance; mask and "
+    "variance are always lossless.  [default: lossless]",
 )
 
 constant_option = click.option("--constant", is_flag=True, help="One filter for the whole frame.")

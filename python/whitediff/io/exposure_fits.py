@@ -57,9 +57,13 @@ def read_exposure(path: str | os.PathLike[str]) -> Exposure:
 
 
 def write_exposure(
-    exposure: Exposure, path: str | os.PathLike[str], *, overwrite: bool = False
+    exposure: Exposure,
+    path: str | os.PathLike[str],
+    *,
+    quantization: float = 0,
+    overwrite: bool = False,
 ) -> None:
-    """Write an exposure to a FITS file, atomically.
+    """Write an exposure to a FITS file, atomically, compressed if its name says so.
 
     A unit of the image that is not known (``BUNIT`` in the metadata) is written as "adu".
 
@@ -68,7 +72,10 @@ def write_exposure(
     exposure : Exposure
         With a PSF that is a `KernelPsf` or a `CellPsf`, or none.
     path : path-like
-        Name of the file.
+        Name of the file; one that ends with .gz or .fz is compressed.
+    quantization : float
+        With .fz: the image is stored in steps of its noise over this number, dithered; 0 stores it
+        to the last bit, as all other planes are.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -82,7 +89,7 @@ def write_exposure(
         If the PSF is of another type.
     """
     hdus = [*plane_hdus(exposure), *further_hdus(exposure)]
-    write_fits(fits.HDUList(hdus), path, overwrite=overwrite)
+    write_fits(fits.HDUList(hdus), path, quantization=quantization, overwrite=overwrite)
 
 
 def plane_hdus(exposure: Exposure) -> list[Any]:

@@ -13,8 +13,8 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from ..exposure import Exposure
-from .atomic import replace_file
 from .exposure_fits import further_hdus, plane_hdus
+from .packing import new_fits_file
 
 __all__ = ["ExposureWriter", "new_exposure_file"]
 
@@ -117,6 +117,7 @@ def new_exposure_file(
     path: str | os.PathLike[str],
     *,
     more_planes: Mapping[str, str] | None = None,
+    quantization: float = 0,
     overwrite: bool = False,
 ) -> Iterator[ExposureWriter]:
     """Begin a FITS file that takes its name only once it is complete.
@@ -125,8 +126,8 @@ def new_exposure_file(
     ----------
     exposure, more_planes
         See `ExposureWriter`.
-    path : path-like
-        Name of the file.
+    path, quantization
+        See `new_fits_file`.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -137,7 +138,7 @@ def new_exposure_file(
     OSError
         If the file cannot be written.
     """
-    with replace_file(path, overwrite=overwrite) as file:
+    with new_fits_file(path, quantization=quantization, overwrite=overwrite) as file:
         yield ExposureWriter(file, exposure, more_planes)
 
 

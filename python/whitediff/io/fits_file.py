@@ -14,13 +14,12 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 from numpy.typing import NDArray
 
-from .atomic import replace_file
 from .compressed import plain
 from .fits_structure import check_structure
+from .packing import new_fits_file
 from .reading import ReadError, open_input, reading
 
 __all__ = [
-    "check_name",
     "find_image",
     "image_header",
     "is_image",
@@ -30,7 +29,6 @@ __all__ = [
     "write_fits",
 ]
 
-_COMPRESSED = (".gz", ".bz2", ".xz", ".z", ".zip", ".fz")
 _IMAGES = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
 _KNOWN = (*_IMAGES, fits.BinTableHDU, fits.TableHDU, fits.GroupsHDU, fits.FitsHDU)
 
@@ -75,25 +73,14 @@ def _opened(file: BinaryIO, name: str) -> fits.HDUList:
     return hdus
 
 
-def check_name(path: str | os.PathLike[str], name: str = "path") -> None:
-    """Refuse the name of a compressed file: FITS files are written uncompressed.
-
-    Raises
-    ------
-    ValueError
-        If it is one.
-    """
-    if os.fspath(path).lower().endswith(_COMPRESSED):
-        raise ValueError(
-            f"{name} must not end with {', '.join(_COMPRESSED)}, since files are written "
-            f"uncompressed, got {os.fspath(path)}"
-        )
-
-
 def write_fits(
-    hdus: fits.HDUList, path: str | os.PathLike[str], *, overwrite: bool = False
+    hdus: fits.HDUList,
+    path: str | os.PathLike[str],
+    *,
+    quantization: float = 0,
+    overwrite: bool = False,
 ) -> None:
-    """Write a FITS file, atomically.
+    """Write a FITS file, atomically, compressed if its name ends with .gz or .fz.
 
     Raises
     ------
@@ -102,10 +89,9 @@ def write_fits(
     OSError
         If the file cannot be written.
     ValueError
-        If its name is that of a compressed file.
+        If its name is that of a file compressed in a way that is not written.
     """
-    check_name(path)
-    with replace_file(path, overwrite=overwrite) as file:
+    with new_fits_file(path, quantization=quantization, overwrite=overwrite) as file:
         try:
             hdus.writeto(file)
         except AttributeError as error:

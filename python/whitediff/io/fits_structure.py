@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import BinaryIO
 
+from .compressed import plain
 from .fits_tables import check_table
 from .reading import ReadError, open_input
 
@@ -63,8 +64,8 @@ def first_header(path: str | os.PathLike[str]) -> dict[str, str]:
     OSError
         If the file is missing, or does not begin as a FITS file.
     """
-    with open_input(path) as file:
-        return _read_header(file, 0, first=True)[0]
+    with open_input(path) as file, plain(file, os.fspath(path)) as content:
+        return _read_header(content, 0, first=True)[0]
 
 
 def _read_header(file: BinaryIO, position: int, *, first: bool) -> tuple[dict[str, str], int]:

@@ -65,6 +65,8 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
             cards["WDSCALE"] = (pair.scale, "factor on the difference, after subtraction")
     elif not job.is_blind:
         cards |= _of_combination(job, subtraction)
+    if job.compress:
+        cards["WDQUANT"] = (job.compress, "image is in steps of its noise over this")
     if job.batch is not None:
         cards[BATCH_KEYWORD] = (job.batch, "batch that made this file")
     for keyword, card in (cards | facts.cards).items():

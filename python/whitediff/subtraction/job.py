@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..io.file_names import bare
-from ..io.fits_file import check_name
 from ..io.noise_planes import NoiseFile
+from ..io.packing import check_name, is_tiled
 from ..options import Covariance, WhitenOptions
 from .colour import InputCovariance, Remaining
 
@@ -96,7 +96,10 @@ class Job:
     combined : sequence of InputImage
         In place of a pair: the images of which the difference is any other linear combination.
     output : Path
-        FITS file to write.
+        FITS file to write, compressed if its name ends with .fits.fz or .fits.gz.
+    compress : float, optional
+        With .fits.fz: the image is stored in steps of its noise over this number, dithered;
+        without it, or with 0, to the last bit. Mask and variance always are.
     convolved : {"template", "science"}, optional
         Image that was convolved, where the files do not say it.
     scale : float, optional
@@ -135,7 +138,8 @@ class Job:
     Raises
     ------
     ValueError
-        If the options have a grid or bits of masks; if the output is named as a compressed file.
+        If the options have a grid or bits of masks; if the output is named as one
+        that is compressed otherwise.
     JobError
         If some of science, template and kernel are missing, and others are not; if something is
         given that needs them, or comes with a combination; if preconvolved comes without mode
@@ -167,9 +171,17 @@ class Job:
     overwrite: bool = False
     again: bool = False
     batch: str | None = None
+    compress: float | None = None
 
     def __post_init__(self) -> None:
         check_name(self.output, "output")
+        if self.compress is not None:
+            if not is_tiled(self.output):
+                raise JobError(
+                    "", "compress", f" needs an output named .fits.fz, got {self.output}"
+                )
+            if not (self.compress == 0 or 1 <= self.compress < math.inf):
+                raise JobError("", "compress", f" must be 0, or 1 or more, got {self.compress:g}")
         for name in ("grid", "ignore_mask", "no_value_mask"):
             value = getattr(self.options, name)
             if value:

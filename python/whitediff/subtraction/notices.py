@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..exposure import own_names
+from ..io.packing import added_variance
 from .inputs import Inputs
 from .job import Job
 
@@ -21,7 +22,7 @@ def assumptions(job: Job, inputs: Inputs) -> list[str]:
     inputs : Inputs
         What the files hold.
     """
-    return [*_of_subtraction(inputs), *_of_noise(job, inputs)]
+    return [*_of_subtraction(inputs), *_of_noise(job, inputs), *_of_output(job)]
 
 
 def file_notes(job: Job, inputs: Inputs) -> list[str]:
@@ -63,6 +64,14 @@ def _of_subtraction(inputs: Inputs) -> Iterator[str]:
         yield "no PSF is known: a Gaussian of sigma 1.7 pixels stands in where noise is measured"
     for value in subtraction.filled:
         yield f"pixels of exactly {value:g} have no value: they recur improbably often"
+
+
+def _of_output(job: Job) -> Iterator[str]:
+    if job.compress:
+        yield (
+            f"the image is stored in steps of its noise / {job.compress:g}, dithered: this adds "
+            f"{added_variance(job.compress):.2g} of its variance"
+        )
 
 
 def _of_noise(job: Job, inputs: Inputs) -> Iterator[str]:

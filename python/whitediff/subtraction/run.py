@@ -183,6 +183,7 @@ def _whiten_in_bands(
                     blank,
                     job.output,
                     more_planes=point_source_units(blank) if score else None,
+                    quantization=job.compress or 0,
                     overwrite=job.overwrite,
                 )
             )

@@ -130,7 +130,9 @@ def whiten_with_task(
         exposure.setPsf(exposure.psf.getPsf(0))
     exposure.setMetadata(whitened_header(job, inputs, facts))
     with writing(job.output):
-        write_exposure(exposure, job.output, overwrite=job.overwrite)
+        write_exposure(
+            exposure, job.output, quantization=job.compress or 0, overwrite=job.overwrite
+        )
     return facts, judged
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from astropy.io import ascii
 from astropy.table import Table
 
-from ...io.fits_file import check_name
 from ...io.noise_planes import NoiseFile
+from ...io.packing import check_name
 from ...subtraction import Job
 from ...subtraction.colour import InputCovariance
 from ..covariance import input_covariance, remaining
