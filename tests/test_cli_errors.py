@@ -154,10 +154,10 @@ def test_inputs_are_never_overwritten(inputs, tmp_path, capsys, option):
     assert (inputs / "kernel.fits").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["o.fits.gz", "o.fits.fz"])
-def test_outputs_are_not_compressed(inputs, no_files, capsys, name):
+@pytest.mark.parametrize("name", ["o.fits.bz2", "o.fits.xz"])
+def test_outputs_are_not_compressed_in_other_ways(inputs, no_files, capsys, name):
     message = fail(capsys, "decorrelate", *options(inputs), "-o", no_files / name)
-    assert "output must not end with .gz, .bz2, .xz, .z, .zip, .fz, since files are" in message
+    assert "output must not end with .bz2, .xz, .z, .zip: what is written is FITS" in message
 
 
 def test_devices_are_not_replaced(inputs, tmp_path, capsys):

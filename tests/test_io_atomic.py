@@ -220,8 +220,8 @@ def test_what_killed_processes_leave_is_swept(tmp_path, monkeypatch):
     assert (tmp_path / "out.bin").read_bytes() == b"first"
 
 
-@pytest.mark.parametrize("name", ["out.fits.gz", "out.fits.fz", "OUT.FITS.GZ", "out.fits.bz2"])
-def test_names_of_compressed_files_are_refused(tmp_path, exposure, name):
-    with pytest.raises(ValueError, match="path must not end with .gz, .*, got"):
+@pytest.mark.parametrize("name", ["out.fits.bz2", "OUT.FITS.XZ"])
+def test_names_of_files_compressed_in_other_ways_are_refused(tmp_path, exposure, name):
+    with pytest.raises(ValueError, match="path must not end with .bz2, .*, got"):
         write_exposure(exposure, tmp_path / name)
     assert os.listdir(tmp_path) == []
