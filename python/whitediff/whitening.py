@@ -11,6 +11,7 @@ import numpy.typing as npt
 from . import _core
 from .adapters.images import Pixels
 from .adapters.nddata import as_ccd_data
+from .adapters.photutils import gridded_psf_model
 from .arrays import FloatImage
 from .cells import Cells
 from .covariance import NoiseCovariance
@@ -19,6 +20,11 @@ __all__ = ["VERSION_KEYWORD", "PointSources", "Whitened", "Whitening"]
 
 VERSION_KEYWORD = "WDVERSN"
 """What the header of every whitened image has: the version of whitediff."""
+
+# Nodes of a grid of PSFs along an axis.
+_LEAST_NODES, _MOST_NODES = 5, 41
+# From so many pixels off a seam on, a PSF has nine tenths of what changes there.
+_SEEN = 2
 
 
 class PointSources(NamedTuple):
@@ -196,6 +202,34 @@ class Whitening:
         images = self.bank.psfs_at(at_x.ravel(), at_y.ravel())
         return images if at_x.ndim else images[0]
 
+    def to_gridded_psf_model(self) -> Any:
+        """Give the PSF of the whitened image as a model of photutils, for PSF photometry on it.
+
+        Returns
+        -------
+        photutils.psf.GriddedPSFModel
+            In pixels of the array; of a flux of one it tells what becomes of a source of flux one.
+            Its nodes are where cells begin and end to be seen by the middle of a PSF, between which
+            filters cross-fade, and five along each axis; evenly spaced where that would be more
+            than 41.
+
+        Raises
+        ------
+        ImportError
+            If photutils is not installed.
+        ValueError
+            If the PSF of the input image was not given.
+
+        Notes
+        -----
+        docs/mathematics.md, Eq. 21.
+        """
+        boxes = self.cells.boxes
+        x, y = (_nodes(boxes[:, axis], boxes[:, axis + 2] - 1) for axis in (0, 1))
+        at_y, at_x = np.meshgrid(y, x, indexing="ij")
+        images = self._psf_on_array(at_x.ravel(), at_y.ravel())
+        return gridded_psf_model(images.reshape(len(y), len(x), *images.shape[1:]), x, y)
+
     def _psf_on_array(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Give `psf_at` of pixels of the array."""
         return self.psf_at(np.add(x, self.xy0[0]), np.add(y, self.xy0[1]))
@@ -286,3 +320,12 @@ class Whitened(Whitening):
             f"Whitened({height} x {width} {self._image.dtype}, {self.cells!r}, "
             f"border={self.border}, n_threads={self.n_threads})"
         )
+
+
+def _nodes(first: npt.NDArray[np.int32], last: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """Positions along an axis between which PSFs change linearly."""
+    begin, end = first.min(), last.max()
+    even = np.linspace(begin, end, _LEAST_NODES)
+    seams = np.concatenate([even, first - _SEEN, last + _SEEN])
+    nodes: npt.NDArray[np.float64] = np.unique(np.clip(seams, begin, end))
+    return nodes if len(nodes) <= _MOST_NODES else np.linspace(begin, end, _MOST_NODES)
