@@ -1,4 +1,4 @@
-"""Images with mask, variance, PSF and WCS: the part of lsst.afw.image that whitediff needs.
+"""Images with mask, variance, PSF and WCS, as lsst.afw.image has them.
 
 All positions (boxes, origin, PSF, WCS) are pixel coordinates of the parent image: pixel [0, 0] of
 an array is at ``xy0``.
@@ -7,16 +7,29 @@ an array is at ``xy0``.
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Iterable, Mapping
-from enum import Enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from .arrays import copied, plain
-from .geometry import Box2I, Extent2I, Point2I
+from .adapters.images import as_pixels, as_variance
+from .adapters.nddata import as_ccd_data
+from .arrays import plain
+from .geometry import Box2I
+from .image import (
+    DEFAULT_MASK_PLANES,
+    IGNORED_MASK_PLANES,
+    LOCAL,
+    PARENT,
+    Framed,
+    Image,
+    ImageOrigin,
+    Mask,
+    MaskedImage,
+    own_names,
+)
+from .psf import KernelPsf
 
 # Astropy takes long to import: not for the names of mask planes alone.
 if TYPE_CHECKING:
@@ -36,362 +49,8 @@ __all__ = [
     "own_names",
 ]
 
-DEFAULT_MASK_PLANES: Mapping[str, int] = {
-    "BAD": 0,
-    "SAT": 1,
-    "INTRP": 2,
-    "CR": 3,
-    "EDGE": 4,
-    "DETECTED": 5,
-    "DETECTED_NEGATIVE": 6,
-    "SUSPECT": 7,
-    "NO_DATA": 8,
-}
-"""Bit number of each plane of a new mask, as in lsst.afw."""
 
-IGNORED_MASK_PLANES: tuple[str, ...] = (
-    "BAD",
-    "SAT",
-    "INTRP",
-    "CR",
-    "EDGE",
-    "DETECTED",
-    "DETECTED_NEGATIVE",
-    "NO_DATA",
-)
-"""Planes whose pixels statistics leave out by default."""
-
-# Names of lsst.afw, and those that lsst.images has for the same planes.
-_NEW_NAMES = {
-    "SAT": "SATURATED",
-    "INTRP": "INTERPOLATED",
-    "CR": "COSMIC_RAY",
-    "EDGE": "DETECTION_EDGE",
-    "UNMASKEDNAN": "UNMASKED_NAN",
-}
-_OLD_NAMES = {new: old for old, new in _NEW_NAMES.items()}
-
-_N_MASK_BITS = 31
-
-
-def own_names(planes: Iterable[str], own: Iterable[str]) -> list[str]:
-    """Give the names that a mask has for planes, be they called as in lsst.afw or lsst.images.
-
-    Parameters
-    ----------
-    planes : iterable of str
-        Names of planes, as ``SAT`` or ``SATURATED``.
-    own : iterable of str
-        The names that the mask has.
-
-    Returns
-    -------
-    names : list of str
-        Those of its own that stand for one of the planes; none for a plane that it does not have.
-    """
-    known = set(own)
-    spellings = (
-        spelling
-        for name in planes
-        for spelling in (name, _NEW_NAMES.get(name), _OLD_NAMES.get(name))
-    )
-    return list(dict.fromkeys(name for name in spellings if name in known))
-
-
-class ImageOrigin(Enum):
-    """What the coordinates of a box count from."""
-
-    PARENT = "parent"
-    LOCAL = "local"
-
-
-PARENT = ImageOrigin.PARENT
-LOCAL = ImageOrigin.LOCAL
-
-
-class _Framed:
-    """Anything that fills a box of pixels."""
-
-    def getBBox(self, origin: ImageOrigin = PARENT) -> Box2I:
-        """Box of the pixels, in parent or in array coordinates."""
-        raise NotImplementedError
-
-    def getXY0(self) -> Point2I:
-        return self.getBBox().getBegin()
-
-    def getX0(self) -> int:
-        return self.getBBox().getBeginX()
-
-    def getY0(self) -> int:
-        return self.getBBox().getBeginY()
-
-    def getDimensions(self) -> Extent2I:
-        dimensions: Extent2I = self.getBBox().getDimensions()
-        return dimensions
-
-    def getWidth(self) -> int:
-        return int(self.getBBox().getWidth())
-
-    def getHeight(self) -> int:
-        return int(self.getBBox().getHeight())
-
-    def _local(self, box: Box2I, origin: ImageOrigin) -> Box2I:
-        """Give the box in array coordinates, once it is sure to lie inside."""
-        if not isinstance(box, Box2I):
-            raise TypeError(f"box must be a Box2I, got {type(box).__name__}")
-        own = self.getBBox(origin)
-        if box.isEmpty() or not own.contains(box):
-            raise ValueError(f"the box must lie inside of {own}, got {box}")
-        return box.shiftedBy(Extent2I(-own.getBeginX(), -own.getBeginY()))
-
-
-class _Plane(_Framed):
-    """A two-dimensional array with an origin."""
-
-    def __init__(self, array: NDArray[Any], xy0: Any) -> None:
-        if array.ndim != 2 or array.size == 0:
-            raise ValueError(f"array must be 2-D and not empty, got shape {array.shape}")
-        self._array = array
-        self._xy0 = Point2I(xy0)
-
-    @property
-    def array(self) -> NDArray[Any]:
-        """The pixels [y, x]. Assigning to it sets their values."""
-        return self._array
-
-    @array.setter
-    def array(self, values: ArrayLike) -> None:
-        self._array[...] = values
-
-    def getArray(self) -> NDArray[Any]:
-        return self._array
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._array.dtype
-
-    def getBBox(self, origin: ImageOrigin = PARENT) -> Box2I:
-        height, width = self._array.shape
-        corner = self._xy0 if origin is PARENT else Point2I(0, 0)
-        return Box2I(corner, Extent2I(width, height))
-
-    def clone(self) -> Self:
-        """Deep copy."""
-        plane = copy.copy(self)
-        plane._array = copied(self._array)
-        return plane
-
-    def subset(self, box: Box2I, origin: ImageOrigin = PARENT) -> Self:
-        """Part of the plane, sharing its pixels."""
-        local = self._local(box, origin)
-        plane = copy.copy(self)
-        plane._array = self._array[local.getSlices()]
-        plane._xy0 = self._xy0 + Extent2I(local.getBegin())
-        return plane
-
-    def __getitem__(self, box: Box2I) -> Self:
-        return self.subset(box)
-
-
-class Image(_Plane):
-    """Floating-point image with an origin.
-
-    Parameters
-    ----------
-    array : array_like or Box2I
-        Pixels [y, x]; or the box to fill with zeros. float32 and float64 arrays of the machine's
-        byte order are shared, others are converted to the smaller of the two that holds them.
-    xy0 : Point2I or (int, int)
-        Pixel coordinates (x, y) of pixel [0, 0]; a box brings its own.
-    dtype : dtype
-        float32 or float64, for an image made from a box.
-
-    Raises
-    ------
-    ValueError
-        If the array is not two-dimensional, or empty.
-    TypeError
-        If it does not hold real numbers.
-    """
-
-    def __init__(
-        self, array: ArrayLike | Box2I, *, xy0: Any = (0, 0), dtype: DTypeLike = np.float32
-    ) -> None:
-        if isinstance(array, Box2I):
-            shape, xy0 = (array.getHeight(), array.getWidth()), array.getBegin()
-            array = np.zeros(shape, dtype=dtype)
-        super().__init__(_floating(np.asarray(plain(array, "image"))), xy0)
-
-
-class Mask(_Plane):
-    """Image of bits, with a name for each bit that is in use.
-
-    Parameters
-    ----------
-    array : array_like of int, or Box2I
-        Bits [y, x]; or the box to fill with zeros. int32 arrays of the machine's byte order are
-        shared, other integers are converted.
-    xy0 : Point2I or (int, int)
-        Pixel coordinates (x, y) of pixel [0, 0]; a box brings its own.
-    planes : mapping of str to int
-        Bit number of each named plane.
-
-    Raises
-    ------
-    ValueError
-        If the array is not two-dimensional, is empty, or uses more than 31 bits; if a plane has
-        a bit number outside of 0..30, a number twice, or a name that no FITS keyword can hold.
-    TypeError
-        If the array does not hold integers.
-    """
-
-    def __init__(
-        self,
-        array: ArrayLike | Box2I,
-        *,
-        xy0: Any = (0, 0),
-        planes: Mapping[str, int] = DEFAULT_MASK_PLANES,
-    ) -> None:
-        if isinstance(array, Box2I):
-            shape, xy0 = (array.getHeight(), array.getWidth()), array.getBegin()
-            array = np.zeros(shape, dtype=np.int32)
-        super().__init__(_bits(np.asarray(array)), xy0)
-        self._planes: dict[str, int] = {}
-        for name, bit in planes.items():
-            self._add(name, bit)
-
-    def clone(self) -> Self:
-        """Deep copy of the pixels and plane names; a subset shares both."""
-        mask = super().clone()
-        mask._planes = dict(self._planes)
-        return mask
-
-    def _at(self, xy0: Any) -> Self:
-        """Give a mask at another origin that shares the pixels."""
-        mask = copy.copy(self)
-        mask._xy0, mask._planes = Point2I(xy0), dict(self._planes)
-        return mask
-
-    def _add(self, name: str, bit: int) -> None:
-        if not re.fullmatch(r"[A-Z0-9_]+", name):
-            raise ValueError(f"a mask plane is named in A-Z, 0-9 and _, got {name!r}")
-        if not 0 <= bit < _N_MASK_BITS or bit in self._planes.values():
-            raise ValueError(
-                f"mask plane {name} needs a free bit from 0 to {_N_MASK_BITS - 1}, got {bit}"
-            )
-        self._planes[name] = int(bit)
-
-    def getMaskPlaneDict(self) -> dict[str, int]:
-        """Bit number of each plane (a copy)."""
-        return dict(self._planes)
-
-    def getMaskPlane(self, name: str) -> int:
-        """Bit number of a plane.
-
-        Raises
-        ------
-        ValueError
-            If the mask has no such plane.
-        """
-        if name not in self._planes:
-            raise ValueError(f"unknown mask plane {name!r}, expected one of {list(self._planes)}")
-        return self._planes[name]
-
-    def getPlaneBitMask(self, names: str | Iterable[str]) -> int:
-        """Integer with the bits of one or several planes set.
-
-        Raises
-        ------
-        ValueError
-            If the mask has no such plane.
-        """
-        bits = 0
-        for name in [names] if isinstance(names, str) else names:
-            bits |= 1 << self.getMaskPlane(name)
-        return bits
-
-    def addMaskPlane(self, name: str) -> int:
-        """Bit number of a plane, which is added at the lowest free bit if it is new.
-
-        Raises
-        ------
-        ValueError
-            If all bits are in use, or the name is not made of A-Z, 0-9 and _.
-        """
-        if name not in self._planes:
-            used = self._planes.values()
-            self._add(name, next(bit for bit in range(_N_MASK_BITS + 1) if bit not in used))
-        return self._planes[name]
-
-
-class MaskedImage(_Framed):
-    """Image, mask and variance of the same pixels.
-
-    Parameters
-    ----------
-    image : Image
-        Pixels.
-    mask : Mask
-        Bits of the same box.
-    variance : Image, optional
-        Variance of the same box, in squared units of the image.
-
-    Raises
-    ------
-    ValueError
-        If the boxes differ.
-    """
-
-    def __init__(self, image: Image, mask: Mask, variance: Image | None) -> None:
-        for name, plane in (("mask", mask), ("variance", variance)):
-            if plane is not None and plane.getBBox() != image.getBBox():
-                raise ValueError(
-                    f"{name} must cover {image.getBBox()}, as the image, got {plane.getBBox()}"
-                )
-        self._image, self._mask, self._variance = image, mask, variance
-
-    @property
-    def image(self) -> Image:
-        return self._image
-
-    @property
-    def mask(self) -> Mask:
-        return self._mask
-
-    @property
-    def variance(self) -> Image | None:
-        """Variance plane, or None where it is not known."""
-        return self._variance
-
-    def getImage(self) -> Image:
-        return self._image
-
-    def getMask(self) -> Mask:
-        return self._mask
-
-    def getVariance(self) -> Image | None:
-        return self._variance
-
-    def getBBox(self, origin: ImageOrigin = PARENT) -> Box2I:
-        return self._image.getBBox(origin)
-
-    def clone(self) -> MaskedImage:
-        """Deep copy."""
-        variance = None if self._variance is None else self._variance.clone()
-        return MaskedImage(self._image.clone(), self._mask.clone(), variance)
-
-    def subset(self, box: Box2I, origin: ImageOrigin = PARENT) -> MaskedImage:
-        """Part of the masked image, sharing its pixels."""
-        variance = None if self._variance is None else self._variance.subset(box, origin)
-        return MaskedImage(
-            self._image.subset(box, origin), self._mask.subset(box, origin), variance
-        )
-
-    def __getitem__(self, box: Box2I) -> MaskedImage:
-        return self.subset(box)
-
-
-class Exposure(_Framed):
+class Exposure(Framed):
     """Image with mask, variance, PSF, WCS, origin and metadata.
 
     Arrays of the right type are shared, not copied.
@@ -544,6 +203,83 @@ class Exposure(_Framed):
     def __getitem__(self, box: Box2I) -> Self:
         return self.subset(box)
 
+    @classmethod
+    def from_ccddata(cls, ccd: Any) -> Self:
+        """Make an exposure from CCDData or NDData of astropy.
+
+        Parameters
+        ----------
+        ccd : astropy.nddata.NDData
+            Its uncertainty becomes the variance, a mask the plane NO_DATA, the PSF a `KernelPsf`,
+            the unit the keyword BUNIT. LTV1 and LTV2 in the header tell the origin of the pixels,
+            if they are whole.
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+        ValueError
+            If the uncertainty is of no known kind.
+        """
+        pixels = as_pixels(ccd, "ccd")
+        if not pixels.is_nddata:
+            raise TypeError(f"ccd must be a CCDData or an NDData, got {type(ccd).__name__}")
+        metadata = copy.deepcopy(ccd.meta)
+        if pixels.unit is not None and str(pixels.unit):
+            metadata["BUNIT"] = str(pixels.unit)
+        offsets = [metadata.get(f"LTV{axis}", 0) for axis in (1, 2)]
+        xy0 = [-int(offset) if offset == int(offset) else 0 for offset in offsets]
+        image = Image(np.array(pixels.values), xy0=xy0)
+        mask = Mask(image.getBBox())
+        if pixels.hidden is not None:
+            mask.array[np.broadcast_to(pixels.hidden, mask.array.shape) != 0] = (
+                mask.getPlaneBitMask("NO_DATA")
+            )
+        variance = None
+        if ccd.uncertainty is not None:
+            variance = np.array(as_variance(ccd, "ccd", pixels), image.dtype)
+        wcs = None if ccd.wcs is None else _shifted(ccd.wcs, *xy0)
+        psf = None if ccd.psf is None else KernelPsf(ccd.psf)
+        return cls(image=image, mask=mask, variance=variance, psf=psf, wcs=wcs, metadata=metadata)
+
+    def to_ccddata(self) -> Any:
+        """Give the exposure as CCDData of astropy, in coordinates of the array.
+
+        Returns
+        -------
+        astropy.nddata.CCDData
+            Its ``mask`` is True where a pixel has no value to be used: where it is not finite, has
+            no finite variance, or the mask says BAD, SAT, CR, EDGE or NO_DATA. The keywords LTV1
+            and LTV2 tell the origin, ``psf`` is the PSF at the average position.
+
+        Raises
+        ------
+        ValueError
+            If the keyword BUNIT names no unit that astropy knows.
+        """
+        planes = own_names(("BAD", "SAT", "CR", "EDGE", "NO_DATA"), self.mask.getMaskPlaneDict())
+        x0, y0 = self.getXY0()
+        wcs = None if self.wcs is None else _shifted(self.wcs, -x0, -y0)
+        metadata = copy.deepcopy(self.metadata)
+        metadata["LTV1"], metadata["LTV2"] = -x0, -y0
+        return as_ccd_data(
+            self.image.array,
+            None if self.variance is None else self.variance.array,
+            unit=_unit_of(metadata),
+            mask=self.mask.array & self.mask.getPlaneBitMask(planes) != 0,
+            wcs=wcs,
+            meta=metadata,
+            psf=None if self.psf is None else self.psf.computeKernelImage().array,
+        )
+
+    def __repr__(self) -> str:
+        has = [name for name in ("variance", "psf", "wcs") if getattr(self, name) is not None]
+        return (
+            f"Exposure({self.getHeight()} x {self.getWidth()} {self.image.dtype} at "
+            f"({self.getX0()}, {self.getY0()}), {_bunit(self.metadata) or 'unit unknown'}, "
+            f"with {', '.join(has) or 'neither variance, PSF nor WCS'})"
+        )
+
     def Factory(
         self,
         source: Exposure | Box2I,
@@ -582,24 +318,38 @@ class Exposure(_Framed):
         return part.clone() if deep else part
 
 
-def _floating(array: NDArray[Any]) -> NDArray[Any]:
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"an image must hold real numbers, got dtype {array.dtype}")
-    dtype = min(np.result_type(array.dtype, np.float32), np.dtype(np.float64))
-    return array.astype(dtype.newbyteorder("="), copy=False)
+def _bunit(metadata: Mapping[str, Any]) -> str:
+    return str(metadata.get("BUNIT", "")).strip()
 
 
-def _bits(array: NDArray[Any]) -> NDArray[np.int32]:
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"mask must hold the bits of its planes as integers, got {array.dtype}")
-    # An int32 holds no more than these bits: one pass over a mask suffices.
-    wide = array.dtype != np.int32
-    if array.size and (array.min() < 0 or (wide and array.max() >= 2**_N_MASK_BITS)):
-        raise ValueError(
-            f"mask must have values from 0 to 2^{_N_MASK_BITS} - 1, "
-            f"got {array.min()} to {array.max()}"
-        )
-    return array.astype(np.int32, copy=False)
+def _shifted(wcs: WCS, x: int, y: int) -> WCS:
+    """Give a WCS whose pixels are counted from elsewhere, with all its distortions."""
+    shift = np.array([x, y], dtype=float)
+    moved = wcs.deepcopy()
+    moved.wcs.crpix = moved.wcs.crpix + shift
+    if moved.sip is not None:
+        from astropy.wcs import Sip
+
+        sip = moved.sip
+        moved.sip = Sip(sip.a, sip.b, sip.ap, sip.bp, sip.crpix + shift)
+    for name in ("cpdis1", "cpdis2", "det2im1", "det2im2"):
+        table = getattr(moved, name)
+        if table is not None:
+            table.crval = (table.crval[0] + x, table.crval[1] + y)
+    return moved
+
+
+def _unit_of(metadata: Mapping[str, Any]) -> Any:
+    """Give the unit that BUNIT names, in the spelling of FITS or in capitals; None for none."""
+    from astropy.units import Unit
+
+    text = _bunit(metadata)
+    for spelling in (text, text.lower(), text.lower().removesuffix("s")):
+        try:
+            return Unit(spelling) if text else None
+        except ValueError:
+            pass
+    raise ValueError(f"BUNIT must be a unit that astropy.units knows, got {text!r}")
 
 
 def _like(image: Image, name: str, plane: ArrayLike) -> NDArray[Any]:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .exposure import Image
 from .geometry import Box2I, Extent2I, Point2D, Point2I
+from .image import Image
 from .kernel import Kernel
 from .whitening import Whitening
 
