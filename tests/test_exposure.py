@@ -266,3 +266,89 @@ def test_mask_planes_fit_the_bits_and_fits_keywords():
             Mask(np.zeros(SHAPE, np.int32), planes=planes)
     with pytest.raises(ValueError, match="named in A-Z"):
         mask.addMaskPlane("lower case")
+
+
+class TestCcdData:
+    @pytest.fixture
+    def wcs(self):
+        """One with every kind of distortion that a FITS header has."""
+        from astropy.wcs import WCS, DistortionLookupTable, Sip
+
+        rng = np.random.default_rng(4)
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype = "RA---TAN-SIP", "DEC--TAN-SIP"
+        wcs.wcs.crpix, wcs.wcs.crval, wcs.wcs.cdelt = (10, 20), (150, 2), (-1e-4, 1e-4)
+        a, b = (np.triu(rng.normal(scale=1e-5, size=(3, 3)))[:, ::-1] for _ in "ab")
+        wcs.sip = Sip(a, b, None, None, wcs.wcs.crpix)
+        for name in ("cpdis1", "cpdis2", "det2im1", "det2im2"):
+            values = rng.normal(scale=0.2, size=(5, 6)).astype(np.float32)
+            table = DistortionLookupTable(values, (1.0, 1.0), (1.0, 1.0), (30.0, 20.0))
+            setattr(wcs, name, table)
+        return wcs
+
+    def test_comes_back(self, rng, wcs):
+        from astropy import units
+
+        image, variance = rng.normal(size=(2, 31, 47)).astype(np.float32)
+        exposure = Exposure(
+            image=image, variance=variance**2, wcs=wcs, xy0=(3, -4),
+            metadata={"BUNIT": "electron", "OBJECT": "field"}, psf=KernelPsf(np.ones((3, 5))),
+        )  # fmt: skip
+        exposure.mask.array[2, 3:5] = exposure.mask.getPlaneBitMask(["NO_DATA", "DETECTED"])
+        ccd = exposure.to_ccddata()
+        assert ccd.unit == units.electron
+        np.testing.assert_array_equal(np.argwhere(ccd.mask), [[2, 3], [2, 4]])
+        np.testing.assert_array_equal(ccd.uncertainty.array, variance**2)
+        np.testing.assert_array_equal(ccd.psf, np.ones((3, 5)))
+        # Positions to a rounding of 360 degrees: the same place of the sky in both.
+        x, y = rng.uniform(0, 30, (2, 9))
+        np.testing.assert_allclose(
+            ccd.wcs.all_pix2world(x, y, 0), wcs.all_pix2world(x + 3, y - 4, 0), rtol=0, atol=1e-11
+        )
+        again = Exposure.from_ccddata(ccd)
+        assert again.getXY0() == exposure.getXY0()
+        np.testing.assert_array_equal(again.image.array, image)
+        np.testing.assert_array_equal(again.variance.array, variance**2)
+        np.testing.assert_allclose(
+            again.wcs.all_pix2world(x, y, 0), wcs.all_pix2world(x, y, 0), rtol=0, atol=1e-11
+        )
+        assert again.mask.array[2, 3] == again.mask.getPlaneBitMask("NO_DATA")
+        assert np.count_nonzero(again.mask.array) == 2
+        assert (again.metadata["OBJECT"], again.metadata["BUNIT"]) == ("field", "electron")
+        np.testing.assert_array_equal(again.psf.computeKernelImage().array, np.ones((3, 5)))
+        assert "LTV1" not in exposure.metadata
+
+    def test_shares_no_pixel_that_it_changes(self):
+        from astropy.nddata import CCDData, StdDevUncertainty
+
+        ccd = CCDData(np.ones((3, 4)), unit="adu", uncertainty=StdDevUncertainty(np.ones((3, 4))))
+        exposure = Exposure.from_ccddata(ccd)
+        exposure.image.array[...] = exposure.variance.array[...] = 7.0
+        assert (ccd.data == 1.0).all()
+        assert (ccd.uncertainty.array == 1.0).all()
+
+    @pytest.mark.parametrize(
+        ("unit", "expected"),
+        [("ADU", "adu"), ("electrons", "electron"), ("", ""), ("Jy", "Jy"), ("MJy/sr", "MJy/sr")],
+    )
+    def test_knows_the_units_of_headers(self, unit, expected):
+        from astropy import units
+
+        ccd = Exposure(image=np.ones((3, 4)), metadata={"BUNIT": unit}).to_ccddata()
+        assert ccd.unit == units.Unit(expected)
+
+    def test_refuses_others(self):
+        with pytest.raises(ValueError, match="BUNIT must be a unit .*, got 'bananas'"):
+            Exposure(image=np.ones((3, 4)), metadata={"BUNIT": "bananas"}).to_ccddata()
+        with pytest.raises(TypeError, match="ccd must be a CCDData or an NDData, got ndarray"):
+            Exposure.from_ccddata(np.ones((3, 4)))
+
+    def test_of_a_file_of_ours_has_its_origin(self, tmp_path):
+        from astropy.nddata import CCDData
+
+        from whitediff.io import write_exposure
+
+        exposure = Exposure(image=np.ones((3, 4)), xy0=(5, 6), metadata={"BUNIT": "adu"})
+        write_exposure(exposure, tmp_path / "exposure.fits")
+        again = Exposure.from_ccddata(CCDData.read(tmp_path / "exposure.fits"))
+        assert again.getXY0() == Point2I(5, 6)

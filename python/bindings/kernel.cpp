@@ -82,6 +82,15 @@ py::array_t<double> evaluate(const Kernel& kernel, const Values& x, const Values
   return images;
 }
 
+/// A line that tells a kernel: its class, what it is made of, its size and centre.
+py::str line_of(const py::handle& self, const std::string& parts) {
+  const auto& kernel = self.cast<const Kernel&>();
+  const auto [height, width] = kernel.shape();
+  return py::str("{}({}{} x {}, center=({}, {}))")
+      .format(py::type::of(self).attr("__name__"), parts, height, width, kernel.center().y,
+              kernel.center().x);
+}
+
 /// An array of the values with this shape.
 py::array_t<double> array_of(const std::vector<double>& values, std::vector<py::ssize_t> shape) {
   return py::array_t<double>(std::move(shape), values.data());
@@ -124,7 +133,8 @@ void bind_kernel(py::module_& module) {
            py::arg("center") = py::none())
       .def_property_readonly("shape", &Kernel::shape)
       .def_property_readonly("center", &Kernel::center)
-      .def("evaluate", &evaluate, py::arg("x"), py::arg("y"));
+      .def("evaluate", &evaluate, py::arg("x"), py::arg("y"))
+      .def("__repr__", [](const py::object& self) { return line_of(self, ""); });
 
   const auto basis_of = [](const SpatialKernel& self) {
     return array_of(self.basis(), {static_cast<py::ssize_t>(self.functions().size()),
@@ -135,6 +145,11 @@ void bind_kernel(py::module_& module) {
            py::arg("center") = py::none())
       .def_property_readonly("basis", basis_of)
       .def_property_readonly("functions", &SpatialKernel::functions)
+      .def("__repr__",
+           [](const py::object& self) {
+             const std::size_t count = self.cast<const SpatialKernel&>().functions().size();
+             return line_of(self, std::to_string(count) + " basis images of ");
+           })
       .def(py::pickle(
           [=](const SpatialKernel& self) {
             return py::make_tuple(basis_of(self), self.functions(), self.center());
@@ -159,6 +174,12 @@ void bind_kernel(py::module_& module) {
       .def_property_readonly("x", [=](const TabulatedKernel& self) { return nodes(self.x()); })
       .def_property_readonly("y", [=](const TabulatedKernel& self) { return nodes(self.y()); })
       .def_property_readonly("images", images_of)
+      .def("__repr__",
+           [](const py::object& self) {
+             const auto& kernel = self.cast<const TabulatedKernel&>();
+             return line_of(self, std::to_string(kernel.y().size()) + " x " +
+                                      std::to_string(kernel.x().size()) + " images of ");
+           })
       .def(py::pickle(
           [=](const TabulatedKernel& self) {
             return py::make_tuple(nodes(self.x()), nodes(self.y()), images_of(self), self.center());

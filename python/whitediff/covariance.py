@@ -13,6 +13,7 @@ from .adapters import as_psf
 from .adapters.images import as_measurable
 from .arrays import FloatImage, as_image, as_masks, as_number, one_of
 from .blank_sky import in_units_of_noise, without_fill, without_sources
+from .html import shown
 from .kernel import fixed_kernel
 
 __all__ = [
@@ -303,6 +304,21 @@ class NoiseCovariance:
             f"NoiseCovariance(psf_scale={self.psf_scale:.4f}{error}, "
             f"power_at_zero={self.power_at_zero:.4f}, reach={self.reach}{pixels})"
         )
+
+    def _repr_html_(self) -> str:
+        def known(value: float, error: float) -> str:
+            return f"{value:.4f}" if self.n_pixels is None else f"{value:.4f} ± {error:.4f}"
+
+        facts = {
+            "on the scale of the PSF": known(self.psf_scale, self.psf_scale_error),
+            "at k = 0": known(self.power_at_zero, self.power_at_zero_error),
+            "variance of a pixel": f"{self.variance:.4f}",
+            "largest correlation": f"{self.largest_correlation:.4f}",
+            "reach": f"{self.reach} pixels",
+            "measured on": "nothing" if self.n_pixels is None else f"{self.n_pixels} pixels",
+        }
+        lags = np.where(self._distance() > 0, self.lags, np.nan)
+        return shown("Noise over the variance plane", facts, lags)
 
     def _error(self, squares: float, weights: Floats) -> float:
         """Give the sampling error of a sum of lags, from that of its squares and the plateau's.

@@ -17,6 +17,7 @@ from .adapters.images import as_pixels, as_variance
 from .adapters.nddata import as_ccd_data
 from .arrays import plain
 from .geometry import Box2I
+from .html import shown
 from .image import (
     DEFAULT_MASK_PLANES,
     IGNORED_MASK_PLANES,
@@ -237,7 +238,7 @@ class Exposure(Framed):
             )
         variance = None
         if ccd.uncertainty is not None:
-            variance = np.array(as_variance(ccd, "ccd", pixels), image.dtype)
+            variance = np.array(as_variance(ccd.uncertainty, "ccd", pixels), image.dtype)
         wcs = None if ccd.wcs is None else _shifted(ccd.wcs, *xy0)
         psf = None if ccd.psf is None else KernelPsf(ccd.psf)
         return cls(image=image, mask=mask, variance=variance, psf=psf, wcs=wcs, metadata=metadata)
@@ -279,6 +280,23 @@ class Exposure(Framed):
             f"({self.getX0()}, {self.getY0()}), {_bunit(self.metadata) or 'unit unknown'}, "
             f"with {', '.join(has) or 'neither variance, PSF nor WCS'})"
         )
+
+    def _repr_html_(self) -> str:
+        set_planes = [
+            f"{name} {count}"
+            for name, bit in self.mask.getMaskPlaneDict().items()
+            if (count := np.count_nonzero(self.mask.array & (1 << bit)))
+        ]
+        facts = {
+            "pixels": f"{self.getHeight()} x {self.getWidth()} {self.image.dtype}",
+            "origin": f"({self.getX0()}, {self.getY0()})",
+            "unit": _bunit(self.metadata) or "unknown",
+            "variance": "unknown" if self.variance is None else "plane",
+            "masked pixels": ", ".join(set_planes) or "none",
+            "PSF": "unknown" if self.psf is None else type(self.psf).__name__,
+            "WCS": "unknown" if self.wcs is None else ", ".join(self.wcs.wcs.ctype),
+        }
+        return shown("Exposure", facts, self.image.array)
 
     def Factory(
         self,

@@ -14,6 +14,7 @@ from ._core import (
     TabulatedKernel,
 )
 from .arrays import hidden_pixels
+from .html import shown
 
 __all__ = [
     "Chebyshev2D",
@@ -32,6 +33,16 @@ __all__ = [
 
 Positions = npt.NDArray[np.float64]
 KernelImages = npt.NDArray[np.float64]
+
+
+def _kernel_html(kernel: Kernel) -> str:
+    image = kernel.evaluate(np.zeros(1), np.zeros(1))[0]
+    facts = {"kernel": kernel, "sum at (0, 0)": f"{image.sum():.6g}"}
+    return shown("Kernel at (0, 0)", facts, image)
+
+
+# The compiled class knows nothing of notebooks.
+setattr(Kernel, "_repr_html_", _kernel_html)  # noqa: B010
 
 
 def fixed_kernel(image: npt.ArrayLike, *, center: tuple[int, int] | None = None) -> SpatialKernel:

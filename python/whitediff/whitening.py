@@ -15,6 +15,7 @@ from .adapters.photutils import gridded_psf_model
 from .arrays import FloatImage
 from .cells import Cells
 from .covariance import NoiseCovariance
+from .html import shown
 
 __all__ = ["VERSION_KEYWORD", "PointSources", "Whitened", "Whitening"]
 
@@ -234,6 +235,24 @@ class Whitening:
         """Give `psf_at` of pixels of the array."""
         return self.psf_at(np.add(x, self.xy0[0]), np.add(y, self.xy0[1]))
 
+    def _facts(self) -> dict[str, object]:
+        """What a notebook shows."""
+        gaps = [f"{number} {why.replace('_', ' ')}" for why, number in self.gaps.items() if number]
+        covariance = "none measured" if self.covariance is None else self.covariance
+        return {
+            "mode": self.bank.mode.name,
+            "cells": f"{len(self.cells)}, {len(self.cells.centers)} filters",
+            "mean variances": ", ".join(f"{v:.5g}" for v in self.cells.variances.mean(axis=0)),
+            "border": f"{self.border} pixels",
+            "pixels without a value": ", ".join(gaps) or "none",
+            "PSF": "known" if self.bank.has_psf else "not known",
+            "remaining covariance": covariance,
+            "applied": "yes" if self.covariance_applied else "no",
+        }
+
+    def _repr_html_(self) -> str:
+        return shown("Whitening", self._facts())
+
     def __repr__(self) -> str:
         return f"Whitening({self.cells!r}, border={self.border}, n_threads={self.n_threads})"
 
@@ -313,6 +332,12 @@ class Whitened(Whitening):
         ccd.meta[VERSION_KEYWORD] = _core.__version__
         ccd.whitening = self
         return ccd
+
+    def _repr_html_(self) -> str:
+        height, width = self._image.shape
+        unit = "" if self._given.unit is None else f", {self._given.unit}"
+        pixels = f"{height} x {width} {self._image.dtype}{unit}"
+        return shown("White image", {"pixels": pixels, **self._facts()}, self._image)
 
     def __repr__(self) -> str:
         height, width = self._image.shape
