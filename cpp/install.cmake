@@ -8,6 +8,7 @@ set(component whitediff)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/whitediff)
 
 # A shared library brings what it needs; a static one leaves it to the program that links it.
+get_target_property(library_type whitediff TYPE)
 if(library_type STREQUAL "SHARED_LIBRARY")
   set(private .private)
 else()

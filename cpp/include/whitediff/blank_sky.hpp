@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "whitediff/export.hpp"
 #include "whitediff/image.hpp"
 
 namespace whitediff {
@@ -25,8 +26,8 @@ struct BlankSky {
 /// @param n_threads  0: all cores that the process may use. Never changes the result.
 /// @throws std::invalid_argument if shapes differ, or no such pixel is there.
 template <class T>
-BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
-                   bool surroundings, int n_threads = 0);
+WHITEDIFF_EXPORT BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
+                                    bool surroundings, int n_threads = 0);
 
 /// An image in units of its noise: over the root of its variance, which is the mean over the usable
 /// pixels of blocks of 32 by 32. A variance plane that follows the phases of a warp, or the noise
@@ -34,7 +35,8 @@ BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usabl
 /// @param variance  of the shape of the image; known where it is positive and finite.
 /// @param usable    as for blank_sky.
 template <class T>
-Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
-                           ImageView<const std::uint8_t> usable, int n_threads = 0);
+WHITEDIFF_EXPORT Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
+                                            ImageView<const std::uint8_t> usable,
+                                            int n_threads = 0);
 
 }  // namespace whitediff

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "whitediff/export.hpp"
 #include "whitediff/geometry.hpp"
 
 namespace whitediff {
@@ -27,18 +28,19 @@ enum class Reduction {
 /// @param overlap        pixels that neighbouring boxes share.
 /// @param border         pixels by which `expanded` exceeds `box`, as far as the frame goes.
 /// @throws std::invalid_argument if a number is out of range.
-std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, int border);
+WHITEDIFF_EXPORT std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap,
+                                              int border);
 
 /// Checks cells that a caller gives.
 /// @throws std::invalid_argument if there is none, a box is empty or not inside its expanded box,
 ///         or an expanded box is not inside the frame.
-void check_cells(const std::vector<Cell>& cells, Shape frame);
+WHITEDIFF_EXPORT void check_cells(const std::vector<Cell>& cells, Shape frame);
 
 /// Which pixels of a frame lie in the box of a cell, row by row.
-std::vector<bool> coverage(const std::vector<Cell>& cells, Shape frame);
+WHITEDIFF_EXPORT std::vector<bool> coverage(const std::vector<Cell>& cells, Shape frame);
 
 /// The weights with which cells make the result, pixel by pixel; those of one pixel sum to one.
-class Blend {
+class WHITEDIFF_EXPORT Blend {
  public:
   /// Keeps a reference to the cells.
   Blend(const std::vector<Cell>& cells, Reduction reduction);

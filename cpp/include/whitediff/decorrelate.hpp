@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "whitediff/export.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
@@ -43,22 +44,27 @@ struct Subtraction {
 ///         without mode score, with a convolved science image or without PSF and pre-kernel, a
 ///         pre-kernel comes without preconvolved, or the kernel's sum is zero where it divides.
 template <class T>
-Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
-                                   NoiseSource<T> template_image, const KernelPtr& kernel,
-                                   const DecorrelateOptions& options = {});
+WHITEDIFF_EXPORT Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
+                                                    NoiseSource<T> template_image,
+                                                    const KernelPtr& kernel,
+                                                    const DecorrelateOptions& options = {});
 
 /// Makes the noise of a difference image white, or (mode score) gives the optimal detection image:
 /// `whiten` with the sources of `subtraction_sources`.
 /// @throws std::invalid_argument as these.
 template <class T>
-Whitened<T> decorrelate(ImageView<const T> difference, const NoiseSource<T>& science,
-                        const NoiseSource<T>& template_image, const KernelPtr& kernel,
-                        const DecorrelateOptions& options = {});
+WHITEDIFF_EXPORT Whitened<T> decorrelate(ImageView<const T> difference,
+                                         const NoiseSource<T>& science,
+                                         const NoiseSource<T>& template_image,
+                                         const KernelPtr& kernel,
+                                         const DecorrelateOptions& options = {});
 
 /// The same in bands of rows; see `whiten_bands`.
 template <class T>
-Whitening decorrelate_bands(const Plane<T>& difference, const NoiseSource<T>& science,
-                            const NoiseSource<T>& template_image, const KernelPtr& kernel,
-                            const WriteRows<T>& write, const DecorrelateOptions& options = {});
+WHITEDIFF_EXPORT Whitening decorrelate_bands(const Plane<T>& difference,
+                                             const NoiseSource<T>& science,
+                                             const NoiseSource<T>& template_image,
+                                             const KernelPtr& kernel, const WriteRows<T>& write,
+                                             const DecorrelateOptions& options = {});
 
 }  // namespace whitediff

@@ -2,12 +2,14 @@
 
 #include <stdexcept>
 
+#include "whitediff/export.hpp"
+
 namespace whitediff {
 
 /// A computation that cannot be done though its arguments are well formed
 /// (FFTW makes no plan).
 /// Bad arguments raise std::invalid_argument instead.
-class Error : public std::runtime_error {
+class WHITEDIFF_EXPORT Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "whitediff/export.hpp"
 #include "whitediff/image.hpp"
 #include "whitediff/noise_model.hpp"
 
@@ -43,7 +44,7 @@ struct FilterImage {
 };
 
 /// How far a filter reaches.
-struct FilterSupport {
+struct WHITEDIFF_EXPORT FilterSupport {
   int radius = 0;      ///< In pixels: what lies farther away is within the tolerance.
   int grid = 0;        ///< Side of the Fourier grid on which the filter is found.
   double error = 0.0;  ///< The cut-off error, in units of the noise.
@@ -62,18 +63,19 @@ struct FilterSupport {
 /// error that it leaves.
 /// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if the noise has no power at k = 0, or (mode score) no PSF.
-FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
-                             const FilterOptions& options, int n_threads = 1);
+WHITEDIFF_EXPORT FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,
+                                              const FilterOptions& options, int n_threads = 1);
 
 /// The filter at one position in real space, out to the radius of `support`.
-FilterImage filter_image(const LocalNoise& noise, const FilterOptions& options,
-                         const FilterSupport& support);
+WHITEDIFF_EXPORT FilterImage filter_image(const LocalNoise& noise, const FilterOptions& options,
+                                          const FilterSupport& support);
 
 /// What carries the variance planes of the sources to that of the filtered image: the image-space
 /// squares of c_i = F a_i (times the roots of covariances), one image a source, zero shift in the
 /// middle pixel (docs/mathematics.md, Eq. 5). They reach as far as all but 1e-6 of the variance
 /// does, and their sums are the gains.
-std::vector<Image<double>> squared_responses(const LocalNoise& noise, const FilterOptions& options,
-                                             const FilterSupport& support);
+WHITEDIFF_EXPORT std::vector<Image<double>> squared_responses(const LocalNoise& noise,
+                                                              const FilterOptions& options,
+                                                              const FilterSupport& support);
 
 }  // namespace whitediff

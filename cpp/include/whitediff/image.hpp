@@ -4,6 +4,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "whitediff/export.hpp"
 #include "whitediff/geometry.hpp"
 
 namespace whitediff {
@@ -44,9 +45,9 @@ namespace detail {
 
 /// Memory that is zero, in huge pages where the system has them.
 /// @throws std::bad_alloc if there is none left.
-void* zeroed_memory(std::size_t bytes);
+WHITEDIFF_EXPORT void* zeroed_memory(std::size_t bytes);
 /// @param bytes  what zeroed_memory was asked for.
-void free_memory(void* memory, std::size_t bytes);
+WHITEDIFF_EXPORT void free_memory(void* memory, std::size_t bytes);
 
 }  // namespace detail
 
@@ -85,11 +86,11 @@ class Image {
 /// they are written, and two threads that come to the same one at once would both clear it.
 /// @param n_threads  0: usable_cores().
 template <class T>
-Image<T> zero_image(Shape shape, int n_threads = 0);
+WHITEDIFF_EXPORT Image<T> zero_image(Shape shape, int n_threads = 0);
 
 /// A copy of pixels, made on several threads: one alone does not keep the memory busy.
 /// @param n_threads  0: usable_cores().
 template <class T>
-Image<T> copy_of(ImageView<const T> pixels, int n_threads = 0);
+WHITEDIFF_EXPORT Image<T> copy_of(ImageView<const T> pixels, int n_threads = 0);
 
 }  // namespace whitediff

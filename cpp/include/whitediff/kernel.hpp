@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "whitediff/export.hpp"
 #include "whitediff/geometry.hpp"
 #include "whitediff/image.hpp"
 #include "whitediff/spatial_function.hpp"
@@ -24,7 +25,7 @@ struct KernelCenter {
 /// (K*T)[y, x] = sum over v, u of K[v, u] T[y - (v - cy), x - (u - cx)].
 /// Derive from it for kernels of your own; `evaluate` must give the same answer for the same
 /// position. One computation calls it from the thread that started it, never from several at once.
-class Kernel {
+class WHITEDIFF_EXPORT Kernel {
  public:
   virtual ~Kernel() = default;
 
@@ -52,10 +53,10 @@ class Kernel {
 using KernelPtr = std::shared_ptr<const Kernel>;
 
 /// The default centre, ((h - 1) / 2, (w - 1) / 2) in whole numbers.
-KernelCenter default_center(Shape shape);
+WHITEDIFF_EXPORT KernelCenter default_center(Shape shape);
 
 /// Basis images times functions of position (Alard & Lupton 1998; Alard 2000).
-class SpatialKernel final : public Kernel {
+class WHITEDIFF_EXPORT SpatialKernel final : public Kernel {
  public:
   using Functions = std::vector<std::shared_ptr<const SpatialFunction>>;
 
@@ -74,7 +75,7 @@ class SpatialKernel final : public Kernel {
 };
 
 /// Kernel images at the nodes of a grid of positions: bilinear between them, constant outside.
-class TabulatedKernel final : public Kernel {
+class WHITEDIFF_EXPORT TabulatedKernel final : public Kernel {
  public:
   /// @param x, y    node positions, strictly increasing.
   /// @param images  y.size() * x.size() images, x fastest, row by row.
@@ -95,11 +96,11 @@ class TabulatedKernel final : public Kernel {
 };
 
 /// One kernel image for every position.
-KernelPtr fixed_kernel(ImageView<const double> image, KernelCenter center);
-KernelPtr fixed_kernel(ImageView<const double> image);
+WHITEDIFF_EXPORT KernelPtr fixed_kernel(ImageView<const double> image, KernelCenter center);
+WHITEDIFF_EXPORT KernelPtr fixed_kernel(ImageView<const double> image);
 
 /// The kernel turned by 180 degrees about its centre: convolution with it is correlation with the
 /// kernel, and its transfer function is the complex conjugate.
-KernelPtr flipped(KernelPtr kernel);
+WHITEDIFF_EXPORT KernelPtr flipped(KernelPtr kernel);
 
 }  // namespace whitediff

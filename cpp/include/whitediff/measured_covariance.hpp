@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "whitediff/export.hpp"
 #include "whitediff/image.hpp"
 
 namespace whitediff {
@@ -26,14 +27,16 @@ constexpr int longest_lag = 12;
 /// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if shapes differ, or fewer than two different pixels are usable.
 template <class T>
-MeasuredCovariance autocovariance(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
-                                  int largest_lag = longest_lag, int n_threads = 0);
+WHITEDIFF_EXPORT MeasuredCovariance autocovariance(ImageView<const T> noise,
+                                                   ImageView<const std::uint8_t> usable,
+                                                   int largest_lag = longest_lag,
+                                                   int n_threads = 0);
 
 /// The part of an autocovariance that is noise (docs/mathematics.md, Eq. 19): the mean of lags 8 to
 /// 12, which is that of structure much wider than a star, is subtracted, and the rest is let go to
 /// zero from lag 3 to lag 7.
 /// @param measured  out to lag 12 at least; lags beyond are left out.
 /// @throws std::invalid_argument if it does not reach so far.
-MeasuredCovariance noise_covariance(const MeasuredCovariance& measured);
+WHITEDIFF_EXPORT MeasuredCovariance noise_covariance(const MeasuredCovariance& measured);
 
 }  // namespace whitediff

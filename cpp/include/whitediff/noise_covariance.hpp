@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "whitediff/export.hpp"
 #include "whitediff/image.hpp"
 
 namespace whitediff {
@@ -9,7 +10,7 @@ namespace whitediff {
 /// How the noise of neighbouring pixels goes together: covariances, in units of the variance plane,
 /// of pixels that lie (y, x) apart. The value at no lag need not be 1: after a resampling the plane
 /// often holds more, or less, than the pixels scatter. Copies share the lags.
-class NoiseCovariance {
+class WHITEDIFF_EXPORT NoiseCovariance {
  public:
   /// The spectrum is held at so much of the covariance at no lag: no noise is quite without power,
   /// and no filter should amplify what a measurement says is not there.

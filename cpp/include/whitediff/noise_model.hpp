@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "whitediff/export.hpp"
 #include "whitediff/kernel.hpp"
 #include "whitediff/noise_covariance.hpp"
 
@@ -36,7 +37,7 @@ struct LocalNoise {
 };
 
 /// The noise of an image at many positions (those of its cells, as a rule).
-class NoiseModel {
+class WHITEDIFF_EXPORT NoiseModel {
  public:
   /// A raw input image, apart from its variance.
   struct Source {

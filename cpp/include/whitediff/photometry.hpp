@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "whitediff/export.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
@@ -16,17 +17,20 @@ namespace whitediff {
 /// @param positions  in pixel coordinates; beyond the frame the nearest cell counts.
 /// @throws std::invalid_argument if the noise has no PSF, the PSF's sum is zero, or a position is
 ///         not finite.
-std::vector<Image<double>> psfs_at(const Whitening& whitening, const std::vector<Point>& positions,
-                                   int n_threads = 0);
+WHITEDIFF_EXPORT std::vector<Image<double>> psfs_at(const Whitening& whitening,
+                                                    const std::vector<Point>& positions,
+                                                    int n_threads = 0);
 
 /// The same through the filter of one cell for each position, wherever that is.
 /// @throws std::invalid_argument as well if there are not as many cells as positions.
-std::vector<Image<double>> psfs_at(const Whitening& whitening, const std::vector<Point>& positions,
-                                   const std::vector<std::size_t>& cells, int n_threads = 0);
+WHITEDIFF_EXPORT std::vector<Image<double>> psfs_at(const Whitening& whitening,
+                                                    const std::vector<Point>& positions,
+                                                    const std::vector<std::size_t>& cells,
+                                                    int n_threads = 0);
 
 /// The value of the filtered image at the place of a source of flux one, for a source at every
 /// pixel of the frame: what turns a score into a flux (docs/mathematics.md, Eq. 22).
-class PeakResponse {
+class WHITEDIFF_EXPORT PeakResponse {
  public:
   /// Evaluates the PSF on nodes of every cell, at most 128 pixels apart.
   /// @throws std::invalid_argument if the noise has no PSF, or the PSF's sum is zero.

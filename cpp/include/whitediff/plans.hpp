@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "whitediff/export.hpp"
+
 namespace whitediff {
 
 // Fourier transforms are planned on first use and kept for the process: the only global state of
@@ -10,17 +12,17 @@ namespace whitediff {
 // time from any thread; computations under way keep the plans that they have.
 
 /// Drops all plans; they are made again when needed.
-void clear_plans();
+WHITEDIFF_EXPORT void clear_plans();
 
 /// Replaces the plans made so far by measured ones.
 /// @throws Error if FFTW makes no plan.
-void measure_plans();
+WHITEDIFF_EXPORT void measure_plans();
 
 /// What FFTW has learnt by measuring, in both precisions, as text.
-std::string export_wisdom();
+WHITEDIFF_EXPORT std::string export_wisdom();
 
 /// Takes over what `export_wisdom` gave, for plans made from now on.
 /// @returns false if the text is not wisdom, or that of another FFTW.
-bool import_wisdom(const std::string& wisdom);
+WHITEDIFF_EXPORT bool import_wisdom(const std::string& wisdom);
 
 }  // namespace whitediff

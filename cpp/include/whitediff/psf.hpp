@@ -1,5 +1,6 @@
 #pragma once
 
+#include "whitediff/export.hpp"
 #include "whitediff/filter.hpp"
 
 namespace whitediff {
@@ -8,7 +9,7 @@ namespace whitediff {
 /// kernels in noise.psf, on pixels of the first of them, scaled to a sum of one
 /// (docs/mathematics.md, Eq. 6). `psfs_at` keeps fluxes instead.
 /// @throws std::invalid_argument if the noise has no PSF, or the PSF's sum is zero.
-Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options,
-                           const FilterSupport& support);
+WHITEDIFF_EXPORT Image<double> whitened_psf(const LocalNoise& noise, const FilterOptions& options,
+                                            const FilterSupport& support);
 
 }  // namespace whitediff

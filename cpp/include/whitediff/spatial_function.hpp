@@ -2,19 +2,20 @@
 
 #include <vector>
 
+#include "whitediff/export.hpp"
 #include "whitediff/geometry.hpp"
 
 namespace whitediff {
 
 /// A function of position: the coefficient of one basis image of a SpatialKernel.
-class SpatialFunction {
+class WHITEDIFF_EXPORT SpatialFunction {
  public:
   virtual ~SpatialFunction() = default;
   virtual double operator()(Point position) const = 0;
 };
 
 /// A polynomial in pixel coordinates, of the total degree that the number of coefficients tells.
-class Polynomial2D final : public SpatialFunction {
+class WHITEDIFF_EXPORT Polynomial2D final : public SpatialFunction {
  public:
   /// @param coefficients  of 1; x, y; x^2, xy, y^2; ...: (d + 1)(d + 2) / 2 of them for degree d.
   /// @throws std::invalid_argument if the count is no such number or a value is not finite.
@@ -30,7 +31,7 @@ class Polynomial2D final : public SpatialFunction {
 
 /// A series of products T_i(x') T_j(y') of Chebyshev polynomials of the first kind, x' and y'
 /// running from -1 to 1 over a range of positions.
-class Chebyshev2D final : public SpatialFunction {
+class WHITEDIFF_EXPORT Chebyshev2D final : public SpatialFunction {
  public:
   /// The range of positions, ends included.
   struct Range {

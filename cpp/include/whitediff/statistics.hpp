@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "whitediff/export.hpp"
 #include "whitediff/plane.hpp"
 
 namespace whitediff {
@@ -34,7 +35,7 @@ struct ClippedMean {
 /// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if the shapes of plane and mask differ.
 template <class T>
-ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask = {}, int n_threads = 1,
-                         double least = -1e25);
+WHITEDIFF_EXPORT ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask = {},
+                                          int n_threads = 1, double least = -1e25);
 
 }  // namespace whitediff

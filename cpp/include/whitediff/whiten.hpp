@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "whitediff/cells.hpp"
+#include "whitediff/export.hpp"
 #include "whitediff/filter.hpp"
 #include "whitediff/noise_model.hpp"
 #include "whitediff/plane.hpp"
@@ -74,7 +75,7 @@ struct Timings {
 constexpr double edge_share = 1e-3;
 
 /// Pixels of the cells that nothing is known of.
-struct Unknown {
+struct WHITEDIFF_EXPORT Unknown {
   // Of the image: they came out as they went in.
   std::size_t marked = 0;      ///< By the mask.
   std::size_t not_finite = 0;  ///< Of the others.
@@ -138,8 +139,9 @@ using WriteRows = std::function<void(int y0, ImageView<const T> image, ImageView
 ///         non-finite values.
 /// @throws Error if FFTW makes no plan.
 template <class T>
-Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
-                   const WhitenOptions& options = {});
+WHITEDIFF_EXPORT Whitened<T> whiten(ImageView<const T> image,
+                                    const std::vector<NoiseSource<T>>& sources,
+                                    const WhitenOptions& options = {});
 
 /// The same for a frame that need not fit into memory: planes are read, and the result is written,
 /// in bands of rows. The result is that of `whiten`, bit by bit.
@@ -148,8 +150,10 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
 /// at the variances of the whole frame (two complete passes where the filter does not vary).
 /// @throws std::invalid_argument as `whiten`, and for a `write` that is empty.
 template <class T>
-Whitening whiten_bands(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
-                       const WriteRows<T>& write, const WhitenOptions& options = {});
+WHITEDIFF_EXPORT Whitening whiten_bands(const Plane<T>& image,
+                                        const std::vector<NoiseSource<T>>& sources,
+                                        const WriteRows<T>& write,
+                                        const WhitenOptions& options = {});
 
 /// Parts of an image and of its whitened version that stand for the whole, one below the other; all
 /// of a small image. Between the parts no pixel is usable.
@@ -166,15 +170,20 @@ struct Sample {
 /// @param options  progress does not count, nor do cells where the image is large.
 /// @throws std::invalid_argument as `whiten`.
 template <class T>
-Sample<T> whiten_sample(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
-                        const WhitenOptions& options = {});
+WHITEDIFF_EXPORT Sample<T> whiten_sample(const Plane<T>& image,
+                                         const std::vector<NoiseSource<T>>& sources,
+                                         const WhitenOptions& options = {});
 
 /// The filter of every position of the noise model of a result.
-std::vector<FilterImage> filter_images(const NoiseModel& noise, const FilterOptions& options,
-                                       const FilterSupport& support, int n_threads = 0);
+WHITEDIFF_EXPORT std::vector<FilterImage> filter_images(const NoiseModel& noise,
+                                                        const FilterOptions& options,
+                                                        const FilterSupport& support,
+                                                        int n_threads = 0);
 
 /// The PSF of the filtered image at every position.
-std::vector<Image<double>> whitened_psfs(const NoiseModel& noise, const FilterOptions& options,
-                                         const FilterSupport& support, int n_threads = 0);
+WHITEDIFF_EXPORT std::vector<Image<double>> whitened_psfs(const NoiseModel& noise,
+                                                          const FilterOptions& options,
+                                                          const FilterSupport& support,
+                                                          int n_threads = 0);
 
 }  // namespace whitediff

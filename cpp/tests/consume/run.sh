@@ -23,6 +23,16 @@ run() { # NAME PROGRAM
   "$2"
 }
 
+# Resolvers of function clones, and templates of the standard library, are visible whatever the
+# compiler is told.
+check_exports() { # PREFIX
+  nm -DC --defined-only "$(find "$1" -name libwhitediff.so)" |
+    grep -v -e ' i ' -e '\.resolver' | grep -oE ' [TVW] .*' | grep -oE 'whitediff::\w+' | sort -u |
+    while read -r name; do
+      grep -qrw "${name#*::}" "$1/include" || { echo "$name is exported, but not public"; exit 1; }
+    done
+}
+
 for library in static shared; do
   shared=$([ "$library" = shared ] && echo ON || echo OFF)
   cmake -S "$source" -B "$build/$library" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS="$shared" \
@@ -36,6 +46,8 @@ for library in static shared; do
     echo "installed files name an absolute path"
     exit 1
   fi
+
+  if [ "$library" = shared ]; then check_exports "$prefix"; fi
 
   configure_and_run "find_package-$library" "$here/find_package" -DCMAKE_PREFIX_PATH="$prefix"
 
