@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -26,11 +27,13 @@ double absolute_sum(const Kernel& kernel, Point position) {
   return sum;
 }
 
-/// Refuses kernels whose noise is beyond the range of the numbers in the result, as far as one
-/// position tells; a variance that only pixels tell is taken for 1.
+/// Refuses kernels and covariances whose noise is beyond the range of the numbers in the result, as
+/// far as one position tells; a variance that only pixels tell is taken for 1.
 template <class T>
-void check_range(const NoiseSource<T>& source, Point position) {
-  if (source.kernels.empty() || !std::isfinite(source.weight)) return;
+void check_range(const NoiseSource<T>& source, const std::optional<NoiseCovariance>& remaining,
+                 Point position) {
+  const bool is_white = source.covariances.empty() && !remaining;
+  if ((source.kernels.empty() && is_white) || !std::isfinite(source.weight)) return;
   const auto* number = std::get_if<double>(&source.variance);
   double largest = source.mean_variance.value_or(number ? *number : 1.0);
   largest *= source.weight * source.weight;
@@ -40,9 +43,11 @@ void check_range(const NoiseSource<T>& source, Point position) {
     if (!std::isfinite(sum)) return;
     largest *= sum * sum;
   }
+  if (remaining) largest *= remaining->bound();
+  for (const NoiseCovariance& covariance : source.covariances) largest *= covariance.bound();
   constexpr double limit = std::numeric_limits<T>::max();
-  require(!(largest > limit), "kernel", "give a variance of at most " + in_short(limit),
-          in_short(largest));
+  require(!(largest > limit), is_white ? "kernel" : "kernel and covariance",
+          "give a variance of at most " + in_short(limit), in_short(largest));
 }
 
 }  // namespace
@@ -81,7 +86,7 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
     }
     if (!source.mask.empty()) check_shape(source.mask.shape(), "mask");
     check_kernels(source.kernels, "kernel");
-    check_range(source, middle);
+    check_range(source, options.remaining, middle);
   }
   if (!options.mask.empty()) check_shape(options.mask.shape(), "mask");
   if (options.filter.mode == Mode::score) {

@@ -122,3 +122,25 @@ TEST_CASE("kernels whose variance is beyond the range of the result are refused"
   CHECK(!refused(1.0, 7e18, 1.0, 1.0));
   CHECK(refused(1.0, 1e154, 1.0, 1.0));
 }
+
+TEST_CASE("covariances whose variance is beyond the range of the result are refused") {
+  const auto image = test::constant<float>({20, 31}, 1.0f);
+  const auto white = [&](double lag, bool remaining) {
+    const double lags[] = {lag, 1.0, lag};
+    const NoiseCovariance covariance({lags, {1, 3}});
+    Sources sources{{1.0, {}, 1.0, {}}};
+    WhitenOptions options;
+    if (remaining) {
+      options.remaining = covariance;
+    } else {
+      sources[0].covariances = {covariance};
+    }
+    whiten<float>(image.view(), sources, options);
+  };
+  for (const bool remaining : {false, true}) {
+    CHECK_NOTHROW(white(0.25, remaining));
+    // The sum of two lags is beyond 3.4e38, the largest number of single precision.
+    CHECK_THROWS_WITH_AS(white(2e38, remaining), doctest::Contains("a variance of at most 3.4"),
+                         std::invalid_argument);
+  }
+}
