@@ -6,6 +6,10 @@ import bz2
 import gzip
 import json
 import lzma
+import os
+import resource
+import signal
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +17,8 @@ import pytest
 from astropy.io import fits
 
 from whitediff import read_exposure
-from whitediff.io import read_kernel
+from whitediff.io import decoded, read_kernel
+from whitediff.io.atomic import WriteError
 from whitediff.io.fits_structure import check_structure
 from whitediff.io.reading import ContentError, ReadError, reading
 
@@ -59,6 +64,10 @@ DAMAGED = {
     "something else behind the last HDU": (
         image() + b"x".ljust(BLOCK) + image(NAXIS2=-3),
         "is damaged: what follows HDU 1 is no HDU",
+    ),
+    "text that would be another line": (
+        image(NAXIS2="1\x85\x1b\t2"),
+        "NAXIS2 of HDU 1 must be a whole number from 0 to 9223372036854775807, got 1 2$",
     ),
     "a header without an end": (b"XTENSION= 'IMAGE'".ljust(BLOCK), "ends within a header"),
 }
@@ -107,6 +116,88 @@ def test_descriptors_and_tiles_are_checked(tmp_path, kind):
         path.write_bytes(bad)
         with pytest.raises(ReadError, match="a compressed tile of HDU 1 must be of its size"):
             read_exposure(path)
+
+
+def test_tiles_may_not_become_larger_than_they_are(tmp_path):
+    path = tmp_path / "image.fits"
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 1 << 20, (200, 200)).astype(np.int32)
+    fits.CompImageHDU(image, compression_type="GZIP_1", tile_shape=image.shape).writeto(path)
+    np.testing.assert_array_equal(read_exposure(path).image.array, image)
+    with fits.open(path, disable_image_compression=True) as hdus:
+        size = hdus[1].header["PCOUNT"]
+        begin = hdus[1].fileinfo()["datLoc"] + hdus[1].header["NAXIS1"]
+    content = bytearray(path.read_bytes())
+    # It would take 80 MB where a pixel can take eight bytes.
+    content[begin : begin + size] = gzip.compress(bytes(80_000_000)).ljust(size, b"\0")
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match="a compressed tile of HDU 1 must be of its size"):
+        read_exposure(path)
+
+
+def write_tiles(path):
+    pixels = np.random.default_rng(3).normal(size=(40, 30)).astype(np.float32)
+    fits.CompImageHDU(pixels, compression_type="RICE_1").writeto(path)
+    return path
+
+
+def end_by_itself():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def raise_error(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("decode", "error", "message"),
+    [
+        (end_by_itself, ReadError, r"image\.fits: its compressed tiles are damaged$"),
+        (
+            lambda: raise_error(ValueError("no code")),
+            ReadError,
+            r"image\.fits: its compressed tiles are damaged: no code$",
+        ),
+        (lambda: raise_error(MemoryError()), MemoryError, None),
+    ],
+)
+def test_a_decoder_takes_nothing_with_it(tmp_path, monkeypatch, decode, error, message):
+    path = write_tiles(tmp_path / "image.fits")
+    monkeypatch.setattr(decoded, "_write_rows", lambda hdu, file: decode())
+    with pytest.raises(error, match=message):
+        read_exposure(path)
+
+
+def test_a_full_directory_of_temporary_files(tmp_path, monkeypatch):
+    path = write_tiles(tmp_path / "image.fits")
+    write_rows = decoded._write_rows
+
+    def write_few(hdu, file):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        write_rows(hdu, file)
+
+    monkeypatch.setattr(decoded, "_write_rows", write_few)
+    with pytest.raises(
+        WriteError, match=f"cannot write a decoded image to {tempfile.gettempdir()}"
+    ):
+        read_exposure(path)
+
+
+def test_what_takes_several_parts_to_decode(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoded, "_BYTES", 500)
+    path = write_tiles(tmp_path / "image.fits")
+    np.testing.assert_array_equal(read_exposure(path).image.array, fits.getdata(path, 1))
+
+
+def test_numbers_beyond_all_others_do_not_warn(tmp_path):
+    path = tmp_path / "image.fits"
+    # The bits of a NaN that signals, in the order of the file.
+    signalling = np.full((6, 7), 0x7FA00000, ">u4").view(">f4")
+    deviations = fits.ImageHDU(np.full((6, 7), 1e30, np.float32), name="UNCERT")
+    fits.HDUList([fits.PrimaryHDU(signalling), deviations]).writeto(path)
+    exposure = read_exposure(path)
+    assert np.isnan(exposure.image.array).all() and np.isinf(exposure.variance.array).all()
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])

@@ -15,9 +15,10 @@ from astropy.utils.exceptions import AstropyUserWarning
 from numpy.typing import NDArray
 
 from .compressed import plain
+from .decoded import TiledImage
 from .fits_structure import check_structure
 from .packing import new_fits_file
-from .reading import ReadError, open_input, reading
+from .reading import ReadError, in_one_line, open_input, reading
 
 __all__ = [
     "find_image",
@@ -47,7 +48,7 @@ def open_fits(path: str | os.PathLike[str]) -> Iterator[fits.HDUList]:
         try:
             check_structure(content)
         except ReadError as error:
-            raise ReadError(f"{name} {error}") from error
+            raise ReadError(f"{name} {in_one_line(str(error))}") from error
         with reading(path):
             hdus = _opened(content, name)
         with hdus, warnings.catch_warnings():
@@ -70,6 +71,8 @@ def _opened(file: BinaryIO, name: str) -> fits.HDUList:
         # What astropy makes of an HDU whose header it cannot follow has no data.
         if not isinstance(hdu, _KNOWN):
             raise ReadError(f"{name} is damaged: HDU {number} is of no known kind")
+        if isinstance(hdu, fits.CompImageHDU):
+            hdu.__class__ = TiledImage
     return hdus
 
 
@@ -139,4 +142,6 @@ def image_header(path: str | os.PathLike[str]) -> fits.Header:
 def native(data: Any, dtype: Any = None) -> NDArray[Any]:
     """Copy of FITS data in memory, in the byte order of the machine."""
     array = np.asarray(data)
-    return array.astype(np.dtype(dtype or array.dtype).newbyteorder("="))
+    # NaN of any bits stay NaN.
+    with np.errstate(invalid="ignore"):
+        return array.astype(np.dtype(dtype or array.dtype).newbyteorder("="))

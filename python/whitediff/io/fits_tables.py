@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import zlib
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -23,6 +24,10 @@ _BYTES = {
 _INTEGERS = {"P": ">i4", "Q": ">i8"}
 # A tile of zeros takes a few bytes, of a run of 4095 pixels two.
 _MAX_COMPRESSION = 100_000
+# What a byte of a deflated stream can become, and what of it does not matter.
+_MAX_DEFLATION, _SMALL = 1032, 1 << 26
+# Of a pixel.
+_MAX_BYTES = 8
 _HCOMPRESS_MAGIC = b"\xdd\x99"
 
 
@@ -70,8 +75,11 @@ def check_table(
             value = _BYTES.get(item[2], 1) if item else 1
             found = _descriptors(file, begin, width, n_rows, place, _INTEGERS[kind])
             _check_descriptors(found, value, length - heap, f"column {n} of {where}")
-            if is_image and cards.get(f"TTYPE{n}") == "COMPRESSED_DATA":
-                _check_tiles(file, begin + heap, found, value, cards, tile, where)
+            # What cannot be compressed well stands in a column of its own.
+            kinds = {"COMPRESSED_DATA": cards.get("ZCMPTYPE", ""), "GZIP_COMPRESSED_DATA": "GZIP_1"}
+            name = cards.get(f"TTYPE{n}", "")
+            if is_image and name in kinds:
+                _check_tiles(file, begin + heap, found, value, kinds[name], tile, where)
         place += size
 
 
@@ -130,20 +138,20 @@ def _check_tiles(
     heap: int,
     found: NDArray[np.int64],
     value: int,
-    cards: Mapping[str, str],
+    kind: str,
     tile: list[int],
     where: str,
 ) -> None:
     """Find out whether the streams of tiles say what their decoders follow blindly."""
-    kind = cards.get("ZCMPTYPE")
-    if kind == "HCOMPRESS_1":
-        check = _check_hcompress
-    elif kind == "PLIO_1":
-        check = _check_plio
-    elif kind in ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS"):
-        return
-    else:
+    checks = {
+        "HCOMPRESS_1": _check_hcompress, "PLIO_1": _check_plio, "GZIP_1": _check_gzip,
+        "GZIP_2": _check_gzip, "RICE_1": None, "RICE_ONE": None, "NOCOMPRESS": None,
+    }  # fmt: skip
+    if kind not in checks:
         raise ReadError(f"is damaged: ZCMPTYPE of {where} must be a compression, got {kind}")
+    check = checks[kind]
+    if check is None:
+        return
     n_pixels = math.prod(tile)
     for count, offset in found:
         if count == 0:
@@ -152,6 +160,17 @@ def _check_tiles(
         stream = file.read(int(count) * value)
         if not check(stream, n_pixels):
             raise ReadError(f"is damaged: a compressed tile of {where} must be of its size")
+
+
+def _check_gzip(stream: bytes, n_pixels: int) -> bool:
+    if len(stream) * _MAX_DEFLATION < _SMALL:
+        return True
+    inflater, most = zlib.decompressobj(wbits=31), n_pixels * _MAX_BYTES
+    try:
+        content = inflater.decompress(stream, most + 1)
+    except zlib.error:
+        return False
+    return len(content) <= most and inflater.eof and not inflater.unused_data
 
 
 def _check_hcompress(stream: bytes, n_pixels: int) -> bool:

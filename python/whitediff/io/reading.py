@@ -11,7 +11,9 @@ from typing import BinaryIO
 
 from astropy.utils.exceptions import AstropyWarning
 
-__all__ = ["ContentError", "ReadError", "open_input", "reading"]
+from .atomic import WriteError
+
+__all__ = ["ContentError", "ReadError", "in_one_line", "open_input", "reading"]
 
 # Libraries put whole tables and headers into their messages.
 _MAX_LENGTH = 300
@@ -31,7 +33,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
 
     Both name the file. Warnings of libraries are part of the message; where nothing goes wrong,
     those of astropy are about repairs that it has made, and dropped. An error of the operating
-    system that names a file, and a lack of memory, are raised as they are.
+    system that names a file, and a lack of memory or disk, are raised as they are.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         warnings.simplefilter("always")
         try:
             yield
-        except (ContentError, MemoryError, ReadError):
+        except (ContentError, MemoryError, ReadError, WriteError):
             raise
         except OSError as error:
             if error.filename is not None:
@@ -67,8 +69,14 @@ def _told(error: Exception, caught: Sequence[warnings.WarningMessage] = ()) -> s
         # Their words are about the code of a library.
         said = "it is damaged, or nested too deeply"
     parts = [said, *(str(warning.message) for warning in caught)]
-    told = " ".join("; ".join(dict.fromkeys(parts)).split())
-    return told if len(told) <= _MAX_LENGTH else f"{told[:_MAX_LENGTH]} ..."
+    return in_one_line("; ".join(dict.fromkeys(parts)))
+
+
+def in_one_line(text: str) -> str:
+    """Give what a message may show of text that a file or a library wrote, of bounded length."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= _MAX_LENGTH else f"{shown[:_MAX_LENGTH]} ..."
 
 
 def open_input(path: str | os.PathLike[str]) -> BinaryIO:
