@@ -1,13 +1,14 @@
 """Damaged files, odd calls, signals and killed batches: right results, or one clear line.
 
-Run as ``python tests/faults.py --mutants 2000 --calls 5000 --signals 100 --rows 1000 --places``,
-which prints a table of counts and leaves with 1 if anything else came of a trial. The tests run
-small numbers.
+Run as ``python tests/faults.py --mutants 2000 --streams 2000 --calls 5000 --signals 100 --rows 1000
+--places``, which prints a table of counts and leaves with 1 if anything else came of a trial. The
+tests run small numbers.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import random
 import resource
@@ -18,11 +19,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
+import sound_files as formats
 import whitediff
 from whitediff import io, subtraction  # noqa: F401  # forks need not load them
 from whitediff.cli.app import run as command
@@ -80,30 +84,20 @@ def sound_files(directory: Path) -> list[tuple[str, Path]]:
     """Files of every format that is read, with the option that takes them."""
     files = simulate(directory / "plain")
     found = [(name, files[name]) for name in NAMES]
-    pixels = fits.getdata(files["difference"], 1)
-    for kind in ("RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1"):
-        path = directory / f"{kind}.fits"
-        image = np.nan_to_num(np.abs(pixels)).astype(np.int32) if kind == "PLIO_1" else pixels
-        tile = (16, 32) if kind == "HCOMPRESS_1" else None
-        fits.CompImageHDU(image, compression_type=kind, tile_shape=tile).writeto(path)
-        found.append(("difference", path))
-    import gzip
-
+    tiled = formats.compressed_files(directory, fits.getdata(files["difference"], 1))
+    found += [("difference", path) for path in tiled]
     path = directory / "difference.fits.gz"
     path.write_bytes(gzip.compress(files["difference"].read_bytes()))
     found.append(("difference", path))
+    for option, write in (
+        ("kernel", formats.kernel_files), ("science", formats.exposure_files)
+    ):  # fmt: skip
+        (directory / option).mkdir()
+        found += [(option, path) for path in write(directory / option)]
     shared = Path(__file__).parents[1] / "../shared/data"
     for path in sorted((shared / "damaged").glob("*.fits")):
         found.append(("kernel" if "kernel" in path.name or "hotpants" in path.name
                       else "difference", path))  # fmt: skip
-    path = directory / "kernel.json"
-    path.write_text(
-        '{"kernel_type": "IMAGE_BASIS", "center_x": 1, "center_y": 1, "basis": {"data": '
-        "[[[0.1, 0.1, 0.1], [0.1, 0.2, 0.1], [0.1, 0.1, 0.1]]]}, "
-        '"spatial": [{"field_type": "CHEBYSHEV", "bounds": {"x": {"start": 0, "stop": 128}, '
-        '"y": {"start": 0, "stop": 96}}, "coefficients": {"data": [[1.0]]}}]}'
-    )
-    found.append(("kernel", path))
     return found
 
 
@@ -113,6 +107,8 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
     # Where headers are.
     cards = [place for place in range(0, len(data) - 80, 80) if data[place + 8 : place + 9] == b"="]
     for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        if len(data) < 2:
+            break
         kind = rng.randrange(7)
         if kind == 0 and cards:
             place = rng.choice(cards)
@@ -141,14 +137,47 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
             place = rng.randrange(len(data))
             data[place : place + 2880] = b""
             cards = [place for place in cards if place + 80 <= len(data)]
-        if not data:
-            return b""
+    return bytes(data)
+
+
+def mutate_stream(content: bytes, rng: random.Random) -> bytes:
+    """A compressed image with a few changes within its tiles."""
+    data = bytearray(content)
+    with fits.open(BytesIO(content), disable_image_compression=True) as hdus:
+        begin, cards = hdus[1].fileinfo()["datLoc"], hdus[1].header
+        begin += cards["NAXIS1"] * cards["NAXIS2"]
+        end = begin + cards["PCOUNT"]
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        place = rng.randrange(begin, end)
+        # Most decoders read on over zeros.
+        count = min(rng.choice([1, 1, 2, 4, 16, 256, 100_000]), end - place)
+        data[place : place + count] = rng.choice([bytes(count), b"\xff" * count,
+                                                  rng.randbytes(count)])  # fmt: skip
     return bytes(data)
 
 
 def mutants(number: int, directory: Path, seed: int) -> Counter[str]:
     """What becomes of files that were damaged at random."""
-    sound = sound_files(directory)
+    return damaged(sound_files(directory), mutate, number, directory, seed)
+
+
+def streams(number: int, directory: Path, seed: int) -> Counter[str]:
+    """What becomes of compressed images whose tiles were damaged, `number` of each compression."""
+    pixels = np.random.default_rng(seed).normal(300.0, 20.0, (36, 44)).astype(np.float32)
+    sound = [("check", path) for path in formats.compressed_files(directory, pixels)]
+    return damaged(sound, mutate_stream, number * len(sound), directory, seed, by_name=True)
+
+
+def damaged(
+    sound: Sequence[tuple[str, Path]],
+    change: Callable[[bytes, random.Random], bytes],
+    number: int,
+    directory: Path,
+    seed: int,
+    *,
+    by_name: bool = False,
+) -> Counter[str]:
+    """What becomes of changed files; `plain` in the directory has what goes with them."""
     files = {name: directory / "plain" / f"{name}.fits" for name in NAMES}
 
     def trial(n: int) -> str:
@@ -157,9 +186,9 @@ def mutants(number: int, directory: Path, seed: int) -> Counter[str]:
         place = directory / f"mutant{n}"
         place.mkdir()
         mutant, output = place / path.name, place / "out.fits"
-        content = mutate(path.read_bytes(), rng)
+        content = change(path.read_bytes(), rng)
         mutant.write_bytes(content)
-        if option == "difference" and n % 2:
+        if option == "check" or (option == "difference" and (n // len(sound)) % 2):
             status, said = run("check", mutant)
         else:
             status, said = run("decorrelate", *options(files | {option: mutant}), "-o", output)
@@ -172,7 +201,8 @@ def mutants(number: int, directory: Path, seed: int) -> Counter[str]:
             shutil.copy(mutant, kept)
             print(f"{kept} as {option}: {kind}", file=sys.stderr, flush=True)
         shutil.rmtree(place)
-        return kind.partition(" [")[0]
+        kind = kind.partition(" [")[0]
+        return f"{path.stem}: {kind}" if by_name else kind
 
     return Counter(map(trial, range(number)))
 
@@ -424,7 +454,7 @@ def places(directory: Path) -> Counter[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("mutants", "calls", "signals", "rows"):
+    for name in ("mutants", "streams", "calls", "signals", "rows"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--places", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
@@ -433,6 +463,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         directory = Path(name)
         kinds = (("mutants", given.mutants, lambda d: mutants(given.mutants, d, given.seed)),
+                 ("streams", given.streams, lambda d: streams(given.streams, d, given.seed)),
                  ("calls", given.calls, lambda d: calls(given.calls, given.seed)),
                  ("signals", given.signals, lambda d: signals(given.signals, d, given.seed)),
                  ("batch", given.rows, lambda d: batch(given.rows, d, given.seed)),

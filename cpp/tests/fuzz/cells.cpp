@@ -17,15 +17,15 @@ namespace {
 
 /// Zero to infinity.
 double limit_from(fuzz::Input& input) {
-  const double limit = std::abs(input.take<float>());
+  const double limit = std::abs(input.number());
   return std::isnan(limit) ? 0.0 : limit;
 }
 
 std::vector<Cell> cells_from(fuzz::Input& input, Shape frame) {
   switch (input.within(0, 3)) {
     case 0:
-      return make_cells(frame, input.take<int>(), input.take<int>(), input.take<int>(),
-                        input.take<int>());
+      return make_cells(frame, input.ConsumeIntegral<int>(), input.ConsumeIntegral<int>(),
+                        input.ConsumeIntegral<int>(), input.ConsumeIntegral<int>());
     case 1:
       return make_cells(frame, input.within(1, 5), input.within(1, 5), input.within(0, 50),
                         input.within(0, 50));
@@ -35,14 +35,15 @@ std::vector<Cell> cells_from(fuzz::Input& input, Shape frame) {
       std::vector<Cell> cells;
       for (int count = input.within(0, 6); count > 0; --count) {
         const auto box = [&]() -> Box {
-          if (input.within(0, 3) == 0) {
-            return {input.take<int>(), input.take<int>(), input.take<int>(), input.take<int>()};
+          if (input.once_in(4)) {
+            return {input.ConsumeIntegral<int>(), input.ConsumeIntegral<int>(),
+                    input.ConsumeIntegral<int>(), input.ConsumeIntegral<int>()};
           }
           const int x = input.within(0, frame.width - 1), y = input.within(0, frame.height - 1);
           return {x, y, input.within(x, frame.width), input.within(y, frame.height)};
         };
         const Box inner = box();
-        cells.push_back({inner, input.within(0, 1) == 0 ? inner : box()});
+        cells.push_back({inner, input.ConsumeBool() ? inner : box()});
       }
       return cells;
     }
