@@ -426,29 +426,59 @@ def children(pid: int) -> list[int]:
 # Places ------------------------------------------------------------------------------------------
 
 
+# What is done to the directories `out` and `tmp` before the command is run.
+PLACES = {
+    "limit of sizes": "ulimit -f 40",
+    "removed directory": "rmdir out",
+    "directory removed meanwhile": "(sleep 0.8; exec rm -rf out) &",
+    "directory without rights": "chmod 555 out",
+    "full disk": "mount -t tmpfs -o size=64k none out",
+    "no more files": "mount -t tmpfs -o nr_inodes=1 none out",
+    "read-only file system": "mount -t tmpfs -o ro none out",
+    "full temporary directory": "mount -t tmpfs -o size=64k none tmp",
+}
+# Whoever may not mount does so in a namespace of their own, where the system has those.
+NAMESPACE = ["unshare", "--map-root-user", "--mount"]
+
+
 def places(directory: Path) -> Counter[str]:
     """What becomes of outputs that cannot be written."""
     files = simulate(directory / "inputs")
+    # It is read from a copy among temporary files.
+    packed = directory / "difference.fits.gz"
+    packed.write_bytes(gzip.compress(files["difference"].read_bytes()))
+    can_mount = subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0
     counts: Counter[str] = Counter()
-    for name, limit in (("full disk", "ulimit -f 40; "), ("removed directory", "rmdir out; "),
-                        ("read-only", "chmod 555 out; ")):  # fmt: skip
+    for name, action in PLACES.items():
+        mounts = action.startswith("mount")
+        if mounts and not can_mount:
+            counts[f"{name}: not tried, there are no namespaces"] += 1
+            continue
         place = directory / name
-        (place / "out").mkdir(parents=True)
-        inner = " ".join(f"'{part}'" for part in options(files))
-        # Root may write everywhere: another user for a directory that is read-only.
-        line = f"trap '' XFSZ; {limit} '{sys.executable}' -m whitediff.cli decorrelate {inner}"
+        for part in ("out", "tmp"):
+            (place / part).mkdir(parents=True)
+        given = files | ({"difference": packed} if "temporary" in name else {})
+        inner = " ".join(f"'{part}'" for part in options(given))
+        line = f"{action}\n export TMPDIR=tmp; trap '' XFSZ\n"
+        line += f"exec '{sys.executable}' -m whitediff.cli decorrelate {inner} -o out/o.fits"
         done = subprocess.run(
-            ["bash", "-c", f"{line} -o out/o.fits"], cwd=place, capture_output=True, text=True
-        )
+            [*(NAMESPACE if mounts else ()), "bash", "-c", line],
+            cwd=place, capture_output=True, text=True,
+        )  # fmt: skip
         lines = done.stderr.strip().splitlines()
-        if name == "read-only" and os.geteuid() == 0 and done.returncode == 0:
-            counts[f"{name}: root may write"] += 1
-        elif done.returncode in (1, 2) and len(lines) == 1 and "whitediff: " in lines[0]:
+        # Root needs no rights.
+        may_end_well = {"directory removed meanwhile"}
+        if os.geteuid() == 0:
+            may_end_well.add("directory without rights")
+        if name in may_end_well and done.returncode == 0 and not lines:
+            counts[f"{name}: a result"] += 1
+        elif done.returncode in (1, 2) and len(lines) == 1 and lines[0].startswith("whitediff: "):
             counts[f"{name}: one line, status {done.returncode}"] += 1
         else:
             counts[f"{name}: BAD: status {done.returncode} {done.stderr[-200:]!r}"] += 1
-        if (place / "out").is_dir() and done.returncode and list((place / "out").iterdir()):
-            counts[f"{name}: BAD: something left"] += 1
+        left = list(place.glob("tmp/*")) + (list(place.glob("out/*")) if done.returncode else [])
+        if left:
+            counts[f"{name}: BAD: left {left}"] += 1
     return counts
 
 

@@ -2,8 +2,8 @@
 
 usage: fuzz_readers.py kernel_files|exposure_files CORPUS [OPTIONS OF LIBFUZZER...]
 
-CORPUS becomes a directory that begins with small sound files of every format. Every second change to an input is
-one of headers and of tables, which changes of bytes alone would take ages to find.
+CORPUS becomes a directory that begins with small sound files of every format. Every second change
+to an input is one of headers and of tables, which changes of bytes alone would take ages to find.
 """
 
 from __future__ import annotations
