@@ -6,11 +6,11 @@ import os
 import signal
 import tempfile
 import warnings
+from functools import cached_property
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils import lazyproperty
 from numpy.typing import NDArray
 
 from .atomic import WriteError, writing
@@ -22,7 +22,7 @@ _DAMAGED, _NO_MEMORY, _NO_SPACE = 1, 2, 3
 _BYTES = 1 << 24
 
 
-class TiledImage(fits.CompImageHDU):
+class TiledImage(fits.CompImageHDU):  # type: ignore[misc]  # astropy has no types
     """A compressed image whose pixels are decoded, once, by `_decoded`."""
 
     @property
@@ -30,7 +30,7 @@ class TiledImage(fits.CompImageHDU):
         """The pixels, for reading."""
         return self.data
 
-    @lazyproperty
+    @cached_property
     def data(self) -> Any:
         """The pixels, for reading."""
         return _decoded(self)
