@@ -1,11 +1,15 @@
-"""Clipped statistics of variance planes."""
+"""Clipped statistics of variance planes, and numbers with their errors."""
 
 from __future__ import annotations
+
+import math
 
 import numpy.typing as npt
 
 from . import _core
 from .arrays import as_image, as_masks
+
+__all__ = ["clipped_mean", "with_error"]
 
 
 def clipped_mean(
@@ -46,3 +50,9 @@ def clipped_mean(
     image = as_image(plane, "plane")
     masks, ignore, _ = as_masks({"mask": mask}, ignore_mask, image)
     return _core.clipped_mean(image, masks["mask"], ignore)
+
+
+def with_error(value: float, error: float) -> str:
+    """Write a number with two digits of its error, ``0.9986 ± 0.0014``."""
+    digits = max(0, 1 - math.floor(math.log10(error))) if 0 < error < math.inf else 4
+    return f"{value:.{digits}f} ± {error:.{digits}f}"

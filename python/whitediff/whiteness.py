@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from .blank_sky import in_units_of_noise, without_sources
 from .covariance import LONGEST_LAG, NoiseCovariance, covariance_of
 from .fill import fill_values
 
-__all__ = ["Whiteness", "whiteness"]
+__all__ = ["Whiteness", "mean_whiteness", "whiteness"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -238,4 +238,35 @@ def whiteness(
         n_pairs=pairs[inner, inner].astype(np.int64),
         filled=filled,
         covariance=covariance_of(lags, pairs, psf=psf) if (pairs > 0).all() else None,
+    )
+
+
+def mean_whiteness(parts: Sequence[Whiteness]) -> Whiteness:
+    """Mean of what was measured on parts of an image, each with its number of pixels.
+
+    Parameters
+    ----------
+    parts : sequence of Whiteness
+        One or more, of the same ``max_lag``.
+
+    Returns
+    -------
+    Whiteness
+        Without ``covariance`` and ``filled``.
+    """
+    n_pairs = np.array([noise.n_pairs for noise in parts])
+    variances = np.array([noise.variance for noise in parts])
+    covariances = np.array([noise.variance * noise.autocorrelation for noise in parts])
+    n_pixels = np.array([noise.n_pixels for noise in parts])
+    mean = float(np.average(variances, weights=n_pixels))
+    # A lag that a part has no pair for is not known there.
+    sums = np.where(n_pairs > 0, n_pairs * covariances, 0.0).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        covariance = sums / n_pairs.sum(axis=0)
+    middle = parts[0].max_lag
+    return Whiteness(
+        variance=mean,
+        variance_error=float(mean * np.sqrt(2 / n_pixels.sum())),
+        autocorrelation=covariance / covariance[middle, middle],
+        n_pairs=n_pairs.sum(axis=0),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +57,7 @@ def check(
 
 def _column(path: Path, exposure: Exposure, planes: Sequence[str]) -> dict[str, str]:
     """What the table says of one image."""
-    from ..statistics import clipped_mean
+    from ..statistics import clipped_mean, with_error
     from ..subtraction.masks import left_out
     from ..whiteness import whiteness
 
@@ -69,7 +68,7 @@ def _column(path: Path, exposure: Exposure, planes: Sequence[str]) -> dict[str, 
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     scale = 1.0 if plane is None else clipped_mean(plane, mask=mask)
-    variance = _number(scale * noise.variance, scale * noise.variance_error)
+    variance = with_error(scale * noise.variance, scale * noise.variance_error)
     rows = {"pixel variance": f"{variance} {unit_of(exposure)}²"}
     covariance = noise.covariance
     rows["over variance plane"] = "no variance plane"
@@ -113,13 +112,9 @@ def _psf(exposure: Exposure) -> NDArray[np.float64] | None:
 
 def _marked(value: float, error: float, *, white: float) -> str:
     """A number, with a mark if white noise would hardly give it."""
-    return _number(value, error) + (" *" if abs(value - white) > _MARKED * error else "  ")
+    from ..statistics import with_error
 
-
-def _number(value: float, error: float) -> str:
-    """A number with two digits of its sampling error."""
-    digits = max(0, 1 - math.floor(math.log10(error))) if 0 < error < math.inf else 4
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+    return with_error(value, error) + (" *" if abs(value - white) > _MARKED * error else "  ")
 
 
 def _print_table(files: Sequence[Path], columns: Sequence[dict[str, str]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from .covariance import default_covariance, input_covariance_value
-from .figure import check_figure, write_figure
+from .figure import check_figure, check_report, write_figure
 from .files import INPUT, OUTPUT, check_outputs
 from .noise import noise_of, noise_options
 from .options import (
@@ -138,6 +138,12 @@ _SUSPECT = 3
     type=OUTPUT,
     help="Figure of before and after to write (png, pdf, svg); it needs both in memory.",
 )
+@click.option(
+    "--report",
+    type=OUTPUT,
+    help="Page to write (html) that shows the result: verdict, detections before and after, noise "
+    "over the frame, filters, and how it was made. It needs no network, and little memory.",
+)
 @click.option("--again", is_flag=True, help="Whiten even what seems to be white already.")
 @click.option(
     "--strict", is_flag=True, help="End with exit status 3 if something is likely to be wrong."
@@ -173,6 +179,7 @@ def decorrelate(
     save_metadata: Path | None,
     overwrite: bool,
     plot: Path | None,
+    report: Path | None,
     again: bool,
     strict: bool,
     compress: float | None,
@@ -225,12 +232,14 @@ def decorrelate(
         compress=compress,
     )
     check_outputs(
-        [path for path in (output, plot, save_metadata) if path is not None],
+        [path for path in (output, plot, report, save_metadata) if path is not None],
         [*job.inputs, *([config] if config is not None else [])],
         overwrite=overwrite,
     )
     if plot is not None:
         check_figure(plot)
+    if report is not None:
+        check_report(report)
     task = None
     if config is None and not overrides and save_metadata is None:
         if covariance is None:
@@ -266,6 +275,10 @@ def decorrelate(
             overwrite=overwrite,
             whitening=whitened.whitening,
         )
+    if report is not None:
+        from ..report import write_report
+
+        write_report(whitened, report, overwrite=overwrite)
     _tell(whitened)
     if strict and whitened.verdict.status == "suspect":
         context.exit(_SUSPECT)

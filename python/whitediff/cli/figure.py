@@ -1,8 +1,9 @@
-"""Figures on the command line."""
+"""Figures and pages on the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ..io.exposure_rows import ExposureRows
     from ..whitening import Whitening
 
-__all__ = ["check_figure", "unit_of", "write_figure"]
+__all__ = ["check_figure", "check_report", "unit_of", "write_figure"]
 
 _FORMATS = ("png", "pdf", "svg")
 _DOTS_PER_INCH = 100
@@ -32,6 +33,25 @@ def check_figure(path: Path) -> None:
     if _format(path) not in _FORMATS:
         raise click.UsageError(f"expected a figure named *.{', *.'.join(_FORMATS)}, got '{path}'")
     from .. import report  # noqa: F401
+
+
+def check_report(path: Path) -> None:
+    """Find out early whether a page can be made.
+
+    Raises
+    ------
+    click.UsageError
+        If its name does not end with .html.
+    ModuleNotFoundError
+        If a package is missing.
+    """
+    if path.suffix.lower() != ".html":
+        raise click.UsageError(f"expected a page named *.html, got '{path}'")
+    # All that is needed beyond the command itself.
+    from ..report import content, page  # noqa: F401
+
+    import_module("jinja2")
+    import_module("photutils.detection")
 
 
 def write_figure(

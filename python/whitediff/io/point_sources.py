@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..exposure import Exposure
 from ..whitening import PointSources
-from .fits_file import native, open_fits
+from .fits_file import open_fits
 from .reading import ContentError, reading
+from .rows import Rows, rows_of_hdu
 
-__all__ = ["point_source_units", "read_point_sources"]
+__all__ = ["open_point_sources", "point_source_units", "read_point_sources"]
 
 _SIGNIFICANCE, _FLUX, _FLUX_ERROR = "SIGNIFICANCE", "PSFFLUX", "PSFFLUXERR"
 
@@ -20,8 +23,9 @@ def point_source_units(exposure: Exposure) -> dict[str, str]:
     return {_SIGNIFICANCE: "", _FLUX: unit, _FLUX_ERROR: unit}
 
 
-def read_point_sources(path: str | os.PathLike[str]) -> PointSources:
-    """Read the planes of a file of mode "score".
+@contextmanager
+def open_point_sources(path: str | os.PathLike[str]) -> Iterator[list[Rows]]:
+    """Open the planes of a file of mode "score": significance, flux, and its error.
 
     Parameters
     ----------
@@ -35,11 +39,24 @@ def read_point_sources(path: str | os.PathLike[str]) -> PointSources:
     ValueError
         If it has no such planes.
     """
-    with open_fits(path) as hdus, reading(path):
-        names = (_SIGNIFICANCE, _FLUX, _FLUX_ERROR)
-        for name in names:
-            if name not in hdus:
-                raise ContentError(
-                    f"{path} must be an image of mode score, got one without the plane {name}"
-                )
-        return PointSources(*(native(hdus[name].data) for name in names))
+    with open_fits(path) as hdus:
+        with reading(path):
+            names = (_SIGNIFICANCE, _FLUX, _FLUX_ERROR)
+            for name in names:
+                if name not in hdus:
+                    raise ContentError(
+                        f"{path} must be an image of mode score, got one without the plane {name}"
+                    )
+        yield [rows_of_hdu(hdus[name]) for name in names]
+
+
+def read_point_sources(path: str | os.PathLike[str]) -> PointSources:
+    """Read them as a whole.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `open_point_sources`.
+    """
+    with open_point_sources(path) as planes, reading(path):
+        return PointSources(*(plane[:] for plane in planes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,16 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from ..detection import detect, measure
-from ..exposure import Exposure
 from ..io import read_exposure
 from ..io.point_sources import point_source_units, read_point_sources
-from .masks import FILTER_EDGE
+from .masks import FILTER_EDGE, plane_bits
 
-__all__ = ["source_table"]
+__all__ = ["NEAR", "is_dipole", "mask_flags", "source_table"]
 
-# Pixels within which a mask, or a source of the other sign, counts.
-_NEAR = 5
+NEAR = 5
+"""Pixels within which a saturated one counts."""
+
+# Pixels within which a source of the other sign counts.
 _DIPOLE = 8.0
 
 
@@ -64,9 +66,10 @@ def source_table(path: Path, threshold: float, positions: Table | None = None) -
     table = Table(found, meta={"file": str(path), "threshold": threshold})
     if positions is not None:
         del table.meta["threshold"]
-    table["near_edge"] = _has_plane(exposure, FILTER_EDGE, found, 0)
-    table["saturated"] = _has_plane(exposure, "SAT", found, _NEAR)
-    table["dipole"] = _is_dipole(found)
+    mask, own = exposure.mask.array, exposure.mask.getMaskPlaneDict()
+    for name, flags in mask_flags(found, mask, own).items():
+        table[name] = flags
+    table["dipole"] = is_dipole(found)
     for n, name in enumerate(("x", "y")):
         table[name] += origin[n]
         table[name].unit = "pix"
@@ -80,23 +83,39 @@ def source_table(path: Path, threshold: float, positions: Table | None = None) -
     return table
 
 
-def _has_plane(
-    exposure: Exposure, plane: str, found: NDArray[np.void], reach: int
-) -> NDArray[np.bool_]:
-    """Whether a mask plane has a pixel within a square of so many pixels about each source."""
-    marked = np.zeros(len(found), bool)
-    if plane not in exposure.mask.getMaskPlaneDict():
-        return marked
-    bits = (exposure.mask.array & exposure.mask.getPlaneBitMask(plane)) != 0
+def mask_flags(
+    found: NDArray[np.void], mask: NDArray[np.integer], own: Mapping[str, int]
+) -> dict[str, NDArray[np.bool_]]:
+    """Tell which sources masks make doubtful: those "near_edge", and those "saturated".
+
+    Parameters
+    ----------
+    found : structured numpy.ndarray
+        Sources, at pixels of the mask.
+    mask : numpy.ndarray of int, [y, x]
+        Bits of a whitened image.
+    own : mapping of str to int
+        Bit number of each of its planes.
+    """
+    reaches = {"near_edge": (FILTER_EDGE, 0), "saturated": ("SAT", NEAR)}
+    return {
+        flag: _is_near(found, (mask & plane_bits(own, [plane])) != 0, reach)
+        for flag, (plane, reach) in reaches.items()
+    }
+
+
+def _is_near(found: NDArray[np.void], marked: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Whether a pixel within a square of so many pixels about each source is marked."""
+    near = np.zeros(len(found), bool)
     for n, source in enumerate(found):
         if np.isfinite(source["flux"]):
             x, y = (int(np.floor(source[name] + 0.5)) for name in ("x", "y"))
             rows, columns = (slice(max(0, at - reach), at + reach + 1) for at in (y, x))
-            marked[n] = bits[rows, columns].any()
-    return marked
+            near[n] = marked[rows, columns].any()
+    return near
 
 
-def _is_dipole(found: NDArray[np.void]) -> NDArray[np.bool_]:
+def is_dipole(found: NDArray[np.void]) -> NDArray[np.bool_]:
     """Whether a source of the other sign is near."""
     order = np.argsort(found["y"])
     y = found["y"][order]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...io.rows import Rows
 from ...subtraction.meshes import spread_meshes
-from ...whiteness import Whiteness, whiteness
+from ...whiteness import Whiteness, mean_whiteness, whiteness
 
 __all__ = ["sampled_whiteness"]
 
@@ -45,16 +44,4 @@ def sampled_whiteness(image: Plane, variance: Plane, ignored: Plane | None) -> W
             found.append(whiteness(image[mesh], variance[mesh], mask=mask, max_lag=1))
     if not found:
         return None
-    n_pairs = np.array([noise.n_pairs for noise in found])
-    variances = np.array([noise.variance for noise in found])
-    covariances = np.array([noise.variance * noise.autocorrelation for noise in found])
-    n_pixels = n_pairs[:, 1, 1]
-    mean = float(np.average(variances, weights=n_pixels))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        covariance = (n_pairs * covariances).sum(0) / n_pairs.sum(0)
-    return Whiteness(
-        variance=mean,
-        variance_error=float(mean * np.sqrt(2 / n_pixels.sum())),
-        autocorrelation=covariance / covariance[1, 1],
-        n_pairs=n_pairs.sum(0),
-    )
+    return mean_whiteness(found)

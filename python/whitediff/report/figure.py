@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from .whiteness import Whiteness, whiteness
-from .whitening import Whitening
+from ..whiteness import Whiteness, whiteness
+from ..whitening import Whitening
 
-__all__ = ["Picture", "whiteness_figure"]
+__all__ = [
+    "FILTER_COLOURS",
+    "FILTER_NORM",
+    "Picture",
+    "nine_filters",
+    "predicted_power",
+    "shown_filter",
+    "whiteness_figure",
+]
 
 _CUTOUT_SIDE = 100
 # The power spectrum has a resolution of one over the largest lag.
@@ -29,6 +37,7 @@ _FILTER_GRID = (1 / 6, 1 / 2, 5 / 6)
 _FILTER_RADIUS = 10
 # Filters are shown in logarithmic colours down to this part of the central pixel.
 _FILTER_FLOOR = 1e-3
+FILTER_COLOURS, FILTER_NORM = "PuOr", SymLogNorm(_FILTER_FLOOR, vmin=-1, vmax=1)
 
 
 @dataclass(frozen=True)
@@ -191,25 +200,52 @@ def _show_power(
 
 def _show_prediction(axes: Axes, whitened: Whitening, noises: Sequence[Whiteness]) -> None:
     """The spectrum that the filter in the middle of the frame makes white, as it would be seen."""
+    frequency, power = predicted_power(whitened, noises[0].max_lag)
+    axes.plot(
+        frequency,
+        noises[-1].variance * power,
+        color="0.3",
+        ls=":",
+        label="predicted before whitening",
+    )
+
+
+def predicted_power(
+    whitened: Whitening, max_lag: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the spectrum that the filter in the middle of the frame makes white.
+
+    Parameters
+    ----------
+    whitened : Whitening
+        With the filter.
+    max_lag : int
+        Of the autocorrelation through which it is seen.
+
+    Returns
+    -------
+    frequency, power : numpy.ndarray of float64
+        Of rings, as `Whiteness.radial_power_spectrum` gives them; over the power of the whitened
+        image.
+    """
     boxes = whitened.cells.boxes
     middle = (boxes[:, :2] + boxes[:, 2:]).mean(axis=0) / 2
     distance = np.hypot(*(whitened.cells.centers - middle).T)
     kernel = whitened.filters[int(np.argmin(distance))]
     side = max(_SPECTRUM_SIDE, 2 * len(kernel))
     power = 1 / abs(np.fft.fft2(kernel, s=(side, side))) ** 2
-    lags = np.arange(-noises[0].max_lag, noises[0].max_lag + 1)
+    lags = np.arange(-max_lag, max_lag + 1)
     covariance = np.fft.ifft2(power).real[np.ix_(lags, lags)]
-    variance = float(covariance[noises[0].max_lag, noises[0].max_lag])
-    seen = replace(noises[0], autocorrelation=covariance / variance)
+    variance = float(covariance[max_lag, max_lag])
+    seen = Whiteness(variance, 0.0, covariance / variance, np.ones(covariance.shape, np.int64))
     frequency, shape, _ = seen.radial_power_spectrum()
     # Both are known where the filter is 1: at k = 0, where power is that of the whitened image.
-    level = noises[-1].variance * variance
-    axes.plot(frequency, level * shape, color="0.3", ls=":", label="predicted before whitening")
+    return frequency, variance * shape
 
 
 def _show_filters(figure: Any, whitened: Whitening) -> None:
     """The filters nearest to nine positions, or the one that there is."""
-    indices = _nine_filters(whitened) if len(whitened.filters) > 1 else np.array([[0]])
+    indices = nine_filters(whitened)
     side = len(indices)
     grid = figure.subplots(side, side, squeeze=False, sharex=True, sharey=True)
     figure.suptitle("filter for each position (x, y), central pixel = 1", fontsize="medium")
@@ -227,22 +263,31 @@ def _show_filters(figure: Any, whitened: Whitening) -> None:
 
 
 def _show_filter(axes: Axes, kernel: NDArray[np.float64]) -> Any:
-    center = len(kernel) // 2
-    radius = min(center, _FILTER_RADIUS)
-    part = slice(center - radius, center + radius + 1)
-    edge = radius + 0.5
+    shown = shown_filter(kernel)
+    edge = len(shown) / 2
     return axes.imshow(
-        kernel[part, part] / kernel[center, center],
+        shown,
         origin="lower",
-        cmap="PuOr",
-        norm=SymLogNorm(_FILTER_FLOOR, vmin=-1, vmax=1),
+        cmap=FILTER_COLOURS,
+        norm=FILTER_NORM,
         interpolation="nearest",
         extent=(-edge, edge, -edge, edge),
     )
 
 
-def _nine_filters(whitened: Whitening) -> NDArray[np.int64]:
-    """Indices [row, column] of the filters whose positions are nearest to those of a 3 x 3 grid."""
+def shown_filter(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the middle of a filter over its central pixel."""
+    center = len(kernel) // 2
+    radius = min(center, _FILTER_RADIUS)
+    part = slice(center - radius, center + radius + 1)
+    shown: NDArray[np.float64] = kernel[part, part] / kernel[center, center]
+    return shown
+
+
+def nine_filters(whitened: Whitening) -> NDArray[np.int64]:
+    """Indices [row, column] of the filters nearest to a 3 x 3 grid, or of the one that there is."""
+    if len(whitened.filters) == 1:
+        return np.array([[0]])
     boxes = whitened.cells.boxes
     width, height = boxes[:, 2:].max(axis=0)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
