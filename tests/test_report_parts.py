@@ -196,7 +196,7 @@ def test_what_images_and_kernel_make_is_taken_off(rng, convolved, scale):
     signal[75, 66] = 50.0
     difference = factor * (known["science"] - known["template"]) + signal + 7.0
     pair = Pair(_Exposure(science), _Exposure(template), kernel, convolved, True, scale)
-    subtraction = Subtraction(_Exposure(difference), pair, [], [])
+    subtraction = Subtraction(_Exposure(difference), pair, {}, None, [], [], [])
     for box in (Box(40, 104, 30, 94), Box(76, 140, 0, 64), Box(0, 64, 106, 170)):
         part = np.s_[box.y0 : box.y1, box.x0 : box.x1]
         seen, rest = residual(subtraction, box)

@@ -293,18 +293,16 @@ def _grey(pixels: NDArray[Any], sigma: float) -> str:
 def _making(whitened: WhitenedFile) -> dict[str, Any]:
     """How the image was made."""
     job = whitened.job
-    files = {
-        name: getattr(job, name) for name in ("science", "template", "difference", "kernel", "psf")
-    }
+    files: dict[str, Any] = {name: image.file for name, image in job.images.items()}
+    files |= {name: getattr(job, name) for name in ("difference", "kernel", "psf")}
     options: dict[str, Any] = {
         "mode": job.options.mode,
         "filters": "vary over the frame" if job.options.spatially_varying else "one for the frame",
         "variance planes": job.options.propagation,
         "noise covariance": job.remaining,
         "shared variance": job.shared_variance or None,
-        "science covariance": job.science_covariance,
-        "template covariance": job.template_covariance,
     }
+    options |= {f"{name} covariance": image.covariance for name, image in job.images.items()}
     variances = {f"{name} variance": text for name, text in whitened.noise.items()}
     return {
         "inputs": {name: str(path) for name, path in files.items() if path is not None} | variances,
