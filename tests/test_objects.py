@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from astropy.nddata import (  # noqa: E402
 from astropy.utils.masked import Masked  # noqa: E402
 from astropy.wcs import WCS  # noqa: E402
 
+PAGE = Path(__file__).resolve().parent.parent / "docs/objects.md"
 SHAPE = (61, 47)
 KERNEL = np.outer([1, 3, 1], [2, 4, 1]) / 35
 PLANES = np.random.default_rng(5)
@@ -117,7 +120,10 @@ TAKEN = {
         (ccd(unit="mJy"), ccd(SCIENCE, "Jy", uncertainty=StdDevUncertainty(SCIENCE**0.5 / 1024))),
         (IMAGE, SCIENCE / 1024**2 * 1e6),
     ),
-    "a variance of dimension": ((table(IMAGE), table(SCIENCE, transposed=True)), (IMAGE,)),
+    "a transposed DataArray of variances": (
+        (table(IMAGE), table(SCIENCE, transposed=True)),
+        (IMAGE,),
+    ),
     "units of a DataArray": (
         (table(IMAGE, attrs={"units": "mJy"}), table(SCIENCE, attrs={"units": "Jy2"})),
         (IMAGE, SCIENCE * 1e6),
@@ -145,9 +151,13 @@ def held(given: Any) -> Any:
 Y = {"y": np.arange(SHAPE[0])}
 # What is refused: difference, science, the error and what it says.
 REFUSED = {
-    "a set": (xarray.Dataset({"a": table(IMAGE)}), SCIENCE, TypeError, "dimensions would be lost"),
-    "an object": (object(), SCIENCE, TypeError, "NDData, CCDData and Quantity .*, got object"),
-    "nothing": (None, SCIENCE, TypeError, "difference must hold real numbers, .*, got NoneType"),
+    "a Dataset": (
+        xarray.Dataset({"a": table(IMAGE)}), SCIENCE, TypeError, "dimensions would be lost",
+    ),
+    "any other object": (
+        object(), SCIENCE, TypeError, "NDData, CCDData and Quantity .*, got object",
+    ),
+    "None": (None, SCIENCE, TypeError, "difference must hold real numbers, .*, got NoneType"),
     "a header": (IMAGE, fits.Header(), TypeError, "science_variance .*, got Header"),
     "a complex NDData": (NDData(IMAGE * 1j), SCIENCE, TypeError, "real numbers, got dtype complex"),
     "a cube": (ccd(np.zeros((2, 9, 9))), 1.0, ValueError, r"2-D array .*, got shape \(2, 9, 9\)"),
@@ -158,7 +168,7 @@ REFUSED = {
         table(IMAGE, coords=Y), table(SCIENCE, coords={"y": Y["y"] + 1}), ValueError,
         "science_variance must have the coordinates y of the image",
     ),
-    "units of no kind": (
+    "units that astropy does not know": (
         table(IMAGE, attrs={"units": "bananas"}), 1.0, ValueError, "units that .*, got 'bananas'",
     ),
     "magnitudes": (IMAGE * units.mag(units.AB), 1.0, ValueError, "must be linear in the flux"),
@@ -177,11 +187,13 @@ REFUSED = {
         ccd(), ccd(unit="electron", uncertainty=StdDevUncertainty(SCIENCE)), ValueError,
         "unit of the image, adu2, got electron2",
     ),
-    "a standard deviation": (
+    "a standard deviation as a Quantity": (
         ccd(), 2.0 * units.adu, ValueError, "adu2, got adu: square a standard deviation",
     ),
-    "a unit for an image without": (IMAGE, 4.0 * adu2, ValueError, "no unit, got adu2"),
-    "no unit for an image with": (
+    "variances with a unit for an image without": (
+        IMAGE, 4.0 * adu2, ValueError, "no unit, got adu2",
+    ),
+    "variances without a unit for an image with one": (
         ccd(), ccd(unit="", uncertainty=StdDevUncertainty(SCIENCE)), ValueError, "got no unit",
     ),
 }  # fmt: skip
@@ -195,6 +207,13 @@ def test_refused(difference, science, error, message):
         run(difference, science)
 
 
+def test_the_page_has_these_rows():
+    table = PAGE.read_text().partition("<!-- rows -->")[2].partition("<!-- /rows -->")[0]
+    rows = re.findall(r"^\| ([^|*-]+?) \| [^|\n]+ \|$", table, flags=re.M)[1:]
+    assert rows == [*dict.fromkeys(rows)]
+    assert set(rows) == {*TAKEN, *REFUSED}
+
+
 @pytest.mark.parametrize("value", [IMAGE << units.adu, table(IMAGE), NDData(IMAGE), ccd()])
 def test_what_has_a_meaning_is_nowhere_taken_for_an_array(value):
     with pytest.raises(TypeError, match="must be an array of numbers alone|real numbers"):
@@ -203,6 +222,20 @@ def test_what_has_a_meaning_is_nowhere_taken_for_an_array(value):
         whitediff.Exposure(image=value)
     with pytest.raises(TypeError, match="mask must be an array of numbers alone|integers or bool"):
         run(mask=value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mean_variances": (4.0 * adu2, None)},
+        {"shared_variance": 1.0 * adu2},
+        {"scale": 2.0 * units.adu},
+        {"xy0": (1.0, 2.0) * units.pix},
+    ],
+)
+def test_numbers_have_no_unit(options):
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be a"):
+        run(ccd(), **options)
 
 
 class TestGivenBack:
