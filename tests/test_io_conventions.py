@@ -1,5 +1,8 @@
 """What comes of the files of each observatory: image, variance, mask, and what is said of them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy import units
@@ -193,6 +196,13 @@ def test_what_comes_of_each_convention(tmp_path, case):
         assert exposure.mask.array[n, 0] == (exposure.mask.getPlaneBitMask(plane) if plane else 0)
     assert np.count_nonzero(exposure.mask.array) == sum(plane != "" for plane in planes)
     assert said in notes and bool(said) == bool(notes)
+
+
+def test_the_page_has_a_row_for_each_case():
+    page = (Path(__file__).parent.parent / "docs/files.md").read_text()
+    tables = re.findall(r"^\| files of \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, flags=re.M)
+    rows = [[line.split("|")[1].strip() for line in table.splitlines()] for table in tables]
+    assert [sorted(names) for names in rows] == [sorted(CASES), sorted(NOISE)]
 
 
 def test_bands_are_read_as_whole_images_are(tmp_path):

@@ -41,10 +41,15 @@ def check(
         check_outputs([plot], files, overwrite=overwrite)
         check_figure(plot)
 
-    from ..io import read_exposure
+    from ..io.exposure_rows import open_exposure
     from ..subtraction.masks import check_planes
 
-    exposures = [read_exposure(path) for path in files]
+    exposures = []
+    for path in files:
+        with open_exposure(path) as rows:
+            exposures.append(rows.load())
+            for note in rows.notes:
+                click.echo(f"{path}: {note}")
     planes = check_planes(ignore_planes, [e.mask.getMaskPlaneDict() for e in exposures])
     columns = [
         _column(path, exposure, planes) for path, exposure in zip(files, exposures, strict=True)

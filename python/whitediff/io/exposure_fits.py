@@ -28,16 +28,17 @@ __all__ = ["further_hdus", "plane_hdus", "read_exposure", "write_exposure"]
 def read_exposure(path: str | os.PathLike[str]) -> Exposure:
     """Read an exposure from a FITS file, or from any file of lsst-images.
 
-    The image is the first HDU with two-dimensional data. A mask is looked for in the extension
-    MASK (whatever is not 0 in it is NO_DATA if it does not name its planes), a variance in VARIANCE
-    or UNCERT, a PSF in PSFIMAGE or in the archive of an lsst.afw exposure. Pixels with the value of
-    the keyword MASKVAL (as HOTPANTS writes it) become NO_DATA; those with the value of BLANK, NaN.
+    Image, mask and noise are told by what their planes are called, as `conventions` has it:
+    standard deviations are squared and weights inverted, and whatever is not 0 in a mask whose bits
+    nobody names is NO_DATA. A PSF is looked for in PSFIMAGE or in the archive of an lsst.afw
+    exposure. Pixels with the value of the keyword MASKVAL (as HOTPANTS writes it) become NO_DATA;
+    those with the value of BLANK, NaN.
 
     Parameters
     ----------
     path : path-like
-        FITS file: written by whitediff, lsst.afw, lsst-images or astropy.nddata.CCDData, or a plain
-        image. Where lsst-images is installed, JSON or SDF as well.
+        FITS file, or ``FILE[EXT]``: one image of it. Where lsst-images is installed, JSON or SDF as
+        well.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def read_exposure(path: str | os.PathLike[str]) -> Exposure:
     OSError
         If the file is missing, is no FITS file, or is truncated.
     ValueError
-        If it holds no image, or planes that do not fit the image.
+        If it holds no image, several that could be meant, or planes that do not fit the image.
     """
     with open_exposure(path) as rows, reading(path):
         return rows.load()

@@ -96,7 +96,7 @@ def variance_rows(
     if doubt and not is_certain:
         raise ValueError(
             f"{names} is taken for {_SAID[kind]}, and must have the unit {doubt}, got {unit}; "
-            f"say what it is: variance, sigma or weight"
+            f"if it is that, name it as in FILE[EXT], or say that it is variance, sigma or weight"
         )
     rows = _sum([pixels_of_hdu(hdu) for hdu in hdus])
     notes = [f"{names} has the unit {unit}, where {doubt} was expected"] if doubt else []
