@@ -146,7 +146,7 @@ def test_a_graph_with_the_psf_of_cells_and_the_kernel_of_a_dataset(repo: Path, b
         *("pipetask", "qgraph", "-b", repo, "-i", "simulated", "-o", "cells", "-p", WHITEN),
         *("-c", "whitenDifference:doWriteCellPsf=True", "-d", "detector = 0", "-q", graph),
         *("-c", "whitenDifference:doReadKernel=True"),
-        *("-c", "whitenDifference:kernelStorageClass=ConvolutionKernel"),
+        *("-c", "whitenDifference:kernelPackage=lsst.images"),
         cwd=repo.parent,
     )
     assert "QuantumGraph contains 1 quantum" in said

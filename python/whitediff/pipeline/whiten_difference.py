@@ -128,7 +128,8 @@ class WhitenDifferenceConnections(  # type: ignore[call-arg]
 
     def __init__(self, *, config: Any) -> None:
         super().__init__(config=config)
-        self.kernel = replace(self.kernel, storageClass=config.kernelStorageClass)
+        if config.kernelPackage == "lsst.images":
+            self.kernel = replace(self.kernel, storageClass="ConvolutionKernel")
         for name, wanted in (
             ("kernel", config.doReadKernel),
             ("subtractionMetadata", config.doReadMetadata),
@@ -165,13 +166,13 @@ class WhitenDifferenceConfig(  # type: ignore[call-arg]
         "difference image has.",
         default=False,
     )
-    kernelStorageClass: Any = ChoiceField[str](
-        doc="Storage class of that dataset.",
+    kernelPackage: Any = ChoiceField[str](
+        doc="Which package the kernel of that dataset is of.",
         allowed={
-            "MatchingKernel": "A kernel of lsst.afw, which is needed to read it.",
-            "ConvolutionKernel": "A kernel of lsst.images.",
+            "lsst.afw": "The storage class is MatchingKernel; lsst.afw is needed to read it.",
+            "lsst.images": "The storage class is ConvolutionKernel.",
         },
-        default="MatchingKernel",
+        default="lsst.afw",
         optional=False,
     )
     doReadMetadata = Field[bool](
