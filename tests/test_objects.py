@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +287,26 @@ class TestGivenBack:
         expected = white.whitening.psf_at(x0 + SHAPE[1] // 2, y0 + SHAPE[0] // 2)
         np.testing.assert_array_equal(white.psf, expected)
 
+    @pytest.mark.parametrize("dtype", [bool, np.int32, np.uint8])
+    def test_masks_what_the_mask_says_has_no_value(self, dtype):
+        marked = HIDDEN.astype(dtype)
+        for white in (
+            run(ccd(), mask=marked, no_value_mask=1),
+            run(mask=marked, no_value_mask=1).to_ccddata(),
+        ):
+            np.testing.assert_array_equal(white.mask, HIDDEN)
+        assert run(ccd(), mask=marked, ignore_mask=1).mask is None
+
+    def test_does_not_keep_the_input(self):
+        for make in (np.array, ccd, table, lambda data: data.copy() << units.adu):
+            difference = make(IMAGE.copy())
+            pixels = weakref.ref(difference)
+            result = run(difference)
+            del difference
+            gc.collect()
+            assert pixels() is None
+            del result
+
     def test_masks_pixels_of_unknown_variance(self):
         white = run(ccd(), ccd(uncertainty=VarianceUncertainty(SCIENCE), mask=HIDDEN))
         np.testing.assert_array_equal(white.mask, HIDDEN)
@@ -356,6 +378,12 @@ def test_blocks_are_read_a_few_at_a_time():
 
 
 class TestWhiten:
+    def test_of_blocks_of_which_nothing_is_known(self):
+        image = np.random.default_rng(6).normal(size=(200, 170))
+        lazy = whitediff.whiten(dask_array.from_array(image, chunks=64))
+        check_same(lazy, whitediff.whiten(image))
+        assert lazy.covariance_applied
+
     def test_takes_images_of_sources(self):
         source = whitediff.NoiseSource(
             ccd(uncertainty=StdDevUncertainty(SCIENCE**0.5), mask=HIDDEN), kernels=[KERNEL]

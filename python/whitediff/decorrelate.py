@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, Unpack
 
 import numpy as np
@@ -431,8 +432,15 @@ def _whitened(
 ) -> Whitened | Any:
     remaining = _set_remaining(planes, sources, core, options, **measuring)
     bank, rows = _in_memory(planes, sources, core)
-    result = Whitened(bank, rows, given, *remaining, core.xy0)
+    marked = partial(_marked, planes.masks["mask"], planes.no_value_mask)
+    result = Whitened(bank, rows, given.kept(), marked, *remaining, core.xy0)
     return result.to_ccddata() if given.is_nddata else result
+
+
+def _marked(mask: _core.PlaneI, bits: int) -> npt.NDArray[np.bool_] | None:
+    """Which pixels a mask says have no value."""
+    height, width = mask.shape
+    return (mask.cut(0, 0, width, height) & bits) != 0 if width else None
 
 
 def _in_memory(

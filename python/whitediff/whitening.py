@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -276,12 +277,13 @@ class Whitened(Whitening):
         bank: _core.Whitening,
         planes: tuple[FloatImage, FloatImage, npt.NDArray[np.bool_]],
         given: Pixels,
+        marked: Callable[[], npt.NDArray[np.bool_] | None],
         covariance: NoiseCovariance | None = None,
         covariance_applied: bool = False,
         xy0: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         super().__init__(bank, covariance, covariance_applied, xy0)
-        self._given = given
+        self._given, self._marked = given, marked
         self._image, self._variance, self.filter_edge = planes
         self.image: Any = given.dressed(self._image)
         self.variance: Any = given.dressed(self._variance, power=2)
@@ -307,19 +309,18 @@ class Whitened(Whitening):
         -------
         astropy.nddata.CCDData
             With the unit of the input image (dimensionless if it had none), variances as
-            ``uncertainty``, and a mask of pixels that the input image masks or that have no finite
-            value or variance. ``wcs`` and ``meta`` are those of an input that was NDData, and
-            ``meta`` has the keyword WDVERSN.
+            ``uncertainty``, and a mask of pixels that the input image masks, that its mask says
+            have no value, or that have no finite value or variance. ``wcs`` and ``meta`` are those
+            of an input that was NDData, and ``meta`` has the keyword WDVERSN.
             ``psf`` is that of the middle of the frame, if there is one, and the attribute
             ``whitening``, which no file keeps, this object.
         """
         owner = self._given.owner if self._given.is_nddata else None
         height, width = self._image.shape
-        hidden = (
-            None
-            if self._given.hidden is None
-            else np.broadcast_to(np.asarray(self._given.hidden, bool), self._image.shape)
-        )
+        hidden = np.zeros((height, width), np.bool_)
+        for masked in (self._given.hidden, self._marked()):
+            if masked is not None:
+                hidden |= np.asarray(masked, np.bool_)
         ccd = as_ccd_data(
             self._image,
             self._variance,

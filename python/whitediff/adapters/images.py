@@ -61,6 +61,19 @@ class Pixels:
         """The PSF that an NDData has, or None."""
         return getattr(self.owner, "psf", None) if self.is_nddata else None
 
+    def kept(self) -> Pixels:
+        """Give all but the values: what a result needs to be given back."""
+        owner = self.owner
+        if self.is_nddata:
+            from astropy.nddata import NDData
+
+            owner = NDData(0.0, wcs=owner.wcs, meta=owner.meta, psf=owner.psf)
+        elif is_a(owner, "astropy.units", "Quantity"):
+            owner = 0.0 << self.unit
+        elif owner is not None:
+            owner = owner.copy(data=np.broadcast_to(0.0, owner.shape))
+        return replace(self, values=None, owner=owner)
+
     def dressed(self, values: FloatImage, power: int = 1) -> Any:
         """Give values, in a power of the unit of the image, in the kind of array that it is."""
         unit: Any = None if self.unit is None else self.unit**power
