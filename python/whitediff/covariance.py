@@ -13,7 +13,6 @@ from .adapters import as_psf
 from .adapters.images import as_measurable
 from .arrays import FloatImage, as_image, as_masks, as_number, one_of
 from .blank_sky import in_units_of_noise, without_fill, without_sources
-from .html import shown
 from .kernel import fixed_kernel
 
 __all__ = [
@@ -306,6 +305,8 @@ class NoiseCovariance:
         )
 
     def _repr_html_(self) -> str:
+        from .html import shown
+
         def known(value: float, error: float) -> str:
             return f"{value:.4f}" if self.n_pixels is None else f"{value:.4f} ± {error:.4f}"
 

@@ -1,8 +1,15 @@
-"""What notebooks show of an object: a picture, and a table of what it is."""
+"""What notebooks show of an object: a picture, and a table of what it is.
+
+It is imported where it is used: it takes longer than most of the package.
+"""
 
 from __future__ import annotations
 
+import struct
+import zlib
+from base64 import b64encode
 from collections.abc import Mapping
+from html import escape
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +32,6 @@ def shown(title: str, facts: Mapping[str, object], image: npt.ArrayLike | None =
     image : array_like, [y, x], optional
         A picture, with row 0 at the bottom, from its first to its 99th percentile.
     """
-    # These take longer to import than the whole file, and notebooks alone need them.
-    from html import escape
-
     lines = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th>"
         f"<td style='text-align:left'>{escape(str(value))}</td></tr>"
@@ -41,8 +45,6 @@ def shown(title: str, facts: Mapping[str, object], image: npt.ArrayLike | None =
 
 
 def _picture(image: npt.NDArray[np.floating]) -> str:
-    from base64 import b64encode
-
     step = 1 + (max(image.shape) - 1) // _SIDE
     pixels = image[::step, ::step][::-1]
     finite = pixels[np.isfinite(pixels)]
@@ -58,9 +60,6 @@ def _picture(image: npt.NDArray[np.floating]) -> str:
 
 def _png(grey: npt.NDArray[np.uint8]) -> bytes:
     """Give the file of a grey picture (PNG specification, sections 5 and 11)."""
-    import struct
-    import zlib
-
     height, width = grey.shape
     lines = np.zeros((height, width + 1), np.uint8)
     lines[:, 1:] = grey

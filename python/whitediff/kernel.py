@@ -14,7 +14,6 @@ from ._core import (
     TabulatedKernel,
 )
 from .arrays import hidden_pixels
-from .html import shown
 
 __all__ = [
     "Chebyshev2D",
@@ -36,6 +35,8 @@ KernelImages = npt.NDArray[np.float64]
 
 
 def _kernel_html(kernel: Kernel) -> str:
+    from .html import shown
+
     image = kernel.evaluate(np.zeros(1), np.zeros(1))[0]
     facts = {"kernel": kernel, "sum at (0, 0)": f"{image.sum():.6g}"}
     return shown("Kernel at (0, 0)", facts, image)

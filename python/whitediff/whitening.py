@@ -11,12 +11,9 @@ import numpy.typing as npt
 
 from . import _core
 from .adapters.images import Pixels
-from .adapters.nddata import as_ccd_data
-from .adapters.photutils import gridded_psf_model
 from .arrays import FloatImage
 from .cells import Cells
 from .covariance import NoiseCovariance
-from .html import shown
 
 __all__ = ["VERSION_KEYWORD", "PointSources", "Whitened", "Whitening"]
 
@@ -226,6 +223,8 @@ class Whitening:
         -----
         docs/mathematics.md, Eq. 21.
         """
+        from .adapters.photutils import gridded_psf_model
+
         boxes = self.cells.boxes
         x, y = (_nodes(boxes[:, axis], boxes[:, axis + 2] - 1) for axis in (0, 1))
         at_y, at_x = np.meshgrid(y, x, indexing="ij")
@@ -252,6 +251,8 @@ class Whitening:
         }
 
     def _repr_html_(self) -> str:
+        from .html import shown
+
         return shown("Whitening", self._facts())
 
     def __repr__(self) -> str:
@@ -315,6 +316,8 @@ class Whitened(Whitening):
             ``psf`` is that of the middle of the frame, if there is one, and the attribute
             ``whitening``, which no file keeps, this object.
         """
+        from .adapters.nddata import as_ccd_data
+
         owner = self._given.owner if self._given.is_nddata else None
         height, width = self._image.shape
         hidden = np.zeros((height, width), np.bool_)
@@ -335,6 +338,8 @@ class Whitened(Whitening):
         return ccd
 
     def _repr_html_(self) -> str:
+        from .html import shown
+
         height, width = self._image.shape
         unit = "" if self._given.unit is None else f", {self._given.unit}"
         pixels = f"{height} x {width} {self._image.dtype}{unit}"
