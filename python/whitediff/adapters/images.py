@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,11 @@ from ..arrays import (
     planes_on_disk,
 )
 from .classes import is_a
-from .units import in_square_of, linear
 
 __all__ = ["Pixels", "as_mask", "as_measurable", "as_pixels", "as_planes", "as_variance"]
 
 
-@dataclass(frozen=True)
-class Pixels:
+class Pixels(NamedTuple):
     """The pixels of an image, and what it is besides an array.
 
     Attributes
@@ -72,7 +69,7 @@ class Pixels:
             owner = 0.0 << self.unit
         elif owner is not None:
             owner = owner.copy(data=np.broadcast_to(0.0, owner.shape))
-        return replace(self, values=None, owner=owner)
+        return self._replace(values=None, owner=owner)
 
     def dressed(self, values: FloatImage, power: int = 1) -> Any:
         """Give values, in a power of the unit of the image, in the kind of array that it is."""
@@ -105,16 +102,16 @@ def as_pixels(image: Any, name: str) -> Pixels:
     if type(image) is np.ndarray:
         return Pixels(image)
     if is_a(image, "astropy.nddata", "NDData"):
-        return Pixels(plain(image.data, name), linear(image.unit, name), image.mask, image)
+        return Pixels(plain(image.data, name), _linear(image.unit, name), image.mask, image)
     if is_a(image, "astropy.utils.masked", "Masked"):
-        return replace(as_pixels(image.unmasked, name), hidden=image.mask)
+        return as_pixels(image.unmasked, name)._replace(hidden=image.mask)
     if is_a(image, "astropy.units", "Quantity"):
-        return Pixels(image.value, linear(image.unit, name), None, image)
+        return Pixels(image.value, _linear(image.unit, name), None, image)
     if is_a(image, "xarray", "DataArray"):
         from .xarray import unit_of, upright
 
         array = upright(image, name)
-        return Pixels(plain(array.data, name), linear(unit_of(array, name), name), None, array)
+        return Pixels(plain(array.data, name), _linear(unit_of(array, name), name), None, array)
     if not isinstance(image, Real | list | tuple) and not any(
         hasattr(image, interface) for interface in ("__array__", "dtype")
     ):
@@ -160,7 +157,11 @@ def as_variance(variance: Any, name: str, of: Pixels) -> Any:
     else:
         own = as_pixels(variance, name)
         _require_same_grid(own.owner, of, name)
-    return _with_gaps(in_square_of(own.values, own.unit, of.unit, name), own.hidden)
+    if own.unit is not None:
+        from .units import in_square_of
+
+        own = own._replace(values=in_square_of(own.values, own.unit, of.unit, name))
+    return own.array
 
 
 def as_mask(mask: Any, name: str, of: Pixels) -> Any:
@@ -245,6 +246,15 @@ def as_measurable(
         own = as_variance(variance, "variance", pixels)
         plane = as_variance_plane(own, array, "variance")
     return array, plane, as_mask(mask, "mask", pixels)
+
+
+def _linear(unit: Any, name: str) -> Any:
+    """Give a unit, or None, back if fluxes add up in it."""
+    if unit is not None:
+        from .units import require_linear
+
+        require_linear(unit, name)
+    return unit
 
 
 class _Blocks:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["in_square_of", "linear"]
+__all__ = ["in_square_of", "require_linear"]
 
 
-def linear(unit: Any, name: str) -> Any:
-    """Give a unit, or None, back if fluxes add up in it.
-
-    Raises
-    ------
-    ValueError
-        If it is logarithmic.
-    """
-    if hasattr(unit, "physical_unit") or (unit is not None and str(unit) in ("mag", "dex", "dB")):
+def require_linear(unit: Any, name: str) -> None:
+    """Raise ValueError if a unit is logarithmic, so that fluxes do not add up in it."""
+    if hasattr(unit, "physical_unit") or str(unit) in ("mag", "dex", "dB"):
         raise ValueError(f"{name} must be linear in the flux, got the unit {unit}")
-    return unit
 
 
 def in_square_of(values: Any, unit: Any, of: Any, name: str) -> Any:
@@ -26,9 +19,11 @@ def in_square_of(values: Any, unit: Any, of: Any, name: str) -> Any:
     Parameters
     ----------
     values : float or array
-        The variances; numbers without a unit are in that of the image, squared.
-    unit, of : astropy.units.Unit or None
-        Their unit, and that of the image.
+        The variances.
+    unit : astropy.units.Unit
+        Their unit.
+    of : astropy.units.Unit or None
+        That of the image.
     name : str
         What messages call them.
 
@@ -37,8 +32,6 @@ def in_square_of(values: Any, unit: Any, of: Any, name: str) -> Any:
     ValueError
         If one unit cannot be converted to the other, or the image has none.
     """
-    if unit is None:
-        return values
     target = unit**0 if of is None else of**2
     try:
         factor = unit.to(target)
