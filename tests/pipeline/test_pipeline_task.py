@@ -107,11 +107,11 @@ def test_what_is_recorded_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert white.metadata["WDSVAR"] == pytest.approx(100.0, rel=0.01)  # of the simulation
     assert metadata["whitenDifference.whitePsfMisfit"] == white.metadata["WDPSFERR"]
     assert "mask plane" not in caplog.text
-    # Nothing was measured on it but that images and kernel make it.
     own = metadata["whitenDifference"]
-    assert (own["verdict"], own["cause"]) == ("unknown", "")
+    assert (own["verdict"], own["cause"]) == ("white", "")
     assert own["agreement"] == white.metadata["WDAGREE"] < 0.01
-    assert "Verdict: unknown" in caplog.text
+    assert "Verdict: white: variance over plane" in caplog.text
+    assert white.metadata["WDCAPPL"] is False
 
 
 def test_a_difference_that_is_not_what_images_and_kernel_make_is_suspect(
@@ -126,13 +126,19 @@ def test_a_difference_that_is_not_what_images_and_kernel_make_is_suspect(
     assert "Verdict: suspect" in caplog.text
 
 
-def test_measured_noise_is_judged() -> None:
+@pytest.mark.parametrize(("covariance", "status"), [("none", "suspect"), ("auto", "corrected")])
+def test_variances_that_are_not_those_of_the_noise(covariance: str, status: str) -> None:
+    made = visit()
+    for image in made[:2]:
+        image.variance.array[...] *= 1.5
     config = WhitenDifferenceConfig()
-    config.decorrelate.decorrelateMapReduceConfig.mapper.covariance = "auto"
+    config.decorrelate.decorrelateMapReduceConfig.mapper.covariance = covariance
     task = WhitenDifferenceTask(config=config)
-    run(task)
-    assert task.metadata["verdict"] == "white"
-    assert "variance over plane" in task.metadata["verdictSummary"]
+    white = run(task, science=made[0], template=made[1]).white
+    assert task.metadata["verdict"] == status
+    # Of the pixels over what variances said.
+    assert white.metadata["WDCVAR"] == pytest.approx(1 / 1.5, rel=0.02)
+    assert ("covariance 'auto'" in task.metadata["cause"]) is (covariance == "none")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,12 +25,14 @@ from lsst.utils.logging import getLogger
 from lsst.utils.timer import timeMethod
 
 from .._core import __version__
+from ..covariance import NoiseCovariance
 from ..exposure import Exposure, own_names
 from ..io.lsst_exposure import exposure_of
 from ..kernel import SpatialKernel
 from ..psf import CellPsf
-from ..subtraction.agreement import agreement
-from ..subtraction.facts import VERSION_KEYWORD, Facts
+from ..subtraction.agreement import Agreement, agreement
+from ..subtraction.facts import VERSION_KEYWORD, Facts, colour_facts
+from ..subtraction.inputs import Inputs
 from ..subtraction.verdict import Verdict, verdict
 from ..tasks import DecorrelateALKernelSpatialTask
 from ..tasks.exposure_statistics import has_known_variance
@@ -297,9 +300,8 @@ class WhitenDifferenceTask(PipelineTask):
             **how,
             nThreads=nThreads,
         )
-        facts = Facts.of_task(self._recorded())
-        judged = verdict(facts, inputs, found)
-        facts = replace(facts, **judged.facts)
+        with self.timer("judge"):
+            facts, judged = self._judged(result.correctedExposure, inputs, found)
         cards = {
             VERSION_KEYWORD: __version__,
             "WDCONV": "template" if template_matched else "science",
@@ -321,7 +323,7 @@ class WhitenDifferenceTask(PipelineTask):
         )
         self._tell(facts, judged)
         if self.config.doWriteCellPsf:
-            made.psf = cell_psf(result.correctedExposure.getPsf(), difference.bbox)
+            made.psf = cell_psf(_psf_of(result.correctedExposure), difference.bbox)
         return made
 
     def _template_matched(
@@ -351,14 +353,8 @@ class WhitenDifferenceTask(PipelineTask):
         cards: dict[str, Any],
     ) -> DifferenceImage:
         """Make an image of lsst.images of a white one, or of a score."""
-        psf = exposure.getPsf()
-        if not isinstance(psf, CellPsf):
-            raise WhitenDifferenceError(
-                f"decorrelate must give the PSF of the {name} image, got "
-                f"{type(psf).__name__}: none is known, or its setPsf is False"
-            )
         with self.timer(f"{name}Psf"):
-            smooth = piff_psf(psf, difference.bbox)
+            smooth = piff_psf(_psf_of(exposure), difference.bbox)
         self.metadata[f"{name}PsfMisfit"] = smooth.misfit
         mode: dict[str, Any] = {"WDMODE": "difference"}
         if name == "score":
@@ -372,6 +368,40 @@ class WhitenDifferenceTask(PipelineTask):
             elif isinstance(kernel, ConvolutionKernel):
                 image.kernel = kernel
         return image
+
+    def _judged(
+        self, exposure: Any, inputs: Inputs, found: Agreement | None
+    ) -> tuple[Facts, Verdict]:
+        """Say how the image was whitened, and what is to be thought of it.
+
+        Its noise is measured here if the subtask did not.
+        """
+        facts = Facts.of_task(self._recorded())
+        covariance = None
+        if facts.covariance_pixels is None and not self.config.preConvMode:
+            mask = exposure.mask
+            left_out = [*self._planes("ignoreMaskPlanes"), *inputs.subtraction.no_value_planes]
+            left_out += _values(self.decorrelate.config, "filterEdgePlane")
+            bits = mask.getPlaneBitMask(own_names(left_out, mask.getMaskPlaneDict()))
+            # No verdict where no noise is left to be measured.
+            with suppress(ValueError):
+                covariance = NoiseCovariance.measured(
+                    exposure.image.array,
+                    exposure.variance.array,
+                    mask=(mask.array & bits) != 0,
+                    psf=_psf_of(exposure).computeKernelImage().array,
+                    n_threads=facts.threads or 0,
+                )
+        if covariance is not None:
+            facts = replace(facts, **colour_facts(covariance, applied=False))
+        judged = verdict(facts, inputs, found)
+        if covariance is not None and covariance.is_significant:
+            cause = (
+                "the noise is not white, or its variance not as stated: covariance 'auto' of the "
+                "subtask accounts for it"
+            )
+            judged = replace(judged, status="suspect", causes=(*judged.causes, cause))
+        return replace(facts, **judged.facts), judged
 
     def _tell(self, facts: Facts, judged: Verdict) -> None:
         """Log what was done, and record what is to be thought of it."""
@@ -449,6 +479,16 @@ def _kernel_of(difference: DifferenceImage) -> Any:
         raise WhitenDifferenceError(
             "difference must have a matching kernel, got none: doReadKernel takes it from a dataset"
         ) from None
+
+
+def _psf_of(exposure: Any) -> CellPsf:
+    psf = exposure.getPsf()
+    if not isinstance(psf, CellPsf):
+        raise WhitenDifferenceError(
+            f"decorrelate must give the PSF of the white image, got {type(psf).__name__}: none is "
+            "known, or its setPsf is False"
+        )
+    return psf
 
 
 def _has_pixels(exposure: Exposure) -> bool:

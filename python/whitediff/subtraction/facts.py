@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..covariance import NoiseCovariance
 from ..whitening import VERSION_KEYWORD, Whitening
 
-__all__ = ["FACT_COLUMNS", "VERSION_KEYWORD", "Column", "Facts"]
+__all__ = ["FACT_COLUMNS", "VERSION_KEYWORD", "Column", "Facts", "colour_facts"]
 
 # Of a text that fills a header card.
 _CARD_LENGTH = 67
@@ -241,7 +242,9 @@ class Facts:
             What they share: a source of its own, and a part of the variance of the others.
         """
         means = np.nanmean(whitening.cells.variances, axis=0)
-        others: dict[str, Any] = {**whitening.gaps, **_colour(whitening)}
+        others: dict[str, Any] = dict(whitening.gaps)
+        if whitening.covariance is not None:
+            others |= colour_facts(whitening.covariance, applied=whitening.covariance_applied)
         known = {fact.name for fact in fields(cls)}
         for name, mean, unknown in zip(sources, means, whitening.unknown_variances, strict=False):
             if f"unknown_{name}" in known:
@@ -332,13 +335,18 @@ class Facts:
         }
 
 
-def _colour(whitening: Whitening) -> dict[str, Any]:
-    """Facts of what remains of the noise's colour, if anything is known of it."""
-    covariance = whitening.covariance
-    if covariance is None:
-        return {}
+def colour_facts(covariance: NoiseCovariance, *, applied: bool) -> dict[str, Any]:
+    """Facts of what remains of the noise's colour.
+
+    Parameters
+    ----------
+    covariance : NoiseCovariance
+        What was measured, or given.
+    applied : bool
+        Whether the filters take account of it.
+    """
     return {
-        "covariance_applied": whitening.covariance_applied,
+        "covariance_applied": applied,
         "covariance_variance": covariance.variance,
         "covariance_largest": covariance.largest_correlation,
         "covariance_power": covariance.power_at_zero,
