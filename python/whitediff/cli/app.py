@@ -14,6 +14,7 @@ from .decorrelate import decorrelate
 from .detect import detect
 from .errors import reason
 from .simulate import simulate
+from .whiten import whiten
 
 __all__ = ["app", "run"]
 
@@ -36,7 +37,7 @@ def app(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (decorrelate, batch, detect, check, simulate):
+for command in (decorrelate, whiten, batch, detect, check, simulate):
     app.add_command(command)
 
 

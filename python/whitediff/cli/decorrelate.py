@@ -9,27 +9,30 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from .covariance import default_covariance, input_covariance_value
-from .figure import check_figure, check_report, write_figure
+from .figure import check_figure, check_report
 from .files import INPUT, OUTPUT, check_outputs
 from .noise import noise_of, noise_options
 from .options import (
+    again_option,
     compress_option,
     constant_option,
     covariance_option,
     ignore_plane_option,
     mode_option,
     no_value_plane_option,
+    overwrite_option,
+    plot_option,
     preconvolved_option,
+    report_option,
+    strict_option,
+    threads_option,
     variance_option,
 )
 from .progress import progress_bar
+from .result import show_result
 
 if TYPE_CHECKING:
-    from ..subtraction import WhitenedFile
     from ..subtraction.colour import InputCovariance, Remaining
-
-
-_SUSPECT = 3
 
 
 @click.command()
@@ -105,12 +108,7 @@ _SUSPECT = 3
 )
 @ignore_plane_option
 @no_value_plane_option
-@click.option(
-    "--threads",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Number of threads.  [default: cores that the process may use, at most OMP_NUM_THREADS]",
-)
+@threads_option
 @click.option(
     "--config",
     type=INPUT,
@@ -132,22 +130,11 @@ _SUSPECT = 3
     help="JSON file for what that task records: variances, cells, timings.",
 )
 @compress_option
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-@click.option(
-    "--plot",
-    type=OUTPUT,
-    help="Figure of before and after to write (png, pdf, svg); it needs both in memory.",
-)
-@click.option(
-    "--report",
-    type=OUTPUT,
-    help="Page to write (html) that shows the result: verdict, detections before and after, noise "
-    "over the frame, filters, and how it was made. It needs no network, and little memory.",
-)
-@click.option("--again", is_flag=True, help="Whiten even what seems to be white already.")
-@click.option(
-    "--strict", is_flag=True, help="End with exit status 3 if something is likely to be wrong."
-)
+@overwrite_option
+@plot_option
+@report_option
+@again_option
+@strict_option
 @click.pass_context
 def decorrelate(
     context: click.Context,
@@ -265,39 +252,4 @@ def decorrelate(
         whitened = whiten_files(job, progress, task)
     if task is not None and save_metadata is not None:
         write_metadata(task, save_metadata, overwrite=overwrite)
-    if plot is not None:
-        with whitened.open() as (before, after):
-            exposures = [("before", before.load()), ("after", after.load())]
-        write_figure(
-            plot,
-            exposures,
-            whitened.planes,
-            overwrite=overwrite,
-            whitening=whitened.whitening,
-        )
-    if report is not None:
-        from ..report import write_report
-
-        write_report(whitened, report, overwrite=overwrite)
-    _tell(whitened)
-    if strict and whitened.verdict.status == "suspect":
-        context.exit(_SUSPECT)
-
-
-def _tell(whitened: WhitenedFile) -> None:
-    """Say what was done."""
-    facts = whitened.facts
-    for name, origin in whitened.noise.items():
-        variance = getattr(facts, f"{name}_variance")
-        number = "" if variance is None else f" {variance:.6g}"
-        click.echo(f"{name} variance{number}: {origin}")
-    why = " (no noise is usable)" if whitened.job.remaining == "auto" else ""
-    click.echo(facts.colour or f"noise covariance: not measured{why}")
-    for notice in (*whitened.assumptions, *facts.notices):
-        click.echo(notice)
-    border = "" if facts.border is None else f" with a border of {facts.border} pixels"
-    click.echo(f"{whitened.job.output}: whitened in {facts.cells} cells{border}")
-    judged = whitened.verdict
-    click.echo(f"{judged.status}: {judged.summary}")
-    for cause in judged.causes:
-        click.echo(f"  likely: {cause}")
+    show_result(context, whitened, plot, report, overwrite=overwrite, strict=strict)

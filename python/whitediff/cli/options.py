@@ -6,15 +6,22 @@ import click
 
 from ..exposure import IGNORED_MASK_PLANES
 from .covariance import remaining_value
+from .files import OUTPUT
 
 __all__ = [
+    "again_option",
     "compress_option",
     "constant_option",
     "covariance_option",
     "ignore_plane_option",
     "mode_option",
     "no_value_plane_option",
+    "overwrite_option",
+    "plot_option",
     "preconvolved_option",
+    "report_option",
+    "strict_option",
+    "threads_option",
     "variance_option",
 ]
 
@@ -92,4 +99,34 @@ no_value_plane_option = click.option(
     metavar="NAME",
     help="Mask plane of the difference whose pixels have no value: the filter does not see them, "
     "and they become NaN; may be given several times.  [default: NO_DATA, where it exists]",
+)
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of threads.  [default: cores that the process may use, at most OMP_NUM_THREADS]",
+)
+
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+
+plot_option = click.option(
+    "--plot",
+    type=OUTPUT,
+    help="Figure of before and after to write (png, pdf, svg); it needs both in memory.",
+)
+
+report_option = click.option(
+    "--report",
+    type=OUTPUT,
+    help="Page to write (html) that shows the result: verdict, detections before and after, noise "
+    "over the frame, filters, and how it was made. It needs no network, and little memory.",
+)
+
+again_option = click.option(
+    "--again", is_flag=True, help="Whiten even what seems to be white already."
+)
+
+strict_option = click.option(
+    "--strict", is_flag=True, help="End with exit status 3 if something is likely to be wrong."
 )

@@ -4,7 +4,7 @@
 frames may be larger than memory, and writes the result with what is known of how it was made.
 """
 
-from .job import Job, JobError
+from .job import InputImage, Job, JobError
 from .run import WhitenedFile, whiten_files
 
-__all__ = ["Job", "JobError", "WhitenedFile", "whiten_files"]
+__all__ = ["InputImage", "Job", "JobError", "WhitenedFile", "whiten_files"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -115,8 +116,11 @@ def agreement(subtraction: Subtraction) -> Agreement | None:
     if sum(map(len, pixels)) < _LEAST_PIXELS or not _scatter(np.concatenate(pixels)) > 0:
         return None
     if pair is None:
-        return _judged(meshes, _combination([part.weight for part in components]), 1.0)
-    return _judged(meshes, _pair(pair.convolved), _scale(pair, meshes), pair.convolved)
+        weights = {name: part.weight for name, part in subtraction.components.items()}
+        other_sign = partial(_other_sign, meshes, weights)
+        return _judged(meshes, _combination(weights.values()), 1.0, other_sign, of_pair=False)
+    other_way = partial(_other_way, meshes, pair.convolved)
+    return _judged(meshes, _pair(pair.convolved), _scale(pair, meshes), other_way, of_pair=True)
 
 
 def _scale(pair: Pair, meshes: list[_Mesh]) -> float:
@@ -127,11 +131,16 @@ def _scale(pair: Pair, meshes: list[_Mesh]) -> float:
 
 
 def _judged(
-    meshes: list[_Mesh], model: _Model, scale: float, convolved: Side | None = None
+    meshes: list[_Mesh],
+    model: _Model,
+    scale: float,
+    other_way: Callable[[float], str],
+    *,
+    of_pair: bool,
 ) -> Agreement:
     factor, scatter = _fit(meshes, model)
     if scatter >= _CLEAR:
-        if convolved is not None and (cause := _other_way(meshes, convolved, scatter)):
+        if cause := other_way(scatter):
             return Agreement(scatter, cause)
         filtered, is_white = _filtered(meshes, model)
         if is_white and filtered < _COHERENT:
@@ -147,10 +156,9 @@ def _judged(
     if abs(factor / scale - 1) < _FACTOR_ERROR:
         return Agreement(scatter)
     if factor * scale < 0:
-        of_pair = convolved is not None
         way = "template minus science" if of_pair else "minus what images and weights make"
         return Agreement(scatter, f"the difference is {way}")
-    remedy = "" if convolved is None else f": give --scale {factor:.4g}"
+    remedy = f": give --scale {factor:.4g}" if of_pair else ""
     return Agreement(
         scatter, f"the difference was multiplied by {factor:.4g}, not {scale:.4g}{remedy}"
     )
@@ -168,8 +176,22 @@ def _other_way(meshes: list[_Mesh], convolved: Side, scatter: float) -> str:
     found = {direction: left}
     for name, turned in _TURNS.items():
         _, found[f"the kernel is {name}"] = _fit(meshes, _pair(convolved, turned))
-    best = min(found, key=lambda name: found[name])
-    return best if found[best] < min(_BETTER * scatter, _FAIR) else ""
+    return _much_better(found, scatter)
+
+
+def _other_sign(meshes: list[_Mesh], weights: dict[str, float], scatter: float) -> str:
+    """Which component has the other sign, in words; empty if none has."""
+    found = {}
+    for name, weight in weights.items():
+        factor, left = _fit(meshes, _combination((weights | {name: -weight}).values()))
+        if factor > 0:
+            found[f"the weight of {name} has the other sign"] = left
+    return _much_better(found, scatter)
+
+
+def _much_better(found: Mapping[str, float], scatter: float) -> str:
+    best = min(found, key=lambda name: found[name], default="")
+    return best if best and found[best] < min(_BETTER * scatter, _FAIR) else ""
 
 
 _TURNS: Mapping[str, Callable[[Floats], Floats]] = {
@@ -250,7 +272,7 @@ def _pair(convolved: Side, turned: Callable[[Floats], Floats] | None = None) -> 
     return model
 
 
-def _combination(weights: Sequence[float]) -> _Model:
+def _combination(weights: Collection[float]) -> _Model:
     """The images, each convolved with its kernels, times their weights."""
 
     def model(mesh: _Mesh) -> Floats:

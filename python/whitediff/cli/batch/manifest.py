@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-from astropy.io import ascii
 from astropy.table import Table
 
-from ...io.noise_planes import NoiseFile
 from ...io.packing import check_name
 from ...subtraction import Job
-from ...subtraction.colour import InputCovariance
-from ..covariance import input_covariance, remaining
-from ..noise import NOISE_KINDS, noise_number, noise_of
+from ..covariance import remaining
+from ..noise import NOISE_KINDS
+from ..tables import Row, read_table, rows
 
-__all__ = ["Manifest", "read_manifest", "read_table", "rows_of"]
+__all__ = ["Manifest", "read_manifest", "rows_of"]
 
 _REQUIRED = ("difference", "output")
 # All of them, or none.
@@ -81,29 +78,11 @@ def read_manifest(
         If the file is no table, lacks rows or columns, has columns of unknown meaning, or cells
         that are not as expected; if a file to write is named twice or is an input.
     """
-    table = read_table(path)
+    table = read_table(path, (*_FILES, *_OPTIONAL))
     _check_columns(path, table, carried, results)
     rows = rows_of(table, path)
     _check_outputs(path, rows, results_path)
     return Manifest(path, table, rows)
-
-
-def read_table(path: Path) -> Table:
-    """Read a table in the format ECSV or CSV; what is an option in this table is read as text.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file is missing, or no table.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
-        if lines[0].startswith("# %ECSV"):
-            return ascii.read(lines, format="ecsv")
-        text = dict.fromkeys((*_FILES, *_OPTIONAL), str)
-        return ascii.read(lines, format="csv", converters=text)
-    except ValueError as error:
-        raise ValueError(f"{path}: expected a table, CSV or ECSV: {error}") from error
 
 
 def rows_of(table: Table, path: Path) -> list[Job]:
@@ -121,14 +100,7 @@ def rows_of(table: Table, path: Path) -> list[Job]:
     ValueError
         If a cell is not as expected.
     """
-    columns = [name for name in (*_FILES, *_OPTIONAL) if name in table.colnames]
-    cells = {name: [_text(value) for value in table[name]] for name in columns}
-    # Of an absolute path, so that a row means the same on every machine and in every directory.
-    folder = Path(os.path.abspath(path)).parent
-    return [
-        _row({name: cells[name][n] for name in columns}, folder, f"{path}: row {n + 1}")
-        for n in range(len(table))
-    ]
+    return [_job(row) for row in rows(table, (*_FILES, *_OPTIONAL), path)]
 
 
 def _check_columns(
@@ -157,65 +129,47 @@ def _check_columns(
         raise ValueError(f"{path}: expected at least one row, got none")
 
 
-def _text(value: Any) -> str:
-    return "" if value is np.ma.masked else str(value).strip()
-
-
-def _row(cells: dict[str, str], folder: Path, where: str) -> Job:
-    def named(name: str) -> Path | None:
-        return folder / cells[name] if cells.get(name) else None
-
-    def noise(name: str) -> float | Path | NoiseFile | None:
-        given: dict[str, Any] = {}
-        for column in (f"{name}_{kind}" for kind in NOISE_KINDS):
-            try:
-                number = noise_number(cells.get(column, ""))
-            except ValueError as error:
-                raise ValueError(f"{where}: {column} must be {error}") from None
-            given[column] = named(column) if number is None else number
-        return noise_of(name, given)
-
-    def covariance(name: str) -> InputCovariance | None:
-        try:
-            return input_covariance(cells[name], folder) if cells.get(name) else None
-        except ValueError as error:
-            raise ValueError(f"{where}: {name}: {error}") from None
-
-    def number(name: str) -> float | None:
-        try:
-            return float(cells[name]) if cells.get(name) else None
-        except ValueError:
-            raise ValueError(f"{where}: {name} must be a number, got {cells[name]}") from None
-
+def _job(row: Row) -> Job:
     for name in _REQUIRED:
-        if not cells[name]:
-            raise ValueError(f"{where}: expected a file in the column {name}, got an empty cell")
-    convolved = cells.get("convolved") or None
+        if not row.text(name):
+            raise ValueError(
+                f"{row.where}: expected a file in the column {name}, got an empty cell"
+            )
+    convolved = row.text("convolved") or None
     if convolved not in (None, "template", "science"):
-        raise ValueError(f"{where}: convolved must be template or science, got {convolved}")
+        raise ValueError(f"{row.where}: convolved must be template or science, got {convolved}")
+    given = row.text("covariance")
+    numbers = {name: row.number(name) for name in ("scale", "shared_variance")}
+    noise = {
+        name: row.noise(name, {kind: f"{name}_{kind}" for kind in NOISE_KINDS})
+        for name in ("science", "template")
+    }
+    covariances = {
+        name: row.covariance(name) for name in ("science_covariance", "template_covariance")
+    }
     try:
-        check_name(cells["output"], "output")
+        check_name(row.text("output"), "output")
         return Job(
-            science=named("science"),
-            template=named("template"),
-            difference=folder / cells["difference"],
-            kernel=named("kernel"),
-            output=folder / cells["output"],
+            science=row.file("science"),
+            template=row.file("template"),
+            difference=row.folder / row.text("difference"),
+            kernel=row.file("kernel"),
+            output=row.folder / row.text("output"),
             convolved=cast(Any, convolved),
-            scale=number("scale"),
-            science_variance=noise("science"),
-            template_variance=noise("template"),
-            science_mask=named("science_mask"),
-            template_mask=named("template_mask"),
-            difference_mask=named("difference_mask"),
-            shared_variance=number("shared_variance") or 0.0,
-            covariance=remaining(cells["covariance"], folder) if cells.get("covariance") else None,
-            science_covariance=covariance("science_covariance"),
-            template_covariance=covariance("template_covariance"),
-            psf=named("psf"),
+            scale=numbers["scale"],
+            science_variance=noise["science"],
+            template_variance=noise["template"],
+            science_mask=row.file("science_mask"),
+            template_mask=row.file("template_mask"),
+            difference_mask=row.file("difference_mask"),
+            shared_variance=numbers["shared_variance"] or 0.0,
+            covariance=remaining(given, row.folder) if given else None,
+            science_covariance=covariances["science_covariance"],
+            template_covariance=covariances["template_covariance"],
+            psf=row.file("psf"),
         )
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+        raise ValueError(f"{row.where}: {error}") from None
 
 
 def _check_outputs(path: Path, rows: Sequence[Job], results: Path) -> None:

@@ -16,8 +16,9 @@ from ...io import replace_file
 from ...io.atomic import writing
 from ...subtraction import Job
 from ...subtraction.facts import FACT_COLUMNS, Column
+from ..tables import read_table
 from .file_state import is_same
-from .manifest import Manifest, read_table, rows_of
+from .manifest import Manifest, rows_of
 from .row import Finished
 
 __all__ = ["RESULT_COLUMNS", "Results"]
@@ -155,7 +156,7 @@ class Results:
 
     def _take_over(self, *, overwrite: bool) -> None:
         """Take the rows that an earlier run has finished, and that would come out the same."""
-        table = read_table(self._path)
+        table = read_table(self._path, ())
         about = table.meta.get(_META)
         if about is None or "status" not in table.colnames:
             raise ValueError(f"{self._path} exists and is no table of results: give --results FILE")
