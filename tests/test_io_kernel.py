@@ -7,7 +7,7 @@ from astropy.io import fits
 from whitediff.io import MatchingKernel, read_exposure, read_kernel, write_kernel
 from whitediff.io.kernel_limits import check_size
 from whitediff.io.regions import RegionFunction, RegionKernel
-from whitediff.kernel import Chebyshev2D, Polynomial2D, SpatialKernel, TabulatedKernel
+from whitediff.kernel import Chebyshev2D, Polynomial2D, SpatialKernel, TabulatedKernel, flipped
 
 POSITIONS = np.array([0.0, 13.5, 700.0]), np.array([-4.0, 250.0, 99.9])
 
@@ -73,11 +73,13 @@ def test_an_existing_kernel_is_kept(path):
 
 
 def test_other_kernels_are_not_written(path):
-    kernel = RegionKernel([spatial_kernel()], [(0, 0, 9, 9)])
+    kernel = flipped(spatial_kernel())
     with pytest.raises(
-        TypeError, match="must be a SpatialKernel or a TabulatedKernel, got RegionKernel"
+        TypeError, match="must be a SpatialKernel or a TabulatedKernel, got _Flipped"
     ):
         write_kernel(kernel, path)
+    with pytest.raises(TypeError, match="kernels of regions must be SpatialKernels, got _Flipped"):
+        write_kernel(RegionKernel([kernel], [(0, 0, 9, 9)]), path)
     odd = MatchingKernel(spatial_kernel(), background=lambda x, y: 0 * x)
     with pytest.raises(TypeError, match="must be Polynomial2D or Chebyshev2D, got function"):
         write_kernel(odd, path)

@@ -13,15 +13,12 @@ from .exposure_fits import read_exposure, write_exposure
 from .file_names import bare, split_name
 from .fits_file import find_image, image_header, open_fits
 from .hotpants import TABLE_NAME, read_hotpants
-from .kernel_fits import (
-    KERNEL_NAME,
-    read_kernel_image,
-    read_spatial_kernel,
-    write_kernel,
-)
+from .kernel_fits import read_kernel_image, read_spatial_kernel, write_kernel
+from .kernel_hdus import KERNEL_NAME
 from .lsst_archive import archive_format, read_archive_kernel
 from .lsst_images import is_json, read_lsst_fits, read_lsst_json
 from .matching_kernel import MatchingKernel
+from .noise_model import read_noise_model, write_noise_model
 from .planes import chosen
 from .psfex import is_psfex, read_psfex
 from .reading import reading
@@ -32,10 +29,12 @@ __all__ = [
     "MatchingKernel",
     "read_exposure",
     "read_kernel",
+    "read_noise_model",
     "read_psf",
     "replace_file",
     "write_exposure",
     "write_kernel",
+    "write_noise_model",
 ]
 
 

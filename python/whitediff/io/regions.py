@@ -54,7 +54,7 @@ class RegionKernel(Kernel):
     ) -> None:
         self._boxes = _checked_boxes(boxes, len(kernels))
         self._kernels = tuple(kernels)
-        self._factors = [1.0] * len(kernels) if factors is None else factors
+        self._factors = tuple([1.0] * len(kernels) if factors is None else factors)
         frames = {(kernel.shape, kernel.center) for kernel in kernels}
         if len(frames) != 1:
             raise ValueError(f"the kernels must have one shape and centre, got {sorted(frames)}")
@@ -70,6 +70,11 @@ class RegionKernel(Kernel):
     def boxes(self) -> NDArray[np.int64]:
         """Regions [n, 4] as half-open (x0, y0, x1, y1), in pixels."""
         return self._boxes
+
+    @property
+    def factors(self) -> Sequence[float]:
+        """What the kernel of each region is multiplied by."""
+        return self._factors
 
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """Kernel images [position, v, u] at positions given as 1-D arrays x and y."""
@@ -105,6 +110,8 @@ class RegionFunction:
         One function of (x, y) a region.
     boxes : array_like of int
         Regions [n, 4] as half-open (x0, y0, x1, y1), in pixels.
+    factors : sequence of float, optional
+        By which the functions are multiplied.
 
     Raises
     ------
@@ -112,15 +119,24 @@ class RegionFunction:
         If there is not one box for each function.
     """
 
-    def __init__(self, functions: Sequence[_Function], boxes: ArrayLike) -> None:
-        self._boxes = _checked_boxes(boxes, len(functions))
-        self._functions = tuple(functions)
+    def __init__(
+        self,
+        functions: Sequence[_Function],
+        boxes: ArrayLike,
+        factors: Sequence[float] | None = None,
+    ) -> None:
+        self.boxes = _checked_boxes(boxes, len(functions))
+        self.functions = tuple(functions)
+        self.factors = tuple([1.0] * len(functions) if factors is None else factors)
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """Values at positions x and y, which are broadcast against each other."""
         x, y = np.broadcast_arrays(x, y)
-        region = _nearest_region(self._boxes, x, y)
-        values = [function(x, y) for function in self._functions]
+        region = _nearest_region(self.boxes, x, y)
+        values = [
+            factor * function(x, y)
+            for function, factor in zip(self.functions, self.factors, strict=True)
+        ]
         return np.choose(region, values)
 
 
@@ -153,13 +169,13 @@ def joined(parts: Sequence[MatchingKernel], boxes: ArrayLike) -> MatchingKernel:
         )
         for side in ("science", "template")
     )
-    backgrounds = [
-        _times(scale if part.convolved == "template" else -scale, _of(part))
+    # It is subtracted from the image that was not convolved.
+    signed = [
+        scale if part.convolved == "template" else -scale
         for scale, part in zip(scales, parts, strict=True)
     ]
-    return MatchingKernel(
-        template, "both", 1.0, RegionFunction(backgrounds, boxes), first.origin, science
-    )
+    background = RegionFunction([_of(part) for part in parts], boxes, signed)
+    return MatchingKernel(template, "both", 1.0, background, first.origin, science)
 
 
 def _of(part: MatchingKernel) -> _Function:
@@ -173,10 +189,6 @@ def _nothing(kernel: Kernel) -> Kernel:
     image = np.zeros(kernel.shape)
     image[kernel.center] = 1.0
     return fixed_kernel(image, center=kernel.center)
-
-
-def _times(factor: float, function: _Function) -> _Function:
-    return lambda x, y: factor * function(x, y)
 
 
 def _checked_boxes(boxes: ArrayLike, n_regions: int) -> NDArray[np.int64]:
