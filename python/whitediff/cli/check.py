@@ -44,16 +44,17 @@ def check(
     from ..io.exposure_rows import open_exposure
     from ..subtraction.masks import check_planes
 
-    exposures = []
+    exposures, notes = [], []
     for path in files:
         with open_exposure(path) as rows:
             exposures.append(rows.load())
-            for note in rows.notes:
-                click.echo(f"{path}: {note}")
+            notes += [f"{path}: {note}" for note in rows.notes]
     planes = check_planes(ignore_planes, [e.mask.getMaskPlaneDict() for e in exposures])
     columns = [
         _column(path, exposure, planes) for path, exposure in zip(files, exposures, strict=True)
     ]
+    for note in notes:
+        click.echo(note)
     _print_table(files, columns)
     if plot is not None:
         titles = [path.name for path in files]
