@@ -282,6 +282,14 @@ def test_the_score_of_an_ordinary_difference() -> None:
         np.testing.assert_array_equal(image.variance.array, exposure.variance.array)
 
 
+def test_a_score_that_is_not_made_is_missed() -> None:
+    config = WhitenDifferenceConfig()
+    # For one filter on the whole frame; there are many.
+    config.decorrelate.decorrelateConfig.doScore = True
+    with pytest.raises(WhitenDifferenceError, match="must give a score image, got none"):
+        run(WhitenDifferenceTask(config=config))
+
+
 @pytest.mark.parametrize(
     ("fields", "inputs", "outputs"),
     [

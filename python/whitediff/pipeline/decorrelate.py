@@ -19,7 +19,10 @@ def decorrelate(
     *,
     n_threads: int | None = None,
 ) -> DifferenceImage:
-    """Whiten a difference image, the template of which was convolved.
+    """Whiten a difference image.
+
+    The template was convolved, unless the metadata of the difference say otherwise: see
+    `WhitenDifferenceConfig.templateMatched`.
 
     Parameters
     ----------

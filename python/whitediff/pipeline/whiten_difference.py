@@ -137,7 +137,7 @@ class WhitenDifferenceConnections(  # type: ignore[call-arg]
             ("kernel", config.doReadKernel),
             ("subtractionMetadata", config.doReadMetadata),
             ("white", not config.preConvMode),
-            ("score", config.preConvMode or any(_values(config.decorrelate.value, "doScore"))),
+            ("score", config.preConvMode or _makes_score(config)),
             ("psf", config.doWriteCellPsf),
         ):
             if not wanted:
@@ -264,7 +264,8 @@ class WhitenDifferenceTask(PipelineTask):
             If the template has no pixels.
         WhitenDifferenceError
             If the difference is white already, has no kernel, or has no PSF; if another image has
-            no pixels, or one has no variance; if the subtask gives no PSF of the white image.
+            no pixels, or one has no variance; if the subtask gives no PSF of the white image, or
+            not the score image that it is told to make.
         """
         if VERSION_KEYWORD in difference.metadata:
             raise WhitenDifferenceError(
@@ -312,8 +313,12 @@ class WhitenDifferenceTask(PipelineTask):
                 cards | {keyword: value for keyword, (value, _) in facts.cards.items()},
             )
         }
-        score = getattr(result, "scoreExposure", None)
-        if score is not None and not self.config.preConvMode:
+        if "score" not in images and _makes_score(self.config):
+            score = getattr(result, "scoreExposure", None)
+            if score is None:
+                raise WhitenDifferenceError(
+                    "decorrelate must give a score image, got none: doScore is that of another mode"
+                )
             images["score"] = score, cards
         made = Struct(
             **{
@@ -448,6 +453,11 @@ class WhitenDifferenceTask(PipelineTask):
             if name == own or name.startswith(f"{own}."):
                 recorded |= task().metadata.to_dict()
         return recorded
+
+
+def _makes_score(config: Any) -> bool:
+    """Say whether the subtask is told to make a score image of an ordinary difference."""
+    return any(_values(config.decorrelate.value, "doScore"))
 
 
 def _values(config: Any, name: str) -> Iterator[Any]:
