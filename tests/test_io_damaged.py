@@ -91,6 +91,14 @@ def test_undamaged_ones_pass(tmp_path):
             check_structure(file)
 
 
+def test_a_name_of_an_hdu_that_cannot_be_read(tmp_path):
+    path = tmp_path / "kernel.fits"
+    path.write_bytes(PRIMARY + image(EXTNAME="'unquoted"))
+    for difference in (None, path):
+        with pytest.raises((ReadError, ContentError), match=r"kernel\.fits"):
+            read_kernel(path, difference=difference)
+
+
 @pytest.mark.parametrize("kind", ["RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1"])
 def test_descriptors_and_tiles_are_checked(tmp_path, kind):
     path = tmp_path / "image.fits"

@@ -73,12 +73,11 @@ def read_kernel(
         return read_archive_kernel(path)
     if is_json(path):
         return read_lsst_json(path)
-    with open_fits(path) as hdus:
+    with open_fits(path) as hdus, reading(path):
         beside = None
         if difference is not None and TABLE_NAME in hdus:
             beside = image_header(bare(difference))
-        with reading(path):
-            return _read(hdus, beside)
+        return _read(hdus, beside)
 
 
 def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:

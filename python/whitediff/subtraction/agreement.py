@@ -305,7 +305,9 @@ def _convolved(image: Floats, kernel: Floats, center: tuple[int, int]) -> Floats
     padded = np.zeros_like(image)
     padded[: kernel.shape[0], : kernel.shape[1]] = kernel
     padded = np.roll(padded, (-center[0], -center[1]), axis=(0, 1))
-    result: Floats = np.fft.irfft2(np.fft.rfft2(image) * np.fft.rfft2(padded), s=image.shape)
+    # Of a kernel of numbers beyond reason, which is refused elsewhere, nothing is known.
+    with np.errstate(over="ignore", invalid="ignore"):
+        result: Floats = np.fft.irfft2(np.fft.rfft2(image) * np.fft.rfft2(padded), s=image.shape)
     return result
 
 
