@@ -1,19 +1,23 @@
 """Compressed files give back what they promise."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.nddata import CCDData
 
+from batch_files import write_manifest
 from command_line import fail, options, run_command, succeed
 from whitediff import read_exposure, read_kernel, write_exposure, write_kernel
+from whitediff.cli.batch.row import whiten_row
 from whitediff.exposure import Exposure
 from whitediff.io import packing
 from whitediff.io.exposure_rows import open_exposure
 from whitediff.kernel import TabulatedKernel
 from whitediff.psf import CellPsf, KernelPsf
+from whitediff.subtraction import Job
 
 SHAPE = (301, 403)
 SIGMA = 20.0
@@ -196,3 +200,46 @@ def test_settings_that_are_refused(simulated, tmp_path, capsys, name, value, mes
     arguments = ["decorrelate", *options(simulated), "-o", output, "--compress", value]
     assert message in fail(capsys, *arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_batch_of_extensions_and_compressed_files(simulated, tmp_path, capsys):
+    """Rows name extensions, noise of another kind, a mask in a file of its own, and compression."""
+    with fits.open(simulated / "science.fits") as hdus:
+        planes = {name: hdus[name].data for name in ("IMAGE", "MASK", "UNCERT")}
+    sigma = np.sqrt(planes["UNCERT"])
+    chips = [fits.ImageHDU(planes["IMAGE"], name=name) for name in ("N1", "N2")]
+    fits.HDUList([fits.PrimaryHDU(), *chips]).writeto(tmp_path / "chips.fits")
+    fits.writeto(tmp_path / "sigma.fits", sigma)
+    fits.writeto(tmp_path / "mask.fits", planes["MASK"] & 1)
+    files = {name: simulated / f"{name}.fits" for name in ("template", "difference", "kernel")}
+    row = {"science": "chips.fits[N2]", "science_sigma": "sigma.fits", "science_mask": "mask.fits"}
+    row |= files | {"output": "white.fits.fz", "compress": "q=8"}
+    manifest = write_manifest(tmp_path / "night.csv", [row])
+    assert "1 of 1 rows done, 0 failed" in succeed(capsys, "batch", manifest)
+    assert fits.getheader(tmp_path / "white.fits.fz")["WDQUANT"] == 8
+    # The state of files is that of the files, whatever extension was asked for.
+    assert "(1 of them before)" in succeed(capsys, "batch", manifest)
+    arguments = [
+        *options(simulated, science=f"{tmp_path}/chips.fits[N2]"),
+        "-o",
+        tmp_path / "x.fits",
+    ]
+    more = "--science-sigma", tmp_path / "sigma.fits", "--science-mask", tmp_path / "mask.fits"
+    printed = succeed(capsys, "decorrelate", *arguments, *more)
+    assert f"squared standard deviations from {tmp_path}/sigma.fits" in printed
+    expected = read_exposure(tmp_path / "x.fits").variance.array
+    found = read_exposure(tmp_path / "white.fits.fz").variance.array
+    np.testing.assert_array_equal(found, expected)
+    fail(capsys, "decorrelate", *arguments, *more, "--overwrite", "--science-weight", 3)
+
+
+def test_what_an_attempt_left_compressed_is_known_for_its_own(simulated, tmp_path):
+    """As after a power cut, when nobody has heard of the output that is there."""
+    job = Job(
+        **{name: simulated / f"{name}.fits" for name in ("science", "template", "difference")},
+        kernel=simulated / "kernel.fits",
+        output=tmp_path / "x.fits.gz",
+        batch="a",
+    )
+    assert whiten_row(0, job).reason == "" == whiten_row(0, job).reason
+    assert "--overwrite" in whiten_row(0, replace(job, batch="b")).reason

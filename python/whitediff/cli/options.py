@@ -19,6 +19,7 @@ __all__ = [
     "overwrite_option",
     "plot_option",
     "preconvolved_option",
+    "quantization",
     "report_option",
     "strict_option",
     "threads_option",
@@ -26,18 +27,31 @@ __all__ = [
 ]
 
 
+def quantization(text: str) -> float:
+    """Read how an image is compressed: ``q=NUMBER``, or ``lossless``, which is 0.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    try:
+        if text == "lossless":
+            return 0.0
+        if text.startswith("q="):
+            return float(text.removeprefix("q="))
+    except ValueError:
+        pass
+    raise ValueError(f"expected lossless or q=NUMBER, got '{text}'")
+
+
 def _quantization(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> float | None:
-    """Quantization of a compressed image, 0 if there is to be none; None if nobody says."""
-    if value is None or value == "lossless":
-        return None if value is None else 0.0
     try:
-        if not value.startswith("q="):
-            raise ValueError
-        return float(value.removeprefix("q="))
-    except ValueError:
-        raise click.BadParameter(f"expected lossless or q=NUMBER, got '{value}'.") from None
+        return None if value is None else quantization(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
 
 
 mode_option = click.option(

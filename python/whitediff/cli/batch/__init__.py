@@ -88,8 +88,8 @@ def batch(
     output: files, named from the directory of the table; difference and output are enough where
     nothing else is known. The columns convolved, scale, science_variance, template_variance (or
     _sigma, or _weight), science_mask, template_mask, difference_mask, shared_variance, covariance,
-    science_covariance, template_covariance and psf are options of 'whitediff decorrelate' for one
-    row; an empty cell stands for the default.
+    science_covariance, template_covariance, psf and compress are options of 'whitediff decorrelate'
+    for one row; an empty cell stands for the default.
 
     The table of results says of each row whether it is done, or why not, and how white the noise
     was before and is after, sampled in a million pixels. A row that fails stops no other; one whose

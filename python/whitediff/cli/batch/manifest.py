@@ -14,6 +14,7 @@ from ...io.packing import check_name
 from ...subtraction import Job
 from ..covariance import remaining
 from ..noise import NOISE_KINDS
+from ..options import quantization
 from ..tables import Row, read_table, rows
 
 __all__ = ["Manifest", "read_manifest", "rows_of"]
@@ -34,6 +35,7 @@ _OPTIONAL = (
     "science_covariance",
     "template_covariance",
     "psf",
+    "compress",
 )
 
 
@@ -167,6 +169,7 @@ def _job(row: Row) -> Job:
             science_covariance=covariances["science_covariance"],
             template_covariance=covariances["template_covariance"],
             psf=row.file("psf"),
+            compress=quantization(row.text("compress")) if row.text("compress") else None,
         )
     except ValueError as error:
         raise ValueError(f"{row.where}: {error}") from None
