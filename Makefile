@@ -55,6 +55,7 @@ lint: install $(VENV)/lint $(VENV)/test  ## Check style and types
 	$(BIN)/mypy --python-executable $(BIN)/python
 	$(BIN)/stubtest whitediff._core --mypy-config-file pyproject.toml --allowlist .ci/stubtest_allowlist
 	$(BIN)/clang-format --dry-run --Werror $(shell find cpp python -name '*.?pp')
+	$(BIN)/zizmor --offline --quiet .
 
 format: $(VENV)/lint  ## Put code into form
 	$(BIN)/clang-format -i $(shell find cpp python -name '*.?pp')
