@@ -65,6 +65,7 @@ def compile_cpp(example: Example) -> None:
         shutil.copytree(ROOT / "cpp/include", headers)
         template = (ROOT / "cpp/version.hpp.in").read_text()
         (headers / "whitediff/version.hpp").write_text(re.sub(r"@\w+@", "0", template))
+        (headers / "whitediff/export.hpp").write_text("#define WHITEDIFF_EXPORT\n")
     run = subprocess.run(
         [compiler, "-std=c++20", "-fsyntax-only", f"-I{headers}", "-xc++", "-"],
         input=example.parsed,

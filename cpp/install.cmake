@@ -33,6 +33,11 @@ install(
   NAMESPACE whitediff::
   DESTINATION ${package_dir}
   COMPONENT ${component})
+# Also for a build tree, from which a project around this one may export its own targets.
+export(
+  EXPORT whitediffTargets
+  NAMESPACE whitediff::
+  FILE ${CMAKE_CURRENT_BINARY_DIR}/whitediffTargets.cmake)
 configure_package_config_file(
   ${PROJECT_SOURCE_DIR}/cmake/whitediffConfig.cmake.in whitediffConfig.cmake
   INSTALL_DESTINATION ${package_dir})
