@@ -123,6 +123,32 @@ class TestPhotutils:
             expected = np.mean([gaussian(10, sigma) for sigma in sigmas], axis=0)
             np.testing.assert_allclose(image_of(psf, 41.7, y), expected, atol=1e-10)
 
+    def test_a_grid_makes_scores(self):
+        """Each cell is filtered with the PSF of its place, on whichever thread it is."""
+        grid = NDData(
+            np.stack([self.sampled(sigma) for sigma in (1.2, 1.8, 1.2, 1.8)]),
+            meta={"grid_xypos": [(0, 0), (399, 0), (0, 200), (399, 200)], "oversampling": 4},
+        )
+        model = photutils.GriddedPSFModel(grid)
+        edges = np.linspace(0, 400, 5).astype(int)
+        boxes = [(x0, 0, x1, 201) for x0, x1 in zip(edges[:-1], edges[1:], strict=True)]
+        image = np.random.default_rng(7).normal(size=(201, 400))
+        # Noise that is white: the score is the image correlated with the PSF, over its norm.
+        result = whitediff.whiten(
+            image, [whitediff.NoiseSource(1.0)], psf=model, mode="score",
+            grid=whitediff.Grid(boxes, reduction="copy"), n_threads=2,
+        )  # fmt: skip
+        from scipy.signal import fftconvolve
+
+        for x0, _, x1, _ in boxes:
+            sigma = 1.2 + 0.6 * (x0 + x1 - 1) / 2 / 399
+            share = (sigma - 1.2) / 0.6
+            psf = (1 - share) * gaussian(10, 1.2) + share * gaussian(10, 1.8)
+            expected = fftconvolve(image, psf[::-1, ::-1], mode="same")
+            inside = (slice(20, -20), slice(max(x0, 20), min(x1, 380)))
+            # Filters are faded out over the outer quarter of their reach, where PSFs have 1e-5.
+            np.testing.assert_allclose(result.image[inside], expected[inside], atol=1e-4)
+
 
 class TestImages:
     def test_of_any_package(self, rng):

@@ -13,7 +13,7 @@ from ._core import (
     SpatialKernel,
     TabulatedKernel,
 )
-from .arrays import hidden_pixels
+from .arrays import hidden_pixels, plain
 
 __all__ = [
     "Chebyshev2D",
@@ -66,7 +66,7 @@ def fixed_kernel(image: npt.ArrayLike, *, center: tuple[int, int] | None = None)
     hidden = hidden_pixels(image)
     if hidden is not None and hidden.any():
         raise ValueError("kernel must have no masked pixels, got some")
-    array = np.asarray(image)
+    array = np.asarray(plain(image, "kernel"))
     if array.dtype.kind not in "fiu":
         raise TypeError(f"kernel must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.size == 0:
