@@ -351,6 +351,8 @@ class TestPsfex:
             # Fourier transforms to a few ten thousandths.
             np.testing.assert_allclose(image, expected, atol=4e-3 * expected.max())
             np.testing.assert_allclose(centroid(image), (0, 0), atol=1e-3)
+            moved = read_psf(tmp_path / "image.psf", xy0=(700, 300))
+            np.testing.assert_array_equal(image_of(moved, x + 700, 350.0), image)
 
     def test_of_other_variables_is_refused(self, tmp_path):
         pytest.importorskip("galsim")

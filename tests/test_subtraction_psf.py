@@ -7,8 +7,8 @@ import pytest
 
 from white_noise import gaussian
 from whitediff import decorrelate
-from whitediff.io import write_kernel
-from whitediff.kernel import fixed_kernel
+from whitediff.io import MatchingKernel, write_kernel
+from whitediff.kernel import TabulatedKernel, fixed_kernel
 from whitediff.options import WhitenOptions
 from whitediff.psf import CellPsf, KernelPsf
 from whitediff.subtraction import Job, JobError
@@ -28,7 +28,7 @@ def subtraction(convolved="template", science=SCIENCE, template=TEMPLATE, differ
         science=SimpleNamespace(psf=science),
         template=SimpleNamespace(psf=template),
     )
-    return SimpleNamespace(pair=pair, difference=SimpleNamespace(psf=difference))
+    return SimpleNamespace(pair=pair, difference=SimpleNamespace(psf=difference, xy0=(30, -7)))
 
 
 @pytest.mark.parametrize(("convolved", "expected"), [("template", SCIENCE), ("science", TEMPLATE)])
@@ -69,6 +69,14 @@ def test_a_file_comes_before_all(tmp_path):
     psf = input_psf(job(psf=tmp_path / "psf.fits"), subtraction(difference=DIFFERENCE))
     (image,) = psf.evaluate(np.zeros(1), np.zeros(1))
     np.testing.assert_array_equal(image, gaussian(1.7, 5))
+
+
+def test_a_file_may_count_from_the_first_pixel(tmp_path):
+    images = np.stack([gaussian(sigma, 5) for sigma in (1.0, 2.0)])[np.newaxis]
+    kernel = MatchingKernel(TabulatedKernel([0.0, 100.0], [0.0], images), origin="array")
+    write_kernel(kernel, tmp_path / "psf.fits")
+    psf = input_psf(job(psf=tmp_path / "psf.fits"), subtraction())
+    np.testing.assert_array_equal(psf.evaluate(np.array([30.0, 130.0]), np.zeros(2)), images[0])
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ __all__ = [
     "normalized",
     "one_less",
     "rebinned",
+    "shifted",
 ]
 
 Positions = npt.NDArray[np.float64]
@@ -161,6 +162,24 @@ def fitted(image: KernelImages, shape: tuple[int, int]) -> KernelImages:
     return result
 
 
+def shifted(kernel: Kernel, xy0: tuple[float, float]) -> Kernel:
+    """Count positions from elsewhere.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        A kernel that counts positions from the pixel at `xy0`.
+    xy0 : tuple [float, float]
+        That position (x, y).
+
+    Returns
+    -------
+    Kernel
+        A kernel that counts them from where `xy0` does.
+    """
+    return kernel if tuple(xy0) == (0, 0) else _Shifted(kernel, xy0)
+
+
 def rebinned(image: KernelImages, factor: int) -> KernelImages:
     """Sum up pixels that are finer than those of a detector, with one of these in the middle.
 
@@ -212,6 +231,15 @@ class _Flipped(Kernel):
 
     def evaluate(self, x: Positions, y: Positions) -> KernelImages:
         return self._kernel.evaluate(x, y)[..., ::-1, ::-1]
+
+
+class _Shifted(Kernel):
+    def __init__(self, kernel: Kernel, xy0: tuple[float, float]) -> None:
+        super().__init__(shape=kernel.shape, center=kernel.center)
+        self._kernel, self._xy0 = kernel, xy0
+
+    def evaluate(self, x: Positions, y: Positions) -> KernelImages:
+        return self._kernel.evaluate(x - self._xy0[0], y - self._xy0[1])
 
 
 class _OneLess(Kernel):

@@ -6,7 +6,7 @@ import os
 
 from astropy.io import fits
 
-from ..kernel import Kernel
+from ..kernel import Kernel, shifted
 from .afw_fits import has_archive, read_afw_kernel
 from .atomic import replace_file
 from .exposure_fits import read_exposure, write_exposure
@@ -96,7 +96,7 @@ def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:
     return read_kernel_image(find_image(hdus))
 
 
-def read_psf(path: str | os.PathLike[str]) -> Kernel:
+def read_psf(path: str | os.PathLike[str], *, xy0: tuple[float, float] = (0.0, 0.0)) -> Kernel:
     """Read a PSF; the format is told from the content of the file.
 
     Parameters
@@ -104,6 +104,8 @@ def read_psf(path: str | os.PathLike[str]) -> Kernel:
     path : path-like
         FITS file of STPSF, WebbPSF or POPPY, of PSFEx (with GalSim), or any file that `read_kernel`
         takes.
+    xy0 : tuple [float, float], optional
+        Position (x, y) of pixel [0, 0] of the image, for files that count from there (PSFEx).
 
     Returns
     -------
@@ -121,5 +123,6 @@ def read_psf(path: str | os.PathLike[str]) -> Kernel:
             if is_stpsf(hdus):
                 return read_stpsf(hdus)
             if is_psfex(hdus):
-                return read_psfex(hdus)
-    return read_kernel(path).kernel
+                return shifted(read_psfex(hdus), xy0)
+    matching = read_kernel(path)
+    return matching.kernel if matching.origin == "parent" else shifted(matching.kernel, xy0)

@@ -18,7 +18,7 @@ from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.matching_kernel import Convolved
 from ..io.regions import RegionKernel
 from ..io.rows import Rows
-from ..kernel import Kernel
+from ..kernel import Kernel, shifted
 from .facts import VERSION_KEYWORD
 from .job import Job, JobError, Side
 from .masks import check_planes, plane_bits
@@ -227,22 +227,8 @@ def _combined(
     return components, list(dict.fromkeys(notes))
 
 
-class _ShiftedKernel(Kernel):
-    """A kernel that counts positions from the pixel at `xy0`."""
-
-    def __init__(self, kernel: Kernel, xy0: tuple[int, int]) -> None:
-        super().__init__(shape=kernel.shape, center=kernel.center)
-        self._kernel = kernel
-        self._xy0 = xy0
-
-    def evaluate(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._kernel.evaluate(x - self._xy0[0], y - self._xy0[1])
-
-
 def _placed(kernel: Kernel, origin: str, xy0: tuple[int, int]) -> Kernel:
-    if origin == "parent" or xy0 == (0, 0):
-        return kernel
-    return _ShiftedKernel(kernel, xy0)
+    return kernel if origin == "parent" else shifted(kernel, xy0)
 
 
 def _agreed(field: str, given: Value | None, stated: Value | None, path: Path) -> Value | None:

@@ -22,7 +22,7 @@ def input_psf(job: Job, subtraction: Subtraction) -> Any:
         If mode "score" has no PSF.
     """
     if job.psf is not None:
-        return read_psf(job.psf)
+        return read_psf(job.psf, xy0=subtraction.difference.xy0)
     pair = subtraction.pair
     if pair is None:
         psf, owner = subtraction.difference.psf, "difference"
