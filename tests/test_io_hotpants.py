@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from whitediff.io import read_kernel
+from whitediff.io import read_exposure, read_kernel
+from whitediff.io.exposure_rows import open_exposure
 from whitediff.io.regions import RegionKernel
 
 NAME = "Convolution Kernel Information"
@@ -272,6 +273,43 @@ def test_regions_of_their_own_scale_or_direction(path, convolved, photnorm):
         assert float(matching.background(x, 70)) == pytest.approx(
             sign * scale * background, abs=1e-12
         )
+
+
+@pytest.mark.parametrize(
+    ("regions", "dtype", "gaps"),
+    [
+        (["[11:40,6:45]"], np.float32, True),  # the limits of -gd
+        (
+            ["[1:25,1:50]", "[36:60,1:50]"],
+            np.float32,
+            True,
+        ),  # a gap, or a region without a solution
+        (["[1:31,1:50]", "[31:60,1:50]"], np.float32, False),  # zeros are differences then
+        (["[11:40,6:45]"], np.int16, False),
+        ([], np.float32, False),
+    ],
+)
+def test_pixels_that_were_never_written_have_no_value(path, regions, dtype, gaps):
+    rng = np.random.default_rng(4)
+    image = np.zeros((50, 60))
+    for region in regions:
+        x0, x1, y0, y1 = (int(n) for n in region.strip("[]").replace(",", ":").split(":"))
+        image[y0 - 1 : y1, x0 - 1 : x1] = rng.normal(100, 10, (y1 - y0 + 1, x1 - x0 + 1))
+    image[20, 20] = 0 if gaps else 1e-30
+    header = fits.Header({"MASKVAL": 1e-30})
+    for n, region in enumerate(regions):
+        header.update({f"REGION{n:02d}": region, f"CONVOL{n:02d}": "TEMPLATE"})
+    fits.writeto(path, image.astype(dtype), header)
+    exposure = read_exposure(path)
+    no_data = exposure.mask.array & exposure.mask.getPlaneBitMask("NO_DATA") != 0
+    if dtype == np.int16:
+        # Rounded, 1e-30 is zero.
+        assert (no_data == (image.astype(dtype) == 0)).all()
+        return
+    assert (no_data == ((image == 0) if gaps else (image == 1e-30))).all()
+    with open_exposure(path) as rows:
+        told = "pixels of 0, where HOTPANTS made no difference, have no value"
+        assert (told in rows.notes) == gaps
 
 
 def test_several_regions_without_the_command(path):

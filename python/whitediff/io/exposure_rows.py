@@ -20,6 +20,7 @@ from .conventions import NOISE_WORDS, NoiseKind
 from .exposure_header import read_frame
 from .file_names import Extension, split_name
 from .fits_file import native, open_fits
+from .hotpants import leaves_gaps
 from .lsst_archive import (
     archive_format,
     is_archive,
@@ -249,7 +250,12 @@ def _exposure(
         mask, mask_planes, note = mask_rows(hdu, headers)
         notes.append(note)
     if "MASKVAL" in frame.metadata:
-        is_invalid = equality(frame.metadata["MASKVAL"], image.header, pixels.dtype)
+        invalid = [frame.metadata["MASKVAL"]]
+        # Among whole numbers zero may be a difference, too.
+        if image.header["BITPIX"] < 0 and leaves_gaps(frame.metadata, pixels.shape):
+            invalid.append(0.0)
+            notes.append("pixels of 0, where HOTPANTS made no difference, have no value")
+        is_invalid = equality(invalid, image.header, pixels.dtype)
         mask, mask_planes = with_invalid(mask, mask_planes, pixels, is_invalid)
     noise = None
     if planes.noise:

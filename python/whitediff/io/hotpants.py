@@ -21,7 +21,7 @@ from .matching_kernel import MatchingKernel
 from .polynomials import chebyshev_matrix, pack
 from .regions import joined
 
-__all__ = ["TABLE_NAME", "read_hotpants"]
+__all__ = ["TABLE_NAME", "leaves_gaps", "read_hotpants"]
 
 TABLE_NAME = "Convolution Kernel Information"
 
@@ -100,6 +100,27 @@ def read_hotpants(hdus: fits.HDUList, difference: fits.Header | None = None) -> 
         scale = 1 / float(coefficients[1]) if normalisation == _SCALED[convolved] else 1.0
         regions.append(MatchingKernel(kernel, convolved, scale, background, origin="array"))
     return regions[0] if len(table.columns) == 1 else joined(regions, boxes)
+
+
+def leaves_gaps(header: fits.Header, shape: tuple[int, ...]) -> bool:
+    """Whether a difference image has pixels that HOTPANTS has never written, which are zero then.
+
+    They lie beyond the limits of -gd, between its regions, and in those without a solution.
+
+    Parameters
+    ----------
+    header : Header
+        Of the difference image.
+    shape : (int, int)
+        Its height and width.
+    """
+    regions = [keyword for keyword in header if re.fullmatch(r"REGION\d+", keyword)]
+    if not any(f"CONVOL{keyword.removeprefix('REGION')}" in header for keyword in regions):
+        return False
+    boxes = np.array([_region_box(_text(header, keyword)) for keyword in regions])
+    # Regions that meet share a row or a column.
+    covered = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sum()
+    return bool(covered < shape[0] * shape[1])
 
 
 def _check_same_run(header: fits.Header, difference: fits.Header) -> None:

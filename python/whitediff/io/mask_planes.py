@@ -103,23 +103,26 @@ def _told(known: MaskBits) -> str:
 
 
 def equality(
-    value: Any, header: Any, dtype: np.dtype[Any]
+    values: Sequence[Any], header: Any, dtype: np.dtype[Any]
 ) -> Callable[[NDArray[Any]], NDArray[np.bool_]]:
-    """Give what tells pixels that have a value, after it was rounded as they were.
+    """Give what tells pixels that have one of some values, after it was rounded as they were.
 
     Raises
     ------
     ValueError
-        If the value, that of MASKVAL, is no number.
+        If a value, that of MASKVAL, is no number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"MASKVAL must be a number, got {value!r}")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"MASKVAL must be a number, got {value!r}")
     if header["BITPIX"] > 0:
         half_step = abs(header.get("BSCALE", 1)) / 2
-        return lambda pixels: np.abs(pixels.astype(np.float64) - value) <= half_step
+        return lambda pixels: np.any(
+            [np.abs(pixels.astype(np.float64) - value) <= half_step for value in values], axis=0
+        )
     # Programs that compute in single precision write it in double precision too.
     with np.errstate(over="ignore"):
-        rounded = [float(kind(value)) for kind in (np.float32, dtype.type)]
+        rounded = [float(kind(value)) for value in values for kind in (np.float32, dtype.type)]
     return lambda pixels: np.isin(pixels, rounded)
 
 
