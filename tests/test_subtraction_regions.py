@@ -11,6 +11,7 @@ from test_io_hotpants import HALF, NAME, columns, write_table
 from whitediff import read_exposure, read_kernel
 from whitediff.options import WhitenOptions
 from whitediff.subtraction import Job, JobError, whiten_files
+from whitediff.tasks import DecorrelateALKernelSpatialTask
 from whitediff.whiteness import whiteness
 
 SHAPE, EDGE = (230, 420), 210
@@ -144,6 +145,12 @@ def test_a_wrong_table_is_noticed(files, tmp_path):
 def test_what_needs_one_direction_is_refused(files, tmp_path, changed):
     with pytest.raises(JobError, match="needs one convolved image and one scale"):
         whiten_files(job_of(files, tmp_path / "white.fits", **changed))
+
+
+def test_a_task_takes_no_pair_of_kernels(files, tmp_path):
+    task = DecorrelateALKernelSpatialTask()
+    with pytest.raises(JobError, match="takes one convolved image and one scale, as no kernel of"):
+        whiten_files(job_of(files, tmp_path / "white.fits"), task=task)
 
 
 def test_decorrelate_takes_no_pair_of_kernels(files):

@@ -85,6 +85,9 @@ def whiten_with_task(
     subtraction, psf = inputs.subtraction, inputs.psf
     pair = subtraction.pair
     if pair is None or job.science is None or job.template is None:
+        if job.kernel is not None:
+            raise JobError("a task takes one convolved image and one scale, as no ", "kernel",
+                           f" of both images has: {job.kernel}")  # fmt: skip
         raise JobError("a task needs science, template and ", "kernel", "")
     for name in ("science_covariance", "template_covariance", "shared_variance"):
         if getattr(job, name) not in (None, 0.0):
