@@ -1,7 +1,6 @@
 #include "lag_products.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -18,8 +17,9 @@ constexpr int band_rows = 96;
 constexpr int widest_strip = 256;
 // Rows whose products are added up in registers; bytes hold the number of their pairs.
 constexpr int chunk_rows = 36;
-// Lags in y that share what is loaded of a row: as many as there are registers for.
-constexpr int together = 13;
+// Lags in y that share what is loaded of a row: as many as there are registers for, or those out to
+// the reach of noise.
+constexpr int together = 13, fewer_together = 7;
 
 constexpr int register_bytes = 64;
 template <class T>
@@ -68,6 +68,9 @@ WHITEDIFF_ALWAYS_INLINE void all_dots(RowsOf<T> a, RowsOf<T> b, int width, int r
   for (; dy + together <= lags; dy += together) {
     dots<together>({a.row(-dy), a.pitch}, b, width, rows, sums + dy);
   }
+  for (; dy + fewer_together <= lags; dy += fewer_together) {
+    dots<fewer_together>({a.row(-dy), a.pitch}, b, width, rows, sums + dy);
+  }
   for (; dy < lags; ++dy) dots<1>({a.row(-dy), a.pitch}, b, width, rows, sums + dy);
 }
 
@@ -83,28 +86,6 @@ WHITEDIFF_MULTIVERSION
 void add_dots(RowsOf<std::uint8_t> a, RowsOf<std::uint8_t> b, int width, int rows, int lags,
               std::int64_t* sums) {
   all_dots(a, b, width, rows, lags, sums);
-}
-
-template <class T>
-WHITEDIFF_ALWAYS_INLINE void take_row(const T* noise, const std::uint8_t* usable, int width,
-                                      T level, T limit, T* values, std::uint8_t* taken) {
-  for (int x = 0; x < width; ++x) {
-    const T value = noise[x] - level;
-    const bool inside = std::abs(value) <= limit && usable[x] != 0;
-    values[x] = inside ? value : T(0);
-    taken[x] = inside;
-  }
-}
-
-WHITEDIFF_MULTIVERSION
-void take(const float* noise, const std::uint8_t* usable, int width, float level, float limit,
-          float* values, std::uint8_t* taken) {
-  take_row(noise, usable, width, level, limit, values, taken);
-}
-WHITEDIFF_MULTIVERSION
-void take(const double* noise, const std::uint8_t* usable, int width, double level, double limit,
-          double* values, std::uint8_t* taken) {
-  take_row(noise, usable, width, level, limit, values, taken);
 }
 
 /// Pixels of one kind, twice: the first ones of pairs, zero above and below the band, and the
@@ -133,18 +114,20 @@ class Strip {
         sums_(lag + 1),
         pairs_(lag + 1) {}
 
-  void load(int y0, int y1, int x0) {
-    rows_ = y1 - y0;
+  /// @param box  columns of a part beyond the strip are left for another one.
+  void load(const Box& box) {
+    rows_ = box.height();
+    columns_ = std::min(box.width(), width_);
     const auto [height, width] = pixels_.noise.shape();
-    const int left = std::max(0, x0 - lag_), right = std::min(width, x0 + width_ + lag_);
+    const int left = std::max(0, box.x0 - lag_);
+    const int right = std::min(width, box.x0 + width_ + lag_);
     std::fill(values_.second.begin(), values_.second.end(), T(0));
     std::fill(taken_.second.begin(), taken_.second.end(), std::uint8_t(0));
-    for (int y = y0; y < std::min(y1 + lag_, height); ++y) {
+    for (int y = box.y0; y < std::min(box.y1 + lag_, height); ++y) {
       const std::ptrdiff_t offset =
-          static_cast<std::ptrdiff_t>(y - y0) * values_.wide + left - (x0 - lag_);
-      take(pixels_.noise.row(y) + left, pixels_.usable.row(y) + left, right - left,
-           static_cast<T>(pixels_.level), static_cast<T>(pixels_.limit),
-           values_.second.data() + offset, taken_.second.data() + offset);
+          static_cast<std::ptrdiff_t>(y - box.y0) * values_.wide + left - (box.x0 - lag_);
+      take(pixels_, y, left, right - left, values_.second.data() + offset,
+           taken_.second.data() + offset);
     }
     set_first(values_);
     set_first(taken_);
@@ -173,7 +156,7 @@ class Strip {
   void set_first(Pixels<Pixel>& of) const {
     std::fill(of.first.begin(), of.first.end(), Pixel(0));
     for (int y = 0; y < rows_; ++y) {
-      std::copy_n(of.second.data() + static_cast<std::ptrdiff_t>(y) * of.wide + lag_, width_,
+      std::copy_n(of.second.data() + static_cast<std::ptrdiff_t>(y) * of.wide + lag_, columns_,
                   of.first.data() + static_cast<std::ptrdiff_t>(y + lag_) * width_);
     }
   }
@@ -187,7 +170,7 @@ class Strip {
   }
 
   const TakenPixels<T>& pixels_;
-  int width_, lag_, rows_ = 0;
+  int width_, lag_, rows_ = 0, columns_ = 0;
   Pixels<T> values_;
   Pixels<std::uint8_t> taken_;
   std::vector<double> sums_;
@@ -197,27 +180,32 @@ class Strip {
 }  // namespace
 
 template <class T>
-LagProducts lag_products(const TakenPixels<T>& pixels, int largest_lag, int threads) {
-  const auto [height, width] = pixels.noise.shape();
-  std::vector<LagProducts> bands((height + band_rows - 1) / band_rows, LagProducts(largest_lag));
-  PerThread<Strip<T>> strips(threads);
+std::vector<LagProducts> lag_products(const TakenPixels<T>& pixels, const std::vector<Box>& parts,
+                                      int largest_lag, int threads) {
+  int width = 1;
+  for (const Box& part : parts) width = std::max(width, part.width());
   const int count = (width + widest_strip - 1) / widest_strip;
   constexpr int unit = lanes<std::uint8_t>;
   const int strip = (width + count * unit - 1) / (count * unit) * unit;
-  parallel_for(bands.size(), threads, [&, width = width, height = height](std::size_t n) {
+  const std::vector<PartBand> bands = bands_of(parts, band_rows);
+  std::vector<LagProducts> sums(bands.size(), LagProducts(largest_lag));
+  PerThread<Strip<T>> strips(threads);
+  parallel_for(bands.size(), threads, [&](std::size_t n) {
     Strip<T>& part = strips.get([&] { return Strip<T>(pixels, strip, largest_lag); });
-    const int y0 = static_cast<int>(n) * band_rows;
-    for (int x0 = 0; x0 < width; x0 += strip) {
-      part.load(y0, std::min(y0 + band_rows, height), x0);
-      part.add(bands[n]);
+    const Box& band = bands[n].box;
+    for (int x0 = band.x0; x0 < band.x1; x0 += strip) {
+      part.load({x0, band.y0, band.x1, band.y1});
+      part.add(sums[n]);
     }
   });
-  LagProducts total(largest_lag);
-  for (const LagProducts& band : bands) total.add(band);
-  return total;
+  std::vector<LagProducts> totals(parts.size(), LagProducts(largest_lag));
+  for (std::size_t n = 0; n < bands.size(); ++n) totals[bands[n].part].add(sums[n]);
+  return totals;
 }
 
-template LagProducts lag_products(const TakenPixels<float>&, int, int);
-template LagProducts lag_products(const TakenPixels<double>&, int, int);
+template std::vector<LagProducts> lag_products(const TakenPixels<float>&, const std::vector<Box>&,
+                                               int, int);
+template std::vector<LagProducts> lag_products(const TakenPixels<double>&, const std::vector<Box>&,
+                                               int, int);
 
 }  // namespace whitediff

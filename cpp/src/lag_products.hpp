@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "whitediff/image.hpp"
+#include "taken_pixels.hpp"
 
 namespace whitediff {
 
@@ -39,17 +39,10 @@ class LagProducts {
   std::vector<std::int64_t> pairs_;
 };
 
-/// Pixels that are usable and within a limit of a level, which is subtracted.
+/// The sums of pairs whose first pixel lies in a part of the image, the second anywhere, out to a
+/// lag which may be longer than the image is wide; the same for all threads.
 template <class T>
-struct TakenPixels {
-  ImageView<const T> noise;
-  ImageView<const std::uint8_t> usable;  ///< Other than 0.
-  double level = 0.0;
-  double limit = 0.0;
-};
-
-/// The sums out to a lag, which may be longer than the image is wide; the same for all threads.
-template <class T>
-LagProducts lag_products(const TakenPixels<T>& pixels, int largest_lag, int threads);
+std::vector<LagProducts> lag_products(const TakenPixels<T>& pixels, const std::vector<Box>& parts,
+                                      int largest_lag, int threads);
 
 }  // namespace whitediff

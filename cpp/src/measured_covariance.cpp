@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "far_products.hpp"
 #include "lag_products.hpp"
 #include "multiversion.hpp"
 #include "parallel.hpp"
@@ -18,9 +19,7 @@ namespace {
 constexpr double clip_sigmas = 4.0;
 // Clipping of noise that has few pixels beyond the limit settles in fewer rounds.
 constexpr int clip_rounds = 5;
-constexpr int first_of_plateau = 8;
-constexpr int whole_to = 3, zero_from = 7;
-constexpr int reach = zero_from - 1;
+constexpr int whole_to = 3, zero_from = noise_reach + 1;
 constexpr int band = 64;
 constexpr int piece = 256;
 // Level and limit of a large image are those of some of its rows: so many pixels tell the level to
@@ -125,6 +124,30 @@ TakenPixels<T> clipped(ImageView<const T> noise, ImageView<const std::uint8_t> u
   return pixels;
 }
 
+/// Of sums, with what clipping takes restored.
+MeasuredCovariance means(LagProducts& sums, const FarProducts& far) {
+  const double kept = kept_variance();
+  const auto mean = [&](double products, double pairs) {
+    return pairs > 0.0 ? products / pairs / kept : 0.0;
+  };
+  const int largest_lag = sums.largest_lag();
+  const int side = 2 * largest_lag + 1;
+  MeasuredCovariance measured{Image<double>({side, side}), Image<double>({side, side})};
+  for (int dy = 0; dy <= largest_lag; ++dy) {
+    for (int dx = dy == 0 ? 0 : -largest_lag; dx <= largest_lag; ++dx) {
+      const auto pairs = static_cast<double>(sums.pairs(dy, dx));
+      for (const int sign : {1, -1}) {
+        const int y = largest_lag + sign * dy, x = largest_lag + sign * dx;
+        measured.lags(y, x) = mean(sums.products(dy, dx), pairs);
+        measured.pairs(y, x) = pairs;
+      }
+    }
+  }
+  measured.far_pairs = static_cast<double>(far.pairs);
+  measured.plateau = mean(far.products, measured.far_pairs);
+  return measured;
+}
+
 int distance(int dy, int dx) { return std::max(std::abs(dy), std::abs(dx)); }
 
 double window(int dy, int dx) {
@@ -135,58 +158,62 @@ double window(int dy, int dx) {
 }  // namespace
 
 template <class T>
-MeasuredCovariance autocovariance(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
-                                  int largest_lag, int n_threads) {
+LocalCovariances autocovariances(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
+                                 const std::vector<Box>& parts, int largest_lag, int n_threads) {
   require(usable.shape() == noise.shape(), "usable",
           "have shape " + to_string(noise.shape()) + ", that of the image", usable.shape());
   require(largest_lag >= 1, "largest_lag", "be at least 1", largest_lag);
-  const int threads = thread_count(n_threads);
-  LagProducts sums(largest_lag);
-  with_threads(threads,
-               [&] { sums = lag_products(clipped(noise, usable, threads), largest_lag, threads); });
-  const double kept = kept_variance();
-  const int side = 2 * largest_lag + 1;
-  MeasuredCovariance measured{Image<double>({side, side}), Image<double>({side, side})};
-  const auto set = [&](int dy, int dx, double mean, double pairs) {
-    measured.lags(largest_lag + dy, largest_lag + dx) = mean;
-    measured.pairs(largest_lag + dy, largest_lag + dx) = pairs;
-  };
-  for (int dy = 0; dy <= largest_lag; ++dy) {
-    for (int dx = dy == 0 ? 0 : -largest_lag; dx <= largest_lag; ++dx) {
-      const auto pairs = static_cast<double>(sums.pairs(dy, dx));
-      const double mean = pairs > 0.0 ? sums.products(dy, dx) / pairs / kept : 0.0;
-      set(dy, dx, mean, pairs);
-      set(-dy, -dx, mean, pairs);
-    }
+  const Box whole{0, 0, noise.width(), noise.height()};
+  for (const Box& part : parts) {
+    require(!part.empty() && whole.contains(part), "part",
+            "hold pixels of an image of shape " + to_string(noise.shape()), to_string(part));
   }
+  const int threads = thread_count(n_threads);
+  std::vector<LagProducts> sums;
+  std::vector<FarProducts> far(parts.size());
+  with_threads(threads, [&] {
+    const TakenPixels<T> pixels = clipped(noise, usable, threads);
+    sums = lag_products(pixels, parts, largest_lag, threads);
+    if (largest_lag >= noise_reach) far = far_products(pixels, parts, threads);
+  });
+  LagProducts all_sums(largest_lag);
+  FarProducts all_far;
+  LocalCovariances measured;
+  for (std::size_t n = 0; n < parts.size(); ++n) {
+    all_sums.add(sums[n]);
+    all_far.add(far[n]);
+    measured.parts.push_back(means(sums[n], far[n]));
+  }
+  measured.whole = means(all_sums, all_far);
   return measured;
+}
+
+template <class T>
+MeasuredCovariance autocovariance(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
+                                  int largest_lag, int n_threads) {
+  const std::vector<Box> whole{{0, 0, noise.width(), noise.height()}};
+  return autocovariances(noise, usable, whole, largest_lag, n_threads).whole;
 }
 
 MeasuredCovariance noise_covariance(const MeasuredCovariance& measured) {
   const int middle = measured.lags.shape().width / 2;
-  require(middle >= longest_lag, "measured", "reach lag " + std::to_string(longest_lag), middle);
-  double plateau = 0.0;
-  int count = 0;
-  for (int dy = -longest_lag; dy <= longest_lag; ++dy) {
-    for (int dx = -longest_lag; dx <= longest_lag; ++dx) {
-      if (distance(dy, dx) < first_of_plateau) continue;
-      plateau += measured.lags(middle + dy, middle + dx);
-      ++count;
-    }
-  }
-  plateau /= count;
-  const Shape shape{2 * reach + 1, 2 * reach + 1};
+  require(middle >= noise_reach, "measured", "reach lag " + std::to_string(noise_reach), middle);
+  const Shape shape{2 * noise_reach + 1, 2 * noise_reach + 1};
   MeasuredCovariance noise{Image<double>(shape), Image<double>(shape)};
-  for (int dy = -reach; dy <= reach; ++dy) {
-    for (int dx = -reach; dx <= reach; ++dx) {
-      noise.lags(reach + dy, reach + dx) =
-          window(dy, dx) * (measured.lags(middle + dy, middle + dx) - plateau);
-      noise.pairs(reach + dy, reach + dx) = measured.pairs(middle + dy, middle + dx);
+  for (int dy = -noise_reach; dy <= noise_reach; ++dy) {
+    for (int dx = -noise_reach; dx <= noise_reach; ++dx) {
+      noise.lags(noise_reach + dy, noise_reach + dx) =
+          window(dy, dx) * (measured.lags(middle + dy, middle + dx) - measured.plateau);
+      noise.pairs(noise_reach + dy, noise_reach + dx) = measured.pairs(middle + dy, middle + dx);
     }
   }
   return noise;
 }
 
+template LocalCovariances autocovariances(ImageView<const float>, ImageView<const std::uint8_t>,
+                                          const std::vector<Box>&, int, int);
+template LocalCovariances autocovariances(ImageView<const double>, ImageView<const std::uint8_t>,
+                                          const std::vector<Box>&, int, int);
 template MeasuredCovariance autocovariance(ImageView<const float>, ImageView<const std::uint8_t>,
                                            int, int);
 template MeasuredCovariance autocovariance(ImageView<const double>, ImageView<const std::uint8_t>,

@@ -8,8 +8,11 @@ namespace {
 
 Image<std::uint8_t> all_usable(Shape shape) { return test::constant<std::uint8_t>(shape, 1); }
 
-/// Eq. 19, pair by pair, of pixels that need no clipping.
-Image<double> direct(const Image<double>& noise, const Image<std::uint8_t>& usable) {
+Box whole(Shape shape) { return {0, 0, shape.width, shape.height}; }
+
+/// Eq. 19, pair by pair, of pixels that need no clipping; of pairs whose first pixel is in a part.
+Image<double> direct(const Image<double>& noise, const Image<std::uint8_t>& usable,
+                     const Box& part) {
   const auto [height, width] = noise.shape();
   double sum = 0.0, count = 0.0;
   for (int y = 0; y < height; ++y) {
@@ -21,25 +24,27 @@ Image<double> direct(const Image<double>& noise, const Image<std::uint8_t>& usab
   }
   const double mean = sum / count;
   Image<double> means({25, 25});
-  double plateau = 0.0;
-  int lags = 0;
+  double far_products = 0.0, far_pairs = 0.0;
   for (int dy = -12; dy <= 12; ++dy) {
     for (int dx = -12; dx <= 12; ++dx) {
       double products = 0.0, pairs = 0.0;
-      for (int y = std::max(0, -dy); y < std::min(height, height - dy); ++y) {
-        for (int x = std::max(0, -dx); x < std::min(width, width - dx); ++x) {
+      for (int y = std::max(part.y0, -dy); y < std::min(part.y1, height - dy); ++y) {
+        for (int x = std::max(part.x0, -dx); x < std::min(part.x1, width - dx); ++x) {
           if (!usable(y, x) || !usable(y + dy, x + dx)) continue;
           products += (noise(y, x) - mean) * (noise(y + dy, x + dx) - mean);
           ++pairs;
         }
       }
-      means(dy + 12, dx + 12) = products / pairs;
+      // Opposite lags are those of one pair.
+      if (dy > 0 || (dy == 0 && dx >= 0)) {
+        means(12 + dy, 12 + dx) = means(12 - dy, 12 - dx) = products / pairs;
+      }
       if (std::max(std::abs(dy), std::abs(dx)) < 8) continue;
-      plateau += means(dy + 12, dx + 12);
-      ++lags;
+      far_products += products;
+      far_pairs += pairs;
     }
   }
-  plateau /= lags;
+  const double plateau = far_products / far_pairs;
   const double density = std::exp(-8.0) / std::sqrt(2.0 * std::numbers::pi);
   const double kept = 1.0 - 8.0 * density / std::erf(4.0 / std::sqrt(2.0));
   Image<double> expected({13, 13});
@@ -71,18 +76,33 @@ TEST_CASE("the measured covariance is the direct sum over pairs, in one band and
         noise(y, x) = test::not_a_number;
       }
     }
-    const auto all = autocovariance<double>(noise.view(), usable.view(), 12, 1);
+    const auto all = autocovariance<double>(noise.view(), usable.view(), 6, 1);
     const auto measured = noise_covariance(all);
     // Means of up to 1e5 products of order one: rounding of 1e-16 times the root of their number.
-    CHECK(test::difference(measured.lags, direct(noise, usable)) < 1e-12);
+    CHECK(test::difference(measured.lags, direct(noise, usable, whole(shape))) < 1e-12);
     double count = 0.0;
     for (std::size_t n = 0; n < shape.size(); ++n) count += usable.data()[n];
     CHECK(measured.pairs(6, 6) == count);
-    const auto threaded = autocovariance<double>(noise.view(), usable.view(), 12, 3);
+    const auto threaded = autocovariance<double>(noise.view(), usable.view(), 6, 3);
     CHECK(test::same_bits(all.lags, threaded.lags));
+    CHECK(all.plateau == threaded.plateau);
     // Lags of which none is looked at change nothing.
     const auto longer = noise_covariance(autocovariance<double>(noise.view(), usable.view(), 15));
     CHECK(test::difference(longer.lags, measured.lags) < 1e-12);
+    // Parts, of which one is wider than a strip where the image is, and one narrower than a lag.
+    const int x0 = 3 * shape.width / 100, y0 = shape.height / 3;
+    const std::vector<Box> parts{
+        {0, 0, x0, shape.height}, {x0, 0, shape.width, y0}, {x0, y0, shape.width, shape.height}};
+    const auto local = autocovariances<double>(noise.view(), usable.view(), parts, 6, 2);
+    CHECK(test::difference(local.whole.lags, all.lags) < 1e-12);
+    CHECK(local.whole.plateau == doctest::Approx(all.plateau).epsilon(1e-9));
+    CHECK(test::difference(local.whole.pairs, all.pairs) == 0.0);
+    CHECK(local.whole.far_pairs == all.far_pairs);
+    for (std::size_t n = 0; n < parts.size(); ++n) {
+      CAPTURE(n);
+      CHECK(test::difference(noise_covariance(local.parts[n]).lags,
+                             direct(noise, usable, parts[n])) < 1e-12);
+    }
   }
 }
 
@@ -140,7 +160,11 @@ TEST_CASE("images without noise are refused") {
   refused(Image<double>(shape), all_usable(shape), 12);
   refused(noise, all_usable({30, 29}), 12);
   refused(noise, all_usable(shape), 0);
+  for (const Box& part : {Box{0, 0, 31, 30}, {-1, 0, 5, 5}, {5, 5, 5, 9}}) {
+    CHECK_THROWS_AS(autocovariances<double>(noise.view(), all_usable(shape).view(), {part}),
+                    std::invalid_argument);
+  }
   CHECK_THROWS_AS(
-      noise_covariance(autocovariance<double>(noise.view(), all_usable(shape).view(), 11)),
+      noise_covariance(autocovariance<double>(noise.view(), all_usable(shape).view(), 5)),
       std::invalid_argument);
 }

@@ -1,5 +1,6 @@
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "bindings.hpp"
 #include "whitediff/blank_sky.hpp"
@@ -8,6 +9,8 @@
 
 namespace {
 
+using whitediff::Box;
+using whitediff::Image;
 using whitediff::ImageView;
 using whitediff::MeasuredCovariance;
 using whitediff::NoiseCovariance;
@@ -18,27 +21,35 @@ ImageView<const std::uint8_t> flags_of(const Array<bool>& usable) {
   return {reinterpret_cast<const std::uint8_t*>(flags.data()), flags.shape(), flags.stride()};
 }
 
-std::pair<py::array_t<double>, py::array_t<double>> arrays(MeasuredCovariance measured) {
-  return {to_numpy(std::move(measured.lags)), to_numpy(std::move(measured.pairs))};
-}
-
-/// @return  lags, and the numbers of pairs behind them.
+/// @param parts  [n, 4], each x0, y0, x1, y1.
+/// @return  that of all parts together, and those of each.
 template <class T>
-std::pair<py::array_t<double>, py::array_t<double>> autocovariance(const Array<T>& noise,
-                                                                   const Array<bool>& usable,
-                                                                   int largest_lag, int n_threads) {
+std::pair<MeasuredCovariance, std::vector<MeasuredCovariance>> autocovariances(
+    const Array<T>& noise, const Array<bool>& usable, const Array<std::int32_t>& parts,
+    int largest_lag, int n_threads) {
   const auto pixels = view_of<T>(noise);
   const auto flags = flags_of(usable);
-  return arrays([&] {
-    const py::gil_scoped_release release;
-    return whitediff::autocovariance<T>(pixels, flags, largest_lag, n_threads);
-  }());
+  const auto corners = view_of<std::int32_t>(parts);
+  std::vector<Box> boxes;
+  for (int n = 0; n < corners.height(); ++n) {
+    boxes.push_back({corners(n, 0), corners(n, 1), corners(n, 2), corners(n, 3)});
+  }
+  const py::gil_scoped_release release;
+  auto found = whitediff::autocovariances<T>(pixels, flags, boxes, largest_lag, n_threads);
+  return {std::move(found.whole), std::move(found.parts)};
 }
 
-std::pair<py::array_t<double>, py::array_t<double>> noise_covariance(const Array<double>& lags,
-                                                                     const Array<double>& pairs) {
-  return arrays(whitediff::noise_covariance({whitediff::copy_of(view_of<double>(lags), 1),
-                                             whitediff::copy_of(view_of<double>(pairs), 1)}));
+template <class T>
+MeasuredCovariance autocovariance(const Array<T>& noise, const Array<bool>& usable, int largest_lag,
+                                  int n_threads) {
+  const auto pixels = view_of<T>(noise);
+  const auto flags = flags_of(usable);
+  const py::gil_scoped_release release;
+  return whitediff::autocovariance<T>(pixels, flags, largest_lag, n_threads);
+}
+
+py::array_t<double> copied(const Image<double>& image) {
+  return to_numpy(whitediff::copy_of(image.view(), 1));
 }
 
 /// @return  usable pixels, their centre and their sigma.
@@ -68,6 +79,9 @@ py::array_t<T> in_units_of_noise(const Array<T>& image, const Array<T>& variance
 
 template <class T>
 void bind(py::module_& module) {
+  module.def("autocovariances", &autocovariances<T>, py::arg("noise").noconvert(),
+             py::arg("usable").noconvert(), py::arg("parts").noconvert(), py::arg("largest_lag"),
+             py::arg("n_threads"));
   module.def("autocovariance", &autocovariance<T>, py::arg("noise").noconvert(),
              py::arg("usable").noconvert(), py::arg("largest_lag"), py::arg("n_threads"));
   module.def("blank_sky", &blank_sky<T>, py::arg("noise").noconvert(),
@@ -84,8 +98,11 @@ void bind_covariance(py::module_& module) {
                [](const Array<double>& lags) { return NoiseCovariance(view_of<double>(lags)); }),
            py::arg("lags").noconvert())
       .def_property_readonly("floor", &NoiseCovariance::floor);
-  module.def("noise_covariance", &noise_covariance, py::arg("lags").noconvert(),
-             py::arg("pairs").noconvert());
+  py::class_<MeasuredCovariance>(module, "MeasuredCovariance")
+      .def_property_readonly("lags", [](const MeasuredCovariance& of) { return copied(of.lags); })
+      .def_property_readonly("pairs", [](const MeasuredCovariance& of) { return copied(of.pairs); })
+      .def_readonly("far_pairs", &MeasuredCovariance::far_pairs)
+      .def("noise", &whitediff::noise_covariance);
   bind<float>(module);
   bind<double>(module);
 }

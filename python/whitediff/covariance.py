@@ -17,7 +17,7 @@ from .kernel import fixed_kernel
 
 __all__ = [
     "INTERPOLATIONS",
-    "LONGEST_LAG",
+    "NOISE_REACH",
     "NoiseCovariance",
     "as_covariance",
     "covariance_of",
@@ -28,8 +28,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
-LONGEST_LAG = 12
-"""How far an autocovariance must be known for the noise in it to be told."""
+NOISE_REACH = 6
+"""The longest lag that is taken for noise."""
 
 # Frequencies an axis on which spectra are looked at.
 _SIDE = 64
@@ -38,7 +38,7 @@ _PHASES = 64
 # In place of a PSF that is not given: its sigma in pixels, and how far it is followed.
 _PSF_SIGMA, _PSF_RADIUS = 1.7, 8
 # The window of docs/mathematics.md, Eq. 19, as the core has it.
-_WHOLE_TO, _ZERO_FROM = 3, 7
+_WHOLE_TO, _ZERO_FROM = 3, NOISE_REACH + 1
 _PLATEAU_LAGS = 25**2 - 15**2
 _SIGNIFICANT = 5.0
 _LEAST_PIXELS = 60_000
@@ -367,16 +367,16 @@ def measured_covariance(
     """Measure the covariance of pixels that may be used; see `NoiseCovariance.measured`."""
     noise, usable = in_units_of_noise(image, variance, usable, n_threads)
     usable, _, _ = without_sources(noise, usable, surroundings=True, n_threads=n_threads)
-    return covariance_of(*_core.autocovariance(noise, usable, LONGEST_LAG, n_threads), psf=psf)
+    return covariance_of(_core.autocovariance(noise, usable, NOISE_REACH, n_threads), psf=psf)
 
 
-def covariance_of(lags: Floats, n_pairs: Floats, *, psf: Any = None) -> NoiseCovariance:
+def covariance_of(measured: _core.MeasuredCovariance, *, psf: Any = None) -> NoiseCovariance:
     """Give the part of a measured autocovariance that is noise (docs/mathematics.md, Eq. 19).
 
     Parameters
     ----------
-    lags, n_pairs : numpy.ndarray of float64, [2 a + 1, 2 a + 1]
-        No lag in the middle, a at least `LONGEST_LAG`; and pairs of pixels behind each.
+    measured : MeasuredCovariance of the core
+        Out to `NOISE_REACH` at least.
     psf : array_like [v, u] or Kernel, optional
         PSF of the image.
 
@@ -385,9 +385,9 @@ def covariance_of(lags: Floats, n_pairs: Floats, *, psf: Any = None) -> NoiseCov
     ValueError
         If nothing is left.
     """
-    noise, pairs = _core.noise_covariance(lags, n_pairs)
-    covariance = NoiseCovariance(noise, psf=psf)
-    covariance.n_pairs = pairs
+    noise = measured.noise()
+    covariance = NoiseCovariance(noise.lags, psf=psf)
+    covariance.n_pairs = noise.pairs
     return covariance
 
 

@@ -88,8 +88,7 @@ def measured_variance(planes: Planes) -> VarianceMap:
         # A patch may be masked as a whole, or be full of a galaxy.
         with suppress(ValueError):
             sky, _, _ = without_sources(image, taken)
-            lags, _ = _core.autocovariance(image, sky, 1, 0)
-            nodes.flat[n] = lags[1, 1]
+            nodes.flat[n] = _core.autocovariance(image, sky, 1, 0).lags[1, 1]
     if np.isnan(nodes).all():
         raise ValueError("image must have noise in finite, unmasked pixels, got none")
     return VarianceMap(_smooth(nodes), (height, width))

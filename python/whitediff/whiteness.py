@@ -13,7 +13,7 @@ from . import _core
 from .adapters.images import as_measurable
 from .arrays import as_masks
 from .blank_sky import in_units_of_noise, without_sources
-from .covariance import LONGEST_LAG, NoiseCovariance, covariance_of
+from .covariance import NOISE_REACH, NoiseCovariance, covariance_of
 from .fill import fill_values
 
 __all__ = ["Whiteness", "mean_whiteness", "whiteness"]
@@ -41,8 +41,8 @@ class Whiteness:
         Values that fill pixels without data, and how many pixels were left out for each.
     covariance : NoiseCovariance or None
         The same as noise alone, in units of the variance plane: its ``psf_scale`` tells whether
-        errors of fluxes are right. None where the image is too small to tell, at most 12 pixels
-        wide or high.
+        errors of fluxes are right. None where the image is too small to tell, at most 6 pixels
+        wide or high, or 8 both.
     """
 
     variance: float
@@ -227,17 +227,19 @@ def whiteness(
         # As pixels that are not finite, and not as sources, whose surroundings are left out.
         noise[no_data] = np.nan
     usable, _, _ = without_sources(noise, usable, n_threads=n_threads)
-    longest = max(max_lag, LONGEST_LAG)
-    lags, pairs = _core.autocovariance(noise, usable, longest, n_threads)
+    longest = max(max_lag, NOISE_REACH)
+    found = _core.autocovariance(noise, usable, longest, n_threads)
+    lags, pairs = found.lags, found.pairs
     n_pixels, measured = pairs[longest, longest], lags[longest, longest]
     inner = slice(longest - max_lag, longest + max_lag + 1)
+    is_known = found.far_pairs > 0 and (pairs > 0).all()
     return Whiteness(
         variance=float(measured),
         variance_error=float(measured * np.sqrt(2.0 / n_pixels)),
         autocorrelation=np.where(pairs > 0, lags / measured, np.nan)[inner, inner],
         n_pairs=pairs[inner, inner].astype(np.int64),
         filled=filled,
-        covariance=covariance_of(lags, pairs, psf=psf) if (pairs > 0).all() else None,
+        covariance=covariance_of(found, psf=psf) if is_known else None,
     )
 
 
