@@ -108,6 +108,9 @@ def simulated(size: int, seed: int) -> Iterator[tuple[str, Pixels, Any, tuple[fl
         difference = (inner(inputs[0]) - matched(inputs[1], kernel)).astype(np.float32)
         name = f"S {science or 'white'}, T {template or 'white'} x {images}, {ratio}"
         yield name, difference, kernel, (1.0, ratio)
+    rng = np.random.default_rng(seed)
+    difference = coloured.drizzled_noise(shape, rng) - coloured.drizzled_noise(shape, rng)
+    yield "both drizzled", difference.astype(np.float32), np.ones((1, 1)), (1.0, 1.0)
 
 
 def decam() -> Iterator[tuple[str, Pixels, Any, tuple[float, float]]]:

@@ -52,16 +52,52 @@ def warped_noise(shape, variance, rng, kernel, radius, n_images=1, rotation=ROTA
     return total / n_images
 
 
-def pull(image, variance, profile, margin=30):
-    """Standard deviation of a separable matched filter over what the variance plane says."""
+def matched_filter(image, variance, profile, margin=30):
+    """A separable matched filter over what the variance plane says of its standard deviation."""
     filtered = image
     for axis in (0, 1):
         filtered = np.apply_along_axis(np.convolve, axis, filtered, profile, "same")
     error = np.sqrt(variance * (profile**2).sum() ** 2)
-    return float((filtered / error)[margin:-margin, margin:-margin].std())
+    return (filtered / error)[margin:-margin, margin:-margin]
+
+
+def pull(image, variance, profile, margin=30):
+    """Standard deviation of a separable matched filter over what the variance plane says."""
+    return float(matched_filter(image, variance, profile, margin).std())
 
 
 def psf_profile(sigma=1.7, radius=8):
     offset = np.arange(-radius, radius + 1)
     profile = np.exp(-0.5 * (offset / sigma) ** 2)
     return profile / profile.sum()
+
+
+def drizzled_noise(shape, rng, scale=1.5, pixfrac=0.8, n_images=4):
+    """White noise of dithered images, drizzled onto pixels that are smaller by a factor.
+
+    Input pixels, shrunk by ``pixfrac``, drop onto the output pixels that they overlap; these have
+    the mean, weighted with the overlap. The variance of output pixels is one.
+    """
+    drop = pixfrac * scale
+    reach = int(np.ceil((drop + 1) / 2 / scale)) + 1
+    total, weight = np.zeros(shape), np.zeros(shape)
+    for _ in range(n_images):
+        image = rng.normal(size=[int(size / scale) + 2 * reach + 2 for size in shape])
+        covered = []
+        for size, phase in zip(shape, rng.uniform(size=2), strict=True):
+            out = np.arange(size)
+            base = np.floor(out / scale - phase).astype(int)
+            overlaps = np.zeros(size)
+            dropped = np.zeros((size, image.shape[1]))
+            for n in range(-reach, reach + 2):
+                distance = abs((base + n + phase) * scale - out)
+                overlap = np.clip((drop + 1) / 2 - distance, 0, min(drop, 1.0))
+                overlaps += overlap
+                dropped += overlap[:, np.newaxis] * image[base + n + reach]
+            # The other axis next, and back.
+            image = dropped.T
+            covered.append(overlaps)
+        total += image
+        weight += np.outer(*covered)
+    noise = total / weight
+    return noise / noise.std()

@@ -166,7 +166,11 @@ def test_a_difference_alone(run, warped):
         psf=PSF,
         covariance="measured",
     )
-    np.testing.assert_array_equal(result.image.array, expected.image)
+    # The header has a mean over cells; their variances are equal but for single precision.
+    assert header["WDCELLS"] > 1 and header["WDCVARY"] == pytest.approx(
+        expected.covariance.variation, rel=1e-5
+    )
+    np.testing.assert_allclose(result.image.array, expected.image, rtol=0, atol=1e-4)
 
 
 def test_a_difference_alone_with_its_variance_plane(warped, tmp_path, capsys):
@@ -186,8 +190,9 @@ def test_a_difference_alone_with_its_variance_plane(warped, tmp_path, capsys):
     assert f"variance plane of {tmp_path / 'd.fits'}" in printed
     result = read_exposure(output)
     ratio = result.variance.array[:, 300:].mean() / result.variance.array[:, :100].mean()
-    # Filters of a cell know the mean alone; the plane keeps the step.
-    assert ratio == pytest.approx(9, rel=0.01)
+    # Filters of a cell know the mean alone; the plane keeps the step. What remains changes with the
+    # kernel, and how much of its power at k = 0 is known by per cents.
+    assert ratio == pytest.approx(9, rel=0.03)
     edge = result.mask.getPlaneBitMask(["FILTER_EDGE", "BAD"])
     used = (result.mask.array & edge) == 0
     scatter = (result.image.array / np.sqrt(result.variance.array))[used]

@@ -32,6 +32,24 @@ def test_a_plain_image_will_do(tmp_path):
     assert covariance.psf_scale == NoiseCovariance(LAGS.astype(np.float32), psf=psf).psf_scale
 
 
+def test_a_covariance_of_a_frame_comes_back(tmp_path):
+    path = tmp_path / "white.fits"
+    covariance = NoiseCovariance(
+        np.stack([LAGS, 0.1 * LAGS, -0.2 * LAGS]), frame=(-3.0, 400.0, 0.5, 99.0)
+    )
+    fits.HDUList([fits.PrimaryHDU(), covariance_hdu(covariance)]).writeto(path)
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+    found = read_covariance(path)
+    np.testing.assert_array_equal(found.coefficients, covariance.coefficients)
+    assert found.frame == covariance.frame
+    header = fits.getheader(path, "COVARIANCE")
+    assert (header["NAXIS3"], header["XMIN"], header["YMAX"]) == (3, -3, 99)
+    fits.delval(path, "YMIN", extname="COVARIANCE")
+    with pytest.raises(ValueError, match="must have the keywords XMIN, .*, got no YMIN"):
+        read_covariance(path)
+
+
 @pytest.mark.parametrize(
     ("pixels", "message"),
     [

@@ -24,6 +24,7 @@ FACTS = Facts(
     covariance_power=1.25,
     covariance_psf_scale=1.125,
     covariance_psf_scale_error=0.0031,
+    covariance_variation=0.0625,
     covariance_pixels=70_000,
     verdict="suspect",
     cause="it seems to be something that takes many words, more than a header card has room for",
@@ -55,6 +56,7 @@ def test_header_cards():
         ("WDCPOW", 1.25),
         ("WDCPSF", 1.125),
         ("WDCPSFE", 0.0031),
+        ("WDCVARY", 0.0625),
         ("WDCPIX", 70_000),
         ("WDVERDCT", "suspect"),
         ("WDCAUSE", "it seems to be something that takes many words, more than a header "),
@@ -72,7 +74,7 @@ def test_header_cards():
 
 def test_columns_of_results():
     assert [column.name for column in FACT_COLUMNS] == list(FACTS.row)
-    measured = [True, 0.75, 0.125, 1.25, 1.125, 0.0031, 70_000]
+    measured = [True, 0.75, 0.125, 1.25, 1.125, 0.0031, 0.0625, 70_000]
     judged = ["suspect", FACTS.cause, 0.002]
     assert list(FACTS.row.values()) == [1.5, 2.5, None, 4, 10, *measured, *judged]
     assert BLIND.row["difference_variance_mean"] == 3.5
@@ -102,6 +104,7 @@ def test_metadata_of_a_task():
         "covariancePower": 1.25,
         "covariancePsfScale": 1.125,
         "covariancePsfScaleError": 0.0031,
+        "covarianceVariation": 0.0625,
         "covariancePixels": 70_000,
         "truncation": 1e-6,
     }
@@ -129,12 +132,12 @@ def test_notices():
 
 def test_colour_in_words():
     assert FACTS.colour == (
-        "noise covariance: power 1.1250 on the scale of the PSF, 1.2500 at k = 0, +- 0.0031 from "
-        "70000 pixels: applied"
+        "noise covariance: power 1.1250 on the scale of the PSF, 1.2500 at k = 0, varies by up to "
+        "6.2 %, +- 0.0031 from 70000 pixels: applied"
     )
     doubtful = replace(FACTS, covariance_applied=False)
     assert doubtful.colour.endswith("70000 pixels: not beyond doubt, not applied")
-    given = replace(FACTS, covariance_pixels=None)
+    given = replace(FACTS, covariance_pixels=None, covariance_variation=0.0)
     assert given.colour == (
         "noise covariance: power 1.1250 on the scale of the PSF, 1.2500 at k = 0, as given: applied"
     )

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "require.hpp"
 
@@ -80,11 +81,27 @@ NoiseModel::Batch NoiseModel::batch(std::span<const std::size_t> indices) const 
     }
     return images;
   };
+  // What several sources share stays shared.
+  std::vector<std::pair<SpatialCovariance, std::vector<NoiseCovariance>>> known;
+  using Local = std::vector<NoiseCovariance>;
+  const auto covariances_of = [&](const SpatialCovariance& covariance) -> const Local& {
+    for (const auto& [of, local] : known) {
+      if (of.is(covariance)) return local;
+    }
+    return known.emplace_back(covariance, covariance.at(points)).second;
+  };
+  const auto local_covariances = [&](const std::vector<SpatialCovariance>& covariances,
+                                     std::size_t n) {
+    std::vector<NoiseCovariance> local;
+    for (const auto& covariance : covariances) local.push_back(covariances_of(covariance)[n]);
+    return local;
+  };
   for (std::size_t n = 0; n < points.size(); ++n) {
     LocalNoise& local = batch.local_.emplace_back();
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       local.sources.push_back({variances_[indices[n] * sources_.size() + i], sources_[i].weight,
-                               local_images(sources_[i].kernels, n), sources_[i].covariances});
+                               local_images(sources_[i].kernels, n),
+                               local_covariances(sources_[i].covariances, n)});
     }
     local.psf = local_images(psf_, n);
   }

@@ -16,8 +16,24 @@ namespace {
 constexpr std::size_t whole_pixels = 1'500'000;
 constexpr int parts_of_axis = 4;
 constexpr int side = 272;
+// Parts of an image that is taken as a whole are no smaller.
+constexpr int least_side = 128;
 // No pair of pixels that is looked at reaches from one part into the next.
 constexpr int separation = 16;
+
+/// How many parts of so many pixels at least there are in y and in x, as the frame's sides ask for.
+struct Division {
+  int rows, columns;
+};
+
+Division division_of(Shape frame, int least) {
+  const double ratio = static_cast<double>(frame.height) / frame.width;
+  const int rows = std::clamp(static_cast<int>(std::lround(parts_of_axis * std::sqrt(ratio))), 1,
+                              std::max(1, frame.height / least));
+  const int columns = std::clamp((parts_of_axis * parts_of_axis + rows - 1) / rows, 1,
+                                 std::max(1, frame.width / least));
+  return {rows, columns};
+}
 
 /// Where parts begin, evenly spread.
 std::vector<int> starts(int size, int count) {
@@ -30,11 +46,7 @@ std::vector<int> starts(int size, int count) {
 }
 
 std::vector<Cell> parts_of(Shape frame) {
-  const double ratio = static_cast<double>(frame.height) / frame.width;
-  const int rows = std::clamp(static_cast<int>(std::lround(parts_of_axis * std::sqrt(ratio))), 1,
-                              std::max(1, frame.height / side));
-  const int columns = std::clamp((parts_of_axis * parts_of_axis + rows - 1) / rows, 1,
-                                 std::max(1, frame.width / side));
+  const auto [rows, columns] = division_of(frame, side);
   std::vector<Cell> parts;
   for (const int y : starts(frame.height, rows)) {
     for (const int x : starts(frame.width, columns)) {
@@ -58,6 +70,7 @@ class Mosaic {
   }
 
   Shape shape() const { return shape_; }
+  const std::vector<Box>& parts() const { return parts_; }
 
   /// Where a box inside part n comes to lie.
   Box moved(const Box& box, std::size_t n) const {
@@ -106,6 +119,7 @@ class Sampling {
       sample.usable = Image<std::uint8_t>(mosaic.shape());
       execute_on(mosaic, plan, sample);
       mark_usable(mosaic, sample.usable);
+      sample.parts = parts(mosaic);
     });
     return sample;
   }
@@ -123,6 +137,23 @@ class Sampling {
       cells[n] = {mosaic.moved(cells[n].box, n), mosaic.moved(cells[n].expanded, n)};
     }
     return mosaic;
+  }
+
+  std::vector<typename Sample<T>::Part> parts(const Mosaic& mosaic) const {
+    std::vector<typename Sample<T>::Part> parts;
+    const auto add = [&](const Box& box, const Box& in_frame) {
+      const auto [x, y] = in_frame.center();
+      parts.push_back({box, {x + options_.xy0.x, y + options_.xy0.y}});
+    };
+    if (whole()) {
+      const auto [rows, columns] = division_of(frame_, least_side);
+      for (const Cell& cell : make_cells(frame_, rows, columns, 0, 0)) add(cell.box, cell.box);
+    } else {
+      for (std::size_t n = 0; n < mosaic.parts().size(); ++n) {
+        add(mosaic.moved(mosaic.parts()[n], n), mosaic.parts()[n]);
+      }
+    }
+    return parts;
   }
 
   void execute_on(const Mosaic& mosaic, const Whitening& plan, Sample<T>& sample) {

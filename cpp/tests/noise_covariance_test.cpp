@@ -160,6 +160,39 @@ TEST_CASE("a spectrum below its floor is lifted, and that is counted") {
   CHECK(clipped == expected);
 }
 
+TEST_CASE("a covariance that changes over the frame is that of each position") {
+  const Image<double> root = root_kernel();
+  const NoiseCovariance everywhere = covariance_of(root);
+  const Shape shape = everywhere.lags().shape();
+  // Twice as much at x = 100 as at x = 0.
+  std::vector<double> lags(everywhere.lags().data(), everywhere.lags().data() + shape.size());
+  const auto growing = std::make_shared<SpatialKernel>(
+      lags, shape,
+      SpatialKernel::Functions{std::make_shared<Polynomial2D>(std::vector{1.0, 0.01, 0.0})},
+      default_center(shape));
+  const SpatialCovariance covariance{KernelPtr(growing)}, constant{everywhere};
+  const NoiseModel model({{1.0, {}, {covariance, constant}}, {2.0, {}, {covariance}}}, {},
+                         {{0.0, 5.0}, {100.0, 5.0}}, {1.0, 1.0, 1.0, 1.0});
+  const auto local = model.batch();
+  for (const std::size_t n : {0, 1}) {
+    const NoiseCovariance& here = local[n].sources[0].covariances[0];
+    CHECK(here.power_at_zero() ==
+          doctest::Approx((1.0 + static_cast<double>(n)) * everywhere.power_at_zero()));
+    // Sources share it, and what is the same everywhere is.
+    CHECK(here.is(local[n].sources[1].covariances[0]));
+    CHECK(local[n].sources[0].covariances[1].is(everywhere));
+  }
+  CHECK(covariance.is(SpatialCovariance(covariance)));
+  CHECK_FALSE(covariance.is(constant));
+  CHECK_THROWS_AS(SpatialCovariance(KernelPtr(nullptr)), std::invalid_argument);
+  CHECK_THROWS_AS(SpatialCovariance(test::gaussian_kernel({4, 5}, 1.0)), std::invalid_argument);
+  const KernelPtr off = fixed_kernel(root.view(), {0, 2});
+  CHECK_THROWS_AS(SpatialCovariance{off}, std::invalid_argument);
+  // It may be none at a position.
+  const std::vector<Point> there{{-200.0, 0.0}};
+  CHECK_THROWS_AS(covariance.at(there), std::invalid_argument);
+}
+
 TEST_CASE("what is no covariance is refused") {
   const auto refused = [](std::vector<double> lags, Shape shape) {
     CHECK_THROWS_AS(NoiseCovariance({lags.data(), shape}), std::invalid_argument);

@@ -6,6 +6,7 @@
 #include "whitediff/blank_sky.hpp"
 #include "whitediff/measured_covariance.hpp"
 #include "whitediff/noise_covariance.hpp"
+#include "whitediff/spatial_covariance.hpp"
 
 namespace {
 
@@ -14,6 +15,7 @@ using whitediff::Image;
 using whitediff::ImageView;
 using whitediff::MeasuredCovariance;
 using whitediff::NoiseCovariance;
+using whitediff::SpatialCovariance;
 
 ImageView<const std::uint8_t> flags_of(const Array<bool>& usable) {
   static_assert(sizeof(bool) == sizeof(std::uint8_t));
@@ -98,6 +100,9 @@ void bind_covariance(py::module_& module) {
                [](const Array<double>& lags) { return NoiseCovariance(view_of<double>(lags)); }),
            py::arg("lags").noconvert())
       .def_property_readonly("floor", &NoiseCovariance::floor);
+  py::class_<SpatialCovariance>(module, "SpatialCovariance")
+      .def(py::init<NoiseCovariance>(), py::arg("everywhere"))
+      .def(py::init<whitediff::KernelPtr>(), py::arg("lags"));
   py::class_<MeasuredCovariance>(module, "MeasuredCovariance")
       .def_property_readonly("lags", [](const MeasuredCovariance& of) { return copied(of.lags); })
       .def_property_readonly("pairs", [](const MeasuredCovariance& of) { return copied(of.pairs); })

@@ -21,24 +21,31 @@ using whitediff::VariancePropagation;
 using whitediff::Whitening;
 using whitediff::WhitenOptions;
 
-py::array_t<std::int32_t> boxes(const std::vector<Cell>& cells, Box Cell::*member) {
-  py::array_t<std::int32_t> boxes({static_cast<py::ssize_t>(cells.size()), py::ssize_t{4}});
-  std::int32_t* target = boxes.mutable_data();
-  for (const Cell& cell : cells) {
-    const Box& box = cell.*member;
+/// [n, 4], each x0, y0, x1, y1.
+py::array_t<std::int32_t> corners(const std::vector<Box>& boxes) {
+  py::array_t<std::int32_t> corners({static_cast<py::ssize_t>(boxes.size()), py::ssize_t{4}});
+  std::int32_t* target = corners.mutable_data();
+  for (const Box& box : boxes) {
     for (const int corner : {box.x0, box.y0, box.x1, box.y1}) *target++ = corner;
   }
-  return boxes;
+  return corners;
 }
 
-py::array_t<double> centers(const Whitening& whitening) {
-  py::array_t<double> centers({static_cast<py::ssize_t>(whitening.noise.size()), py::ssize_t{2}});
-  double* target = centers.mutable_data();
-  for (const auto& [x, y] : whitening.noise.positions()) {
+py::array_t<std::int32_t> boxes(const std::vector<Cell>& cells, Box Cell::*member) {
+  std::vector<Box> boxes;
+  for (const Cell& cell : cells) boxes.push_back(cell.*member);
+  return corners(boxes);
+}
+
+/// [n, 2], each x, y.
+py::array_t<double> positions(const std::vector<whitediff::Point>& points) {
+  py::array_t<double> positions({static_cast<py::ssize_t>(points.size()), py::ssize_t{2}});
+  double* target = positions.mutable_data();
+  for (const auto& [x, y] : points) {
     *target++ = x;
     *target++ = y;
   }
-  return centers;
+  return positions;
 }
 
 py::array_t<double> variances(const Whitening& whitening) {
@@ -146,17 +153,28 @@ Whitening whiten_bands(
       asking);
 }
 
-/// @return  image, whitened image, its variance, usable pixels.
+/// @return  image, whitened image, its variance, usable pixels; boxes of its parts, [n, 4], each
+///          x0, y0, x1, y1, and where they are centred, [n, 2], each x, y.
 template <class T>
-std::tuple<py::array, py::array, py::array, py::array> whiten_sample(
+std::tuple<py::array, py::array, py::array, py::array, py::array, py::array> whiten_sample(
     const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources,
     const WhitenOptions& options) {
   auto sample = [&] {
     const py::gil_scoped_release release;
     return whitediff::whiten_sample(plane, sources, options);
   }();
-  return {to_numpy(std::move(sample.image)), to_numpy(std::move(sample.whitened)),
-          to_numpy(std::move(sample.variance)), to_marks(std::move(sample.usable))};
+  std::vector<Box> parts;
+  std::vector<whitediff::Point> middles;
+  for (const auto& [box, center] : sample.parts) {
+    parts.push_back(box);
+    middles.push_back(center);
+  }
+  return {to_numpy(std::move(sample.image)),
+          to_numpy(std::move(sample.whitened)),
+          to_numpy(std::move(sample.variance)),
+          to_marks(std::move(sample.usable)),
+          corners(parts),
+          positions(middles)};
 }
 
 template <class T>
@@ -164,7 +182,7 @@ void bind(py::module_& module, const char* source_name) {
   py::class_<NoiseSource<T>>(module, source_name)
       .def(py::init<std::variant<double, Plane<T>>, std::vector<KernelPtr>, double,
                     Plane<std::int32_t>, std::optional<double>, std::string,
-                    std::vector<whitediff::NoiseCovariance>>(),
+                    std::vector<whitediff::SpatialCovariance>>(),
            py::arg("variance"), py::arg("kernels"), py::arg("weight"), py::arg("mask"),
            py::arg("mean_variance"), py::arg("name"), py::arg("covariances"));
   const auto def = [&](auto function) {
@@ -220,7 +238,8 @@ void bind_whiten(py::module_& module) {
                              [](const Whitening& of) { return boxes(of.cells, &Cell::box); })
       .def_property_readonly("expanded",
                              [](const Whitening& of) { return boxes(of.cells, &Cell::expanded); })
-      .def_property_readonly("centers", &centers)
+      .def_property_readonly("centers",
+                             [](const Whitening& of) { return positions(of.noise.positions()); })
       .def_property_readonly("variances", &variances)
       .def_readonly("border", &Whitening::border)
       .def_property_readonly("truncation", [](const Whitening& of) { return of.support.error; })

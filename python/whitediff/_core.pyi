@@ -138,6 +138,12 @@ class NoiseCovariance:
     @property
     def floor(self) -> float: ...
 
+class SpatialCovariance:
+    @overload
+    def __init__(self, everywhere: NoiseCovariance) -> None: ...
+    @overload
+    def __init__(self, lags: Kernel) -> None: ...
+
 class MeasuredCovariance:
     @property
     def lags(self) -> npt.NDArray[np.float64]: ...
@@ -156,7 +162,7 @@ class NoiseSourceF:
         mask: PlaneI,
         mean_variance: float | None,
         name: str,
-        covariances: Sequence[NoiseCovariance],
+        covariances: Sequence[SpatialCovariance],
     ) -> None: ...
 
 class NoiseSourceD:
@@ -168,7 +174,7 @@ class NoiseSourceD:
         mask: PlaneI,
         mean_variance: float | None,
         name: str,
-        covariances: Sequence[NoiseCovariance],
+        covariances: Sequence[SpatialCovariance],
     ) -> None: ...
 
 _NoiseSource = NoiseSourceF | NoiseSourceD
@@ -192,7 +198,7 @@ class WhitenOptions:
     spatially_varying: bool
     variance: VariancePropagation
     psf: list[Kernel]
-    remaining: NoiseCovariance | None
+    remaining: SpatialCovariance | None
     xy0: tuple[float, float]
     mask: PlaneI
     ignore_mask: int
@@ -300,7 +306,14 @@ def clipped_mean(
 ) -> float: ...
 def whiten_sample(
     plane: PlaneF | PlaneD, sources: Sequence[_NoiseSource], options: WhitenOptions
-) -> tuple[_FloatImage, _FloatImage, _FloatImage, npt.NDArray[np.bool_]]: ...
+) -> tuple[
+    _FloatImage,
+    _FloatImage,
+    _FloatImage,
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float64],
+]: ...
 def autocovariance(
     noise: _FloatImage, usable: npt.NDArray[np.bool_], largest_lag: int, n_threads: int
 ) -> MeasuredCovariance: ...

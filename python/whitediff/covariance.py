@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from .adapters.images import as_measurable
 from .arrays import FloatImage, as_image, as_masks, as_number, one_of
 from .blank_sky import in_units_of_noise, without_fill, without_sources
 from .kernel import fixed_kernel
+from .polynomial import Frame, as_frame, degree_of, nodes, spatial_kernel, terms
 
 __all__ = [
     "INTERPOLATIONS",
     "NOISE_REACH",
     "NoiseCovariance",
     "as_covariance",
+    "blank_noise",
     "covariance_of",
     "interpolation_weights",
     "measured_covariance",
@@ -55,11 +57,22 @@ class NoiseCovariance:
         pixels scatter.
     psf : array_like [v, u] or Kernel, optional
         Of the image, for ``psf_scale``; default: a Gaussian of sigma 1.7 pixels.
+    frame : tuple [float, float, float, float], optional
+        Pixel coordinates (x_min, x_max, y_min, y_max). If it is given, ``lags`` has an axis more in
+        front, [1, 3 or 6, ...], and the covariance changes over the frame: they are coefficients of
+        T_i(x') T_j(y'), Chebyshev polynomials in the order of `Chebyshev2D`, x' and y' running from
+        -1 to 1 over the frame.
 
     Attributes
     ----------
-    lags : numpy.ndarray of float64
+    lags : numpy.ndarray of float64, [2 a + 1, 2 b + 1]
+        As given; the mean over the frame if they change. All numbers below are those of the mean.
+    coefficients : numpy.ndarray of float64, [n, 2 a + 1, 2 b + 1]
+        As given; the lags alone if they are the same everywhere.
+    frame : tuple [float, float, float, float] or None
         As given.
+    overlap : numpy.ndarray of float64, of the shape of ``lags``
+        Autocorrelation of the PSF at these lags, over that at no lag.
     n_pairs : numpy.ndarray of float64, same shape, or None
         Pairs of pixels behind each lag, if the covariance was measured; of a product of two, the
         fewest pixels.
@@ -67,8 +80,8 @@ class NoiseCovariance:
     Raises
     ------
     ValueError
-        If the shape is not odd, a value is not finite, the middle is not positive, or lags of
-        opposite sign differ.
+        If the shape is not odd, a value is not finite, the middle is not positive (anywhere in the
+        frame), lags of opposite sign differ, or coefficients are none of polynomials.
 
     Notes
     -----
@@ -76,13 +89,28 @@ class NoiseCovariance:
     the middle it is held there; ``lifted`` says where that is.
     """
 
-    def __init__(self, lags: npt.ArrayLike, *, psf: Any = None) -> None:
-        array = np.array(as_image(lags, "covariance"), np.float64)
-        self.core = _core.NoiseCovariance(array)
-        array.flags.writeable = False
-        self.lags: Floats = array
+    def __init__(
+        self,
+        lags: npt.ArrayLike,
+        *,
+        psf: Any = None,
+        frame: Sequence[float] | None = None,
+    ) -> None:
+        self.frame = None if frame is None else as_frame(frame)
+        self.coefficients = _coefficients(lags, self.frame)
+        self.coefficients.flags.writeable = False
+        self.lags: Floats = self.coefficients[0]
+        self.core = _core.SpatialCovariance(_core.NoiseCovariance(self.lags))
+        if self.frame is not None:
+            x, y, weights = nodes(self.frame, 1 + degree_of(len(self.coefficients)))
+            self.lags = np.tensordot(weights, self._at(x, y), 1)
+            for local in self._at(*_grid(self.frame, 3)):
+                _core.NoiseCovariance(local)
+            self.core = _core.SpatialCovariance(spatial_kernel(self.coefficients, self.frame))
+        self._floor = _core.NoiseCovariance(self.lags).floor
         self.n_pairs: Floats | None = None
-        self._overlap = _overlap(_gaussian() if psf is None else psf_image(psf), array.shape)
+        self._psf = _gaussian() if psf is None else psf_image(psf)
+        self.overlap = _overlap(self._psf, self.lags.shape)
 
     @classmethod
     def measured(
@@ -182,7 +210,7 @@ class NoiseCovariance:
     @property
     def power_at_zero(self) -> float:
         """Power at k = 0: the variance of a sum over many pixels over that of as many free ones."""
-        return float(max(self.lags.sum(), self.core.floor))
+        return float(max(self.lags.sum(), self._floor))
 
     @property
     def power_at_zero_error(self) -> float:
@@ -193,19 +221,27 @@ class NoiseCovariance:
     @property
     def lifted(self) -> float:
         """What part of the Fourier modes the floor lifts."""
-        return float((_spectrum(self.lags) < self.core.floor).mean())
+        return float((_spectrum(self.lags) < self._floor).mean())
 
     @property
     def psf_scale(self) -> float:
         """Variance of a matched filter over what the plane says (docs/mathematics.md, Eq. 20)."""
-        return float((self.lags * self._overlap).sum())
+        return float((self.lags * self.overlap).sum())
 
     @property
     def psf_scale_error(self) -> float:
         """Sampling error of ``psf_scale``; 0 if the covariance was not measured."""
-        weights = self._overlap * self._window()
+        weights = self.overlap * self._window()
         product = _spectrum(self.lags) * _spectrum(weights)
         return self._error((product**2).mean(), weights)
+
+    @property
+    def variation(self) -> float:
+        """Greatest departure of ``psf_scale`` over the frame from its mean, as a part of that."""
+        if self.frame is None:
+            return 0.0
+        scales = (self._at(*_grid(self.frame, 9)) * self.overlap).sum(axis=(1, 2))
+        return float(abs(scales / self.psf_scale - 1.0).max())
 
     @property
     def n_pixels(self) -> int | None:
@@ -227,11 +263,13 @@ class NoiseCovariance:
     def is_significant(self) -> bool:
         """Whether a measurement says, beyond doubt, that the noise is not white or the plane wrong.
 
-        The number on the scale of the PSF, or a lag up to 3, is off by more than five errors, and
-        60 000 pixels or more were measured.
+        The number on the scale of the PSF, or a lag up to 3, is off by more than five errors, or
+        they change over the frame, and 60 000 pixels or more were measured.
         """
         if self.n_pixels is None or self.n_pixels < _LEAST_PIXELS:
             return False
+        if self.frame is not None:
+            return True
         if abs(self.psf_scale - 1.0) > _SIGNIFICANT * self.psf_scale_error:
             return True
         inner = self._distance() <= _WHOLE_TO
@@ -239,7 +277,7 @@ class NoiseCovariance:
         return bool((np.abs(self.lags) > _SIGNIFICANT * self.errors)[inner].any())
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the lags as correlation coefficients.
+        """Draw the lags, in the mean over the frame, as correlation coefficients.
 
         Parameters
         ----------
@@ -266,8 +304,11 @@ class NoiseCovariance:
             interpolation="nearest",
             extent=(-width / 2, width / 2, -height / 2, height / 2),
         )
+        title = f"power {self.psf_scale:.4g} at PSF scale, {self.power_at_zero:.4g} at k = 0"
+        if self.frame is not None:
+            title += f"\nvaries over the frame by up to {100 * self.variation:.1f} %"
         axes.set(
-            title=f"power {self.psf_scale:.4g} at PSF scale, {self.power_at_zero:.4g} at k = 0",
+            title=title,
             xlabel="lag in x (pixel)",
             ylabel="lag in y (pixel)",
         )
@@ -275,33 +316,69 @@ class NoiseCovariance:
         return axes
 
     def root_kernel(self, radius: int = 12) -> _core.SpatialKernel:
-        """Give the symmetric kernel that takes white noise to such noise, cut off at a radius."""
+        """Give the symmetric kernel that takes white noise to such noise, cut off at a radius.
+
+        Noise that changes over the frame has the one of the mean.
+        """
         side = max(_SIDE, 4 * radius, 2 * max(self.lags.shape))
-        root = np.sqrt(np.maximum(_spectrum(self.lags, side), self.core.floor))
+        root = np.sqrt(np.maximum(_spectrum(self.lags, side), self._floor))
         image = np.fft.fftshift(np.fft.ifft2(root).real)
         inside = slice(side // 2 - radius, side // 2 + radius + 1)
         return fixed_kernel(image[inside, inside])
+
+    def at(self, x: float, y: float) -> NoiseCovariance:
+        """Give the covariance at a position, in pixel coordinates."""
+        return self if self.frame is None else self.like(self._at(x, y)[0])
+
+    def like(self, lags: Floats, frame: Frame | None = None) -> NoiseCovariance:
+        """Give others with the PSF, and the numbers of pairs, of this one."""
+        other = NoiseCovariance(lags, psf=self._psf, frame=frame)
+        if self.n_pairs is not None:
+            # Lags that were not measured, but follow, have the fewest pixels.
+            same = self.n_pairs.shape == other.lags.shape
+            other.n_pairs = self.n_pairs if same else np.full(other.lags.shape, self.n_pairs.max())
+        return other
 
     def __mul__(self, other: NoiseCovariance) -> NoiseCovariance:
         """Give the covariance whose spectrum is the product of both: one after the other."""
         if not isinstance(other, NoiseCovariance):
             return NotImplemented
-        shape = tuple(a + b - 1 for a, b in zip(self.lags.shape, other.lags.shape, strict=True))
-        spectra = (np.fft.rfft2(one.lags, s=shape) for one in (self, other))
-        lags = np.fft.irfft2(next(spectra) * next(spectra), s=shape)
-        product = NoiseCovariance(0.5 * (lags + lags[::-1, ::-1]))
-        measured = [one.n_pairs for one in (self, other) if one.n_pairs is not None]
-        if measured:
-            # Errors are those of the fewest pixels.
-            product.n_pairs = np.full(shape, min(pairs.max() for pairs in measured))
-        return product
+        measured = [one for one in (self, other) if one.n_pixels is not None]
+        model = min(measured, key=lambda one: one.n_pixels or 0, default=self)
+        frames = {one.frame for one in (self, other) if one.frame is not None}
+        if not frames:
+            return model.like(_product(self.lags, other.lags))
+        if len(frames) > 1:
+            raise ValueError(f"covariances must be of one frame, got {frames}")
+        (frame,) = frames
+        degree = degree_of(max(len(self.coefficients), len(other.coefficients)))
+        # The product of polynomials, less what is of a higher degree.
+        x, y, weights = nodes(frame, 1 + degree)
+        products = np.stack(
+            [_product(*both) for both in zip(self._at(x, y), other._at(x, y), strict=True)]
+        )
+        roots = np.sqrt(weights)
+        weighted: Floats = roots[:, np.newaxis] * terms(x, y, frame, degree)
+        fit = np.linalg.pinv(weighted) * roots
+        return model.like(np.tensordot(fit, products, 1), frame)
+
+    def _at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
+        """Lags at positions, [n, 2 a + 1, 2 b + 1]."""
+        if self.frame is None:
+            return np.broadcast_to(self.lags, (np.size(x), *self.lags.shape))
+        degree = degree_of(len(self.coefficients))
+        at: Floats = np.tensordot(
+            terms(np.atleast_1d(x), np.atleast_1d(y), self.frame, degree), self.coefficients, 1
+        )
+        return at
 
     def __repr__(self) -> str:
         error = "" if self.n_pairs is None else f" +- {self.psf_scale_error:.4f}"
         pixels = "" if self.n_pairs is None else f", {self.n_pixels} pixels"
+        varies = "" if self.frame is None else f", varies by up to {100 * self.variation:.1f} %"
         return (
             f"NoiseCovariance(psf_scale={self.psf_scale:.4f}{error}, "
-            f"power_at_zero={self.power_at_zero:.4f}, reach={self.reach}{pixels})"
+            f"power_at_zero={self.power_at_zero:.4f}, reach={self.reach}{pixels}{varies})"
         )
 
     def _repr_html_(self) -> str:
@@ -318,6 +395,8 @@ class NoiseCovariance:
             "reach": f"{self.reach} pixels",
             "measured on": "nothing" if self.n_pixels is None else f"{self.n_pixels} pixels",
         }
+        if self.frame is not None:
+            facts["varies over the frame"] = f"by up to {100 * self.variation:.1f} %"
         lags = np.where(self._distance() > 0, self.lags, np.nan)
         return shown("Noise over the variance plane", facts, lags)
 
@@ -365,9 +444,20 @@ def measured_covariance(
     n_threads: int = 0,
 ) -> NoiseCovariance:
     """Measure the covariance of pixels that may be used; see `NoiseCovariance.measured`."""
+    noise, usable = blank_noise(image, variance, usable, n_threads)
+    return covariance_of(_core.autocovariance(noise, usable, NOISE_REACH, n_threads), psf=psf)
+
+
+def blank_noise(
+    image: FloatImage,
+    variance: float | FloatImage,
+    usable: npt.NDArray[np.bool_],
+    n_threads: int = 0,
+) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
+    """Give an image in units of its noise, and the pixels that hold noise alone."""
     noise, usable = in_units_of_noise(image, variance, usable, n_threads)
     usable, _, _ = without_sources(noise, usable, surroundings=True, n_threads=n_threads)
-    return covariance_of(_core.autocovariance(noise, usable, NOISE_REACH, n_threads), psf=psf)
+    return noise, usable
 
 
 def covariance_of(measured: _core.MeasuredCovariance, *, psf: Any = None) -> NoiseCovariance:
@@ -395,6 +485,31 @@ def psf_image(psf: Any, x: float = 0.0, y: float = 0.0) -> Floats:
     """Give the image of a PSF at a position."""
     image: Floats = as_psf(psf).evaluate(np.array([x]), np.array([y]))[0]
     return image
+
+
+def _coefficients(lags: npt.ArrayLike, frame: Frame | None) -> Floats:
+    """Coefficients of polynomials, one for each lag; one alone without a frame."""
+    if frame is None:
+        return np.array(as_image(lags, "covariance"), np.float64)[np.newaxis]
+    array = np.array(lags, np.float64)
+    if array.ndim != 3:
+        raise ValueError(f"covariance of a frame must be 3-D, got shape {array.shape}")
+    degree_of(len(array))
+    return array
+
+
+def _grid(frame: Frame, count: int) -> tuple[Floats, Floats]:
+    """Positions x and y of a grid over a frame, edges included."""
+    x, y = np.meshgrid(np.linspace(*frame[:2], count), np.linspace(*frame[2:], count))
+    return x.ravel(), y.ravel()
+
+
+def _product(one: Floats, other: Floats) -> Floats:
+    """Lags whose spectrum is the product of both."""
+    shape = tuple(a + b - 1 for a, b in zip(one.shape, other.shape, strict=True))
+    lags = np.fft.irfft2(np.fft.rfft2(one, s=shape) * np.fft.rfft2(other, s=shape), s=shape)
+    symmetric: Floats = 0.5 * (lags + lags[::-1, ::-1])
+    return symmetric
 
 
 def _spectrum(lags: Floats, side: int = _SIDE) -> Floats:

@@ -10,7 +10,8 @@ import numpy as np
 from . import _core
 from .arrays import Planes
 from .blank_sky import without_fill
-from .covariance import NoiseCovariance, measured_covariance, psf_image
+from .covariance import NOISE_REACH, NoiseCovariance, blank_noise, covariance_of, psf_image
+from .local_covariance import varying_covariance
 from .sources import CoreSource
 
 __all__ = ["chosen_covariance", "measured_remains"]
@@ -109,12 +110,27 @@ def measured_remains(
         chosen.mode = _core.Mode.difference
         chosen.variance = _core.VariancePropagation.estimate
     chosen.remaining = None if remaining is None else remaining.core
-    image, whitened, variance, usable = _core.whiten_sample(planes.image, sources, chosen)
+    image, whitened, variance, usable, parts, centers = _core.whiten_sample(
+        planes.image, sources, chosen
+    )
     usable = without_fill(image, usable & np.isfinite(image))
+    noise, usable = blank_noise(whitened, variance, usable, options.n_threads)
+    found, local = _core.autocovariances(noise, usable, parts, NOISE_REACH, options.n_threads)
+    (x0, y0), (height, width) = options.xy0, planes.image.shape
+    frame = (x0, x0 + width - 1, y0, y0 + height - 1)
     psf = None
     if options.psf:
-        height, width = planes.image.shape
-        psf = psf_image(
-            options.psf[0], 0.5 * (width - 1) + options.xy0[0], 0.5 * (height - 1) + options.xy0[1]
-        )
-    return measured_covariance(whitened, variance, usable, psf=psf, n_threads=options.n_threads)
+        psf = psf_image(options.psf[0], 0.5 * (frame[0] + frame[1]), 0.5 * (frame[2] + frame[3]))
+    whole = covariance_of(found, psf=psf)
+    # Lags of which a part has no pair are not known there.
+    known = [n for n, part in enumerate(local) if part.far_pairs > 0 and part.pairs.min() > 0]
+    if not (known and options.spatially_varying):
+        return whole
+    noises = [local[n].noise() for n in known]
+    return varying_covariance(
+        whole,
+        np.stack([one.lags for one in noises]),
+        np.array([one.pairs.max() for one in noises]),
+        centers[known],
+        frame,
+    )

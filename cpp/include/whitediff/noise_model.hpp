@@ -6,7 +6,7 @@
 
 #include "whitediff/export.hpp"
 #include "whitediff/kernel.hpp"
-#include "whitediff/noise_covariance.hpp"
+#include "whitediff/spatial_covariance.hpp"
 
 namespace whitediff {
 
@@ -43,7 +43,7 @@ class WHITEDIFF_EXPORT NoiseModel {
   struct Source {
     double weight = 1.0;
     std::vector<KernelPtr> kernels;
-    std::vector<NoiseCovariance> covariances = {};
+    std::vector<SpatialCovariance> covariances = {};
   };
 
   /// @param sources    at least one.
@@ -79,8 +79,9 @@ class WHITEDIFF_EXPORT NoiseModel {
     std::vector<LocalNoise> local_;
   };
 
-  /// The noise at the positions of these indices, kernel images evaluated all at once.
-  /// @throws std::invalid_argument if a kernel gives a non-finite value.
+  /// The noise at the positions of these indices, kernel images and covariances evaluated all
+  /// at once.
+  /// @throws std::invalid_argument if a kernel gives a non-finite value, or a covariance is none.
   Batch batch(std::span<const std::size_t> indices) const;
   /// The noise at all positions.
   Batch batch() const;

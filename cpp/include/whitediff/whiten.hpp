@@ -34,7 +34,7 @@ struct NoiseSource {
   std::string name = "variance";  ///< What messages call the variance.
   /// Those of its pixels, whose spectra multiply; none: they are independent (docs/mathematics.md,
   /// Eq. 17).
-  std::vector<NoiseCovariance> covariances = {};
+  std::vector<SpatialCovariance> covariances = {};
 };
 
 /// Called in the calling thread as cells are done; what it throws ends the computation.
@@ -50,7 +50,7 @@ struct WhitenOptions {
   std::vector<KernelPtr> psf;
   /// What remains between the pixels when the image is whitened without it: a factor of the power
   /// of every source (docs/mathematics.md, Eq. 17).
-  std::optional<NoiseCovariance> remaining;
+  std::optional<SpatialCovariance> remaining;
   Point xy0;                       ///< Position of pixel [0, 0], for kernels and PSF.
   Plane<std::int32_t> mask;        ///< Of the image; may be empty.
   std::int32_t ignore_mask = 0;    ///< Pixels with one of these bits are left out of statistics.
@@ -156,13 +156,20 @@ WHITEDIFF_EXPORT Whitening whiten_bands(const Plane<T>& image,
                                         const WhitenOptions& options = {});
 
 /// Parts of an image and of its whitened version that stand for the whole, one below the other; all
-/// of a small image. Between the parts no pixel is usable.
+/// of a small image, which is cut into as many. Between the parts no pixel is usable.
 template <class T>
 struct Sample {
+  /// Where a part lies.
+  struct Part {
+    Box box;       ///< Among the pixels of the sample.
+    Point center;  ///< In pixel coordinates.
+  };
+
   Image<T> image, whitened, variance;
   /// 1 where no mask has a bit of `ignore_mask`, and where the filter does not fall on gaps or
   /// beyond the frame.
   Image<std::uint8_t> usable;
+  std::vector<Part> parts = {};
 };
 
 /// Makes the noise of a million pixels or so of an image white, for a look at the noise that takes

@@ -86,6 +86,8 @@ class Facts:
         Its power at k = 0.
     covariance_psf_scale, covariance_psf_scale_error : float
         Variance of a matched filter over what variances say, and its sampling error.
+    covariance_variation : float
+        Greatest departure of ``covariance_psf_scale`` in the frame from its mean, over it.
     covariance_pixels : int
         Pixels that it was measured on.
     verdict : str
@@ -194,6 +196,14 @@ class Facts:
         "WDCPSFE",
         "sampling error of the same",
         Column("covariance_psf_scale_error", float, None, "its sampling error"),
+    )
+    covariance_variation: float | None = _fact(
+        "covarianceVariation",
+        "WDCVARY",
+        "its greatest departure in the frame, a part of it",
+        Column(
+            "covariance_variation", float, None, "greatest departure of it in the frame, over it"
+        ),
     )
     covariance_pixels: int | None = _fact(
         "covariancePixels",
@@ -308,6 +318,8 @@ class Facts:
             f"power {self.covariance_psf_scale:.4f} on the scale of the PSF, "
             f"{self.covariance_power:.4f} at k = 0"
         )
+        if self.covariance_variation:
+            numbers += f", varies by up to {100 * self.covariance_variation:.1f} %"
         if self.covariance_pixels is None:
             return f"noise covariance: {numbers}, as given: applied"
         done = "applied" if self.covariance_applied else "not beyond doubt, not applied"
@@ -352,6 +364,7 @@ def colour_facts(covariance: NoiseCovariance, *, applied: bool) -> dict[str, Any
         "covariance_power": covariance.power_at_zero,
         "covariance_psf_scale": covariance.psf_scale,
         "covariance_psf_scale_error": covariance.psf_scale_error,
+        "covariance_variation": covariance.variation,
         "covariance_pixels": covariance.n_pixels,
     }
 

@@ -1,0 +1,145 @@
+"""Covariances that were measured in parts of a frame, as polynomials of position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .covariance import NoiseCovariance
+from .polynomial import Frame, n_terms, terms
+
+__all__ = ["varying_covariance"]
+
+Floats = npt.NDArray[np.float64]
+
+# Sixteen parts or so are too few for more.
+_LARGEST_DEGREE = 2
+# Noise that is not white where it is taken as a whole is likely to change; else no doubt is left.
+_SIGNIFICANT, _LIKELY = 5.0, 3.0
+# What a higher degree adds is more than its error by this factor at least.
+_CLEAR = 2.0
+# Lags beyond are not looked at one by one.
+_INNER = 3
+
+
+def varying_covariance(
+    whole: NoiseCovariance, lags: Floats, n_pixels: Floats, centers: Floats, frame: Frame
+) -> NoiseCovariance:
+    """Give the covariance of a frame as a polynomial of position, if it is known to change.
+
+    Every lag is fitted to those of the parts, by least squares. A higher degree is taken where it
+    takes 25 and one for each of its terms off the chi squared of the number on the scale of the
+    PSF, or of a lag up to 3, and adds more than two errors to it in a corner of the frame, where
+    errors are largest. Scatter of the parts about the polynomial counts as error. Where the noise
+    as a whole is not white beyond doubt, 9 on the scale of the PSF are enough in place of 25.
+
+    Parameters
+    ----------
+    whole : NoiseCovariance
+        Of all parts together.
+    lags : numpy.ndarray of float64, [n, 2 a + 1, 2 a + 1]
+        Of the parts, as ``whole.lags``.
+    n_pixels : numpy.ndarray of float64, [n]
+        Pixels of each.
+    centers : numpy.ndarray of float64, [n, 2]
+        Where they are, (x, y).
+    frame : tuple [float, float, float, float]
+        In which they lie.
+
+    Returns
+    -------
+    NoiseCovariance
+        ``whole`` if it may be the same everywhere.
+    """
+    height, width = whole.lags.shape
+    inner = np.s_[
+        ...,
+        height // 2 - _INNER : height // 2 + _INNER + 1,
+        width // 2 - _INNER : width // 2 + _INNER + 1,
+    ]
+    numbers = np.column_stack(
+        [(lags * whole.overlap).sum(axis=(1, 2)), lags[inner].reshape(len(lags), -1)]
+    )
+    unit = np.sqrt(float(n_pixels.sum())) * np.append(
+        whole.psf_scale_error, whole.errors[inner].ravel()
+    )
+    sigmas = np.full(len(unit), _SIGNIFICANT)
+    if whole.is_significant:
+        sigmas[0] = _LIKELY
+    best = _Fit.of(numbers, unit, n_pixels, centers, frame, 0)
+    for degree in range(1, _LARGEST_DEGREE + 1):
+        if len(lags) <= n_terms(degree):
+            break
+        higher = _Fit.of(numbers, unit, n_pixels, centers, frame, degree)
+        if higher.is_clearly_better(best, sigmas):
+            best = higher
+    if best.degree == 0:
+        return whole
+    return whole.like(np.einsum("tn,nyx->tyx", best.solve, lags), frame)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Polynomials of one degree, fitted to numbers [s] of parts [n].
+
+    Attributes
+    ----------
+    degree : int
+        Total degree.
+    solve : numpy.ndarray, [t, n]
+        Makes coefficients of what the parts have.
+    chi_squared : numpy.ndarray, [s]
+        Of the numbers.
+    scatter : numpy.ndarray, [s]
+        The same over degrees of freedom, at least one.
+    corners : numpy.ndarray, [4, s]
+        The numbers in the corners of the frame.
+    errors : numpy.ndarray, [4, s]
+        Their errors, scatter included.
+    """
+
+    degree: int
+    solve: Floats
+    chi_squared: Floats
+    scatter: Floats
+    corners: Floats
+    errors: Floats
+
+    @classmethod
+    def of(
+        cls,
+        numbers: Floats,
+        unit: Floats,
+        n_pixels: Floats,
+        centers: Floats,
+        frame: Frame,
+        degree: int,
+    ) -> _Fit:
+        """Fit numbers whose errors from one pixel are ``unit``."""
+        design = terms(centers[:, 0], centers[:, 1], frame, degree)
+        weighted = n_pixels[:, np.newaxis] * design
+        covariance = np.linalg.pinv(design.T @ weighted)
+        solve = covariance @ weighted.T
+        residuals = (numbers - design @ (solve @ numbers)) / unit
+        chi_squared = (n_pixels[:, np.newaxis] * residuals**2).sum(axis=0)
+        scatter = np.maximum(1.0, chi_squared / (len(design) - design.shape[1]))
+        x, y = np.meshgrid(frame[:2], frame[2:])
+        at = terms(x.ravel(), y.ravel(), frame, degree)
+        squares = np.einsum("ct,tu,cu->c", at, covariance, at)
+        return cls(
+            degree=degree,
+            solve=solve,
+            chi_squared=chi_squared,
+            scatter=scatter,
+            corners=at @ (solve @ numbers),
+            errors=np.sqrt(np.outer(squares, scatter)) * unit,
+        )
+
+    def is_clearly_better(self, than: _Fit, sigmas: Floats) -> bool:
+        """Whether one of the numbers asks for this degree, by so many errors of its own."""
+        gain = (than.chi_squared - self.chi_squared) / self.scatter
+        least = sigmas**2 + n_terms(self.degree) - n_terms(than.degree)
+        clear = (abs(self.corners - than.corners) > _CLEAR * self.errors).any(axis=0)
+        return bool(((gain > least) & clear).any())
