@@ -30,7 +30,7 @@ double absolute_sum(const Kernel& kernel, Point position) {
 /// Refuses kernels and covariances whose noise is beyond the range of the numbers in the result, as
 /// far as one position tells; a variance that only pixels tell is taken for 1.
 template <class T>
-void check_range(const NoiseSource<T>& source, const std::optional<NoiseCovariance>& remaining,
+void check_range(const NoiseSource<T>& source, const std::optional<SpatialCovariance>& remaining,
                  Point position) {
   const bool is_white = source.covariances.empty() && !remaining;
   if ((source.kernels.empty() && is_white) || !std::isfinite(source.weight)) return;
@@ -43,8 +43,11 @@ void check_range(const NoiseSource<T>& source, const std::optional<NoiseCovarian
     if (!std::isfinite(sum)) return;
     largest *= sum * sum;
   }
-  if (remaining) largest *= remaining->bound();
-  for (const NoiseCovariance& covariance : source.covariances) largest *= covariance.bound();
+  const auto bound = [&](const SpatialCovariance& covariance) {
+    return covariance.at(std::span(&position, 1)).front().bound();
+  };
+  if (remaining) largest *= bound(*remaining);
+  for (const SpatialCovariance& covariance : source.covariances) largest *= bound(covariance);
   constexpr double limit = std::numeric_limits<T>::max();
   require(!(largest > limit), is_white ? "kernel" : "kernel and covariance",
           "give a variance of at most " + in_short(limit), in_short(largest));

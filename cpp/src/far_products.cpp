@@ -50,7 +50,7 @@ WHITEDIFF_ALWAYS_INLINE void box_sums(const V* row, V* steps, V* sums) {
 template <class V, class Sum>
 WHITEDIFF_ALWAYS_INLINE Sum ring_products(const V* row, const V* far_sums, const V* near_sums,
                                           int width) {
-  alignas(64) Row<V> steps, outer, inner;
+  alignas(64) Row<V> steps, outer{}, inner{};
   box_sums<far>(far_sums, steps.data(), outer.data());
   box_sums<near>(near_sums + (far - near), steps.data(), inner.data());
   Sum total = 0;
