@@ -113,7 +113,7 @@ def test_metadata_of_a_task():
     unknown = Facts.of_task({"nCells": 4})
     assert unknown.cells == 4
     assert {fact.name for fact in fields(Facts)} == set(asdict(unknown))
-    assert sum(value is None for value in asdict(unknown).values()) == 25
+    assert sum(value is None for value in asdict(unknown).values()) == 26
 
 
 def test_notices():
