@@ -43,8 +43,7 @@ template <class T>
 WHITEDIFF_EXPORT LocalCovariances autocovariances(ImageView<const T> noise,
                                                   ImageView<const std::uint8_t> usable,
                                                   const std::vector<Box>& parts,
-                                                  int largest_lag = noise_reach,
-                                                  int n_threads = 0);
+                                                  int largest_lag = noise_reach, int n_threads = 0);
 
 /// The same of the whole image.
 template <class T>
