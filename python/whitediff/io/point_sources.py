@@ -47,7 +47,8 @@ def open_point_sources(path: str | os.PathLike[str]) -> Iterator[list[Rows]]:
                     raise ContentError(
                         f"{path} must be an image of mode score, got one without the plane {name}"
                     )
-        yield [rows_of_hdu(hdus[name]) for name in names]
+            rows = [rows_of_hdu(hdus[name]) for name in names]
+        yield rows
 
 
 def read_point_sources(path: str | os.PathLike[str]) -> PointSources:
