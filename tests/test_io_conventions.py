@@ -302,6 +302,14 @@ def test_words_that_are_no_units_are_compared_as_they_are(tmp_path, spelling):
     np.testing.assert_array_equal(read_exposure(path).variance.array, VARIANCE)
 
 
+def test_an_exposure_without_noise_is_no_noise(tmp_path):
+    path = write(tmp_path / "x.fits", hdu(VARIANCE, "SCI"), hdu(flags(2), "DQ"))
+    with pytest.raises(ValueError, match=r"x\.fits: expected a plane of noise, got the image SCI"):
+        open_noise(path).__enter__()
+    with open_noise(f"{path}[SCI]") as noise:
+        np.testing.assert_array_equal(noise.variance[:], VARIANCE)
+
+
 def test_several_images_are_listed(tmp_path):
     chips = [hdu(IMAGE, name, version) for version in (1, 2) for name in ("SCI", "ERR")]
     path = write(tmp_path / "x.fits", *chips)

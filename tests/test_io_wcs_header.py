@@ -118,7 +118,8 @@ def test_ltv_tells_the_origin(tmp_path, more):
     path, copied = tmp_path / "x.fits", tmp_path / "y.fits"
     write_primary(path, IMAGE, LTV1=-32.0, LTV2=5.0, **SKY, **more)
     read = read_exposure(path)
-    assert read.getXY0() == Point2I(32, -5) and notes_of(path) == ""
+    assert read.getXY0() == Point2I(32, -5)
+    assert notes_of(path) == "pixels are counted from (32, -5), as LTV says"
     assert not {"LTV1", "LTM1_1"} & set(read.metadata)
     write_exposure(read, copied)
     header = fits.getheader(copied, "IMAGE")
@@ -148,6 +149,18 @@ def test_no_word_of_astropy_on_the_screen(tmp_path, capfd):
     np.testing.assert_allclose(
         read_exposure(copied).wcs.all_pix2world([[0.0, 0.0]], 0), distorted, atol=TOLERANCE
     )
+
+
+def test_axes_of_length_1_keep_what_is_said_of_them(tmp_path):
+    header = SKY | {"CTYPE3": "FREQ", "CRVAL3": 1.4e9, "CRPIX3": 1.0, "CDELT3": 1e6, "CD3_3": 1e6}
+    path, copied = write_primary(tmp_path / "x.fits", IMAGE[None], **header), tmp_path / "y.fits"
+    write_exposure(read_exposure(path), copied)
+    with fits.open(path) as hdus:
+        expected = WCS(hdus[0].header, naxis=2).all_pix2world([[3.0, 4.0]], 0)
+    sky = read_exposure(copied).wcs.all_pix2world([[3.0, 4.0]], 0)
+    np.testing.assert_allclose(sky, expected, atol=TOLERANCE)
+    metadata = read_exposure(copied).metadata
+    assert (metadata["CTYPE3"], metadata["CRVAL3"]) == ("FREQ", 1.4e9)
 
 
 def test_an_exposure_without_a_wcs_has_no_tables(tmp_path):

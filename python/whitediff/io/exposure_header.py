@@ -121,5 +121,6 @@ def _origin(header: fits.Header) -> tuple[tuple[int, int] | None, list[str]]:
     if steps == [1, 1] and all(
         isinstance(shift, int | float) and shift == round(shift) for shift in shifts
     ):
-        return (-round(shifts[0]), -round(shifts[1])), []
+        x0, y0 = (-round(shift) for shift in shifts)
+        return (x0, y0), [f"pixels are counted from ({x0}, {y0}), as LTV says"]
     return None, [f"pixels are counted from 0: LTV {shifts}, LTM {steps} are no whole pixels"]

@@ -124,7 +124,16 @@ def noise_plane(
         noise = [hdu for hdu in planes if _kind(role_of(hdu, hdus)) is not None]
         raise ValueError(f"one plane of noise must be asked for, got {_listed(noise, hdus)}")
     found, kind = _noise(planes, hdus)
-    return (found, kind) if found else ([_image(hdus, planes)], None)
+    if found:
+        return found, kind
+    image = _image(hdus, planes)
+    mask = next((hdu for hdu in planes if role_of(hdu, hdus) == "mask"), None)
+    if mask is not None:
+        raise ValueError(
+            f"expected a plane of noise, got the image {label_of(image)} and the mask "
+            f"{label_of(mask)} alone; if it is one, name it, as in FILE[EXT]"
+        )
+    return [image], None
 
 
 def mask_plane(hdus: Any, extension: Extension | None = None) -> Any:

@@ -20,8 +20,9 @@ from .header_cards import sound_header
 
 __all__ = ["WCS_KEYWORD", "has_wcs", "lookup_hdus", "read_wcs", "wcs_header"]
 
+# Those of two axes: what a header says of others is none of an image's.
 WCS_KEYWORD = re.compile(
-    r"(WCSAXES|WCSNAME|C(TYPE|RVAL|RPIX|DELT|UNIT|ROTA)\d|(CD|PC)\d_\d|P[VS]\d_\d+"
+    r"(WCSAXES|WCSNAME|C(TYPE|RVAL|RPIX|DELT|UNIT|ROTA)[12]|(CD|PC)[12]_[12]|P[VS][12]_\d+"
     r"|L(ONPOLE|ATPOLE)|RADE(C)?SYS|EQUINOX|[AB]P?_(ORDER|DMAX|\d_\d)"
     r"|(CP|D2IM)(DIS|ERR)\d|(DP|D2IM)\d(\..*)?|D2IMEXT|AXISCORR)"
 )
