@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 _LARGEST_DEGREE = 2
 # Noise that is not white where it is taken as a whole is likely to change; else no doubt is left.
 _SIGNIFICANT, _LIKELY = 5.0, 3.0
-# What a higher degree adds is more than its error by this factor at least.
+# What a term adds is more than its error by this factor at least.
 _CLEAR = 2.0
 # Lags beyond are not looked at one by one.
 _INNER = 3
@@ -29,11 +29,11 @@ def varying_covariance(
 ) -> NoiseCovariance:
     """Give the covariance of a frame as a polynomial of position, if it is known to change.
 
-    Every lag is fitted to those of the parts, by least squares. A higher degree is taken where it
-    takes 25 and one for each of its terms off the chi squared of the number on the scale of the
+    Every lag is fitted to those of the parts, by least squares. Terms up to the second degree are
+    taken one by one, as long as one takes 26 off the chi squared of the number on the scale of the
     PSF, or of a lag up to 3, and adds more than two errors to it in a corner of the frame, where
     errors are largest. Scatter of the parts about the polynomial counts as error. Where the noise
-    as a whole is not white beyond doubt, 9 on the scale of the PSF are enough in place of 25.
+    as a whole is not white beyond doubt, 10 on the scale of the PSF are enough in place of 26.
 
     Parameters
     ----------
@@ -68,26 +68,35 @@ def varying_covariance(
     sigmas = np.full(len(unit), _SIGNIFICANT)
     if whole.is_significant:
         sigmas[0] = _LIKELY
-    best = _Fit.of(numbers, unit, n_pixels, centers, frame, 0)
-    for degree in range(1, _LARGEST_DEGREE + 1):
-        if len(lags) <= n_terms(degree):
+    x, y = np.meshgrid(frame[:2], frame[2:])
+    designs = (
+        terms(centers[:, 0], centers[:, 1], frame, _LARGEST_DEGREE),
+        terms(x.ravel(), y.ravel(), frame, _LARGEST_DEGREE),
+    )
+    best = _Fit.of(numbers, unit, n_pixels, designs, [0])
+    while len(best.taken) + 1 < len(lags):
+        others = set(range(designs[0].shape[1])) - set(best.taken)
+        fits = [_Fit.of(numbers, unit, n_pixels, designs, [*best.taken, term]) for term in others]
+        excess = [fit.excess(best, sigmas) for fit in fits]
+        if max(excess, default=0.0) <= 0.0:
             break
-        higher = _Fit.of(numbers, unit, n_pixels, centers, frame, degree)
-        if higher.is_clearly_better(best, sigmas):
-            best = higher
-    if best.degree == 0:
+        best = fits[int(np.argmax(excess))]
+    if len(best.taken) == 1:
         return whole
-    return whole.like(np.einsum("tn,nyx->tyx", best.solve, lags), frame)
+    count = n_terms(1 if max(best.taken) < n_terms(1) else _LARGEST_DEGREE)
+    coefficients = np.zeros((count, height, width))
+    coefficients[best.taken] = np.tensordot(best.solve, lags, 1)
+    return whole.like(coefficients, frame)
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """Polynomials of one degree, fitted to numbers [s] of parts [n].
+    """Polynomials fitted to numbers [s] of parts [n].
 
     Attributes
     ----------
-    degree : int
-        Total degree.
+    taken : list of int
+        Their terms [t].
     solve : numpy.ndarray, [t, n]
         Makes coefficients of what the parts have.
     chi_squared : numpy.ndarray, [s]
@@ -100,7 +109,7 @@ class _Fit:
         Their errors, scatter included.
     """
 
-    degree: int
+    taken: list[int]
     solve: Floats
     chi_squared: Floats
     scatter: Floats
@@ -113,33 +122,29 @@ class _Fit:
         numbers: Floats,
         unit: Floats,
         n_pixels: Floats,
-        centers: Floats,
-        frame: Frame,
-        degree: int,
+        designs: tuple[Floats, Floats],
+        taken: list[int],
     ) -> _Fit:
-        """Fit numbers whose errors from one pixel are ``unit``."""
-        design = terms(centers[:, 0], centers[:, 1], frame, degree)
+        """Fit numbers whose errors from one pixel are ``unit``; terms at parts and in corners."""
+        design, corners = (one[:, taken] for one in designs)
         weighted = n_pixels[:, np.newaxis] * design
         covariance = np.linalg.pinv(design.T @ weighted)
         solve = covariance @ weighted.T
         residuals = (numbers - design @ (solve @ numbers)) / unit
         chi_squared = (n_pixels[:, np.newaxis] * residuals**2).sum(axis=0)
-        scatter = np.maximum(1.0, chi_squared / (len(design) - design.shape[1]))
-        x, y = np.meshgrid(frame[:2], frame[2:])
-        at = terms(x.ravel(), y.ravel(), frame, degree)
-        squares = np.einsum("ct,tu,cu->c", at, covariance, at)
+        scatter = np.maximum(1.0, chi_squared / max(1, len(design) - len(taken)))
+        squares = np.einsum("ct,tu,cu->c", corners, covariance, corners)
         return cls(
-            degree=degree,
+            taken=taken,
             solve=solve,
             chi_squared=chi_squared,
             scatter=scatter,
-            corners=at @ (solve @ numbers),
+            corners=corners @ (solve @ numbers),
             errors=np.sqrt(np.outer(squares, scatter)) * unit,
         )
 
-    def is_clearly_better(self, than: _Fit, sigmas: Floats) -> bool:
-        """Whether one of the numbers asks for this degree, by so many errors of its own."""
-        gain = (than.chi_squared - self.chi_squared) / self.scatter
-        least = sigmas**2 + n_terms(self.degree) - n_terms(than.degree)
+    def excess(self, than: _Fit, sigmas: Floats) -> float:
+        """How far a term more goes beyond what is asked of it; negative if it does not."""
+        gain = (than.chi_squared - self.chi_squared) / self.scatter - (sigmas**2 + 1.0)
         clear = (abs(self.corners - than.corners) > _CLEAR * self.errors).any(axis=0)
-        return bool(((gain > least) & clear).any())
+        return float(gain[clear].max(initial=-1.0))
