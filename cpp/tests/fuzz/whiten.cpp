@@ -231,7 +231,7 @@ class Call {
       fuzz::require(!sky.usable.data()[i] || std::isfinite(noise.data()[i]),
                     "noise is measured on numbers");
     }
-    const auto measured = autocovariance<T>(noise.view(), sky.usable.view(), longest_lag, 1);
+    const auto measured = autocovariance<T>(noise.view(), sky.usable.view(), noise_reach, 1);
     noise_covariance(measured);
   }
 
