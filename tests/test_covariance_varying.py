@@ -182,6 +182,8 @@ class TestParts:
     def test_a_slope_is_found(self, rng):
         _, found = self.fitted(rng, 0.1)
         assert len(found.coefficients) == 3
+        # What is a slope in x is none in y.
+        assert not found.coefficients[2].any()
         # sqrt(2 / N) of a part, over the root of the sum of squares of 16 places: four of them.
         error = np.sqrt(2 / (self.WHOLE / 16) / (16 * 0.31))
         assert found.coefficients[1, 6, 6] == pytest.approx(0.1, abs=4 * error)
