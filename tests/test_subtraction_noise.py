@@ -10,7 +10,8 @@ from astropy.io import fits
 from command_line import write_plain
 from whitediff.io.exposure_rows import ExposureRows, open_exposure, open_noise
 from whitediff.io.rows import Rows
-from whitediff.subtraction.noise import input_noise, measured_sky
+from whitediff.sky import measured_sky
+from whitediff.subtraction.noise import input_noise
 
 SHAPE = (517, 641)
 KNOWN = r"known value \(finite, positive and at most 1e\+25\)"

@@ -97,9 +97,20 @@ def test_a_difference_that_is_white_already_is_refused(files, tmp_path, capsys):
     assert status_and_causes(out) == ("suspect", ["the difference is white already"])
 
 
-def test_nothing_is_known_without_a_measurement(files, tmp_path, capsys):
-    given = [*options(files), "-o", tmp_path / "white.fits", "--covariance", "none"]
-    assert status_and_causes(succeed(capsys, "decorrelate", *given))[0] == "unknown"
+@pytest.mark.parametrize("mode", [("--covariance", "none"), ("--mode", "score")])
+def test_what_is_not_applied_is_measured(files, tmp_path, capsys, mode):
+    given = [*options(files), "-o", tmp_path / "white.fits", *mode]
+    assert status_and_causes(succeed(capsys, "decorrelate", *given)) == ("white", [])
+    wrong = [*options(files, **{"science-variance": 10}), "-o", tmp_path / "wrong.fits", *mode]
+    status, causes = status_and_causes(succeed(capsys, "decorrelate", *wrong))
+    assert status == "suspect" and "standard deviations" in causes[0]
+    assert ("that was not corrected for" in causes[-1]) is (mode[1] == "none")
+
+
+def test_a_likelihood_image_is_not_judged(files, tmp_path, capsys):
+    given = [*options(files), "-o", tmp_path / "white.fits", "--mode", "score", "--preconvolved"]
+    out = succeed(capsys, "decorrelate", *given)
+    assert "unknown: the noise of a likelihood image is not measured" in out
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -247,6 +247,61 @@ class Planes:
     no_value_mask: int
     on_disk: bool = False
 
+    @property
+    def pixels(self) -> Known:
+        """The image, as two slices cut it: NaN where its mask says that a pixel has no value."""
+        return Known(CutPlane(self.image), Marked(CutPlane(self.masks["mask"]), self.no_value_mask))
+
+    def ignored(self, *names: str) -> dict[str, Marked]:
+        """Give what the masks with these prefixes leave out; nothing where there is none."""
+        masks = {name: self.masks[f"{name}_mask"] for name in names}
+        return {
+            name: Marked(CutPlane(mask), self.ignore_mask)
+            for name, mask in masks.items()
+            if mask.shape == self.image.shape
+        }
+
+
+Cut = tuple[slice, slice]
+
+
+class CutPlane:
+    """A plane of the core, as two slices cut it."""
+
+    def __init__(self, plane: _core.PlaneF | _core.PlaneD | _core.PlaneI) -> None:
+        self.shape = plane.shape
+        self._plane = plane
+
+    def __getitem__(self, part: Cut) -> npt.NDArray[Any]:
+        rows, columns = part
+        return self._plane.cut(columns.start, rows.start, columns.stop, rows.stop)
+
+
+class Marked:
+    """Which pixels of a mask have one of some bits, as two slices cut them."""
+
+    def __init__(self, mask: Any, bits: int) -> None:
+        self.shape = tuple(mask.shape)
+        self._mask, self._bits = mask, bits
+
+    def __getitem__(self, part: Cut) -> npt.NDArray[np.bool_]:
+        marked: npt.NDArray[np.bool_] = (self._mask[part] & self._bits) != 0
+        return marked
+
+
+class Known:
+    """An image, as two slices cut it; NaN where pixels are marked, if there are marks."""
+
+    def __init__(self, image: Any, marked: Marked) -> None:
+        self.shape = tuple(image.shape)
+        self._image, self._marked = image, marked
+
+    def __getitem__(self, part: Cut) -> FloatImage:
+        pixels: FloatImage = self._image[part]
+        if self._marked.shape == self.shape:
+            pixels = np.where(self._marked[part], pixels.dtype.type(np.nan), pixels)
+        return pixels
+
 
 def planes_in_memory(
     image: npt.ArrayLike,

@@ -11,15 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .adapters import as_psf
-from .adapters.images import Pixels, as_planes
-from .arrays import FloatImage, Planes, as_callable, as_position
+from .adapters import as_kernel, as_psf
+from .adapters.images import Pixels, as_pixels, as_planes
+from .agreement import Subtracted
+from .arrays import FloatImage, Planes, as_callable, as_image, as_position
 from .cells import Grid
 from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
-from .remaining import chosen_covariance
+from .remaining import chosen_covariance, measured_remains
 from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtraction_sources
 from .variance_map import VarianceMap, measured_variance
+from .verdict import MeasuredNoise
 from .whitening import VERSION_KEYWORD, Whitened, Whitening
 
 __all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
@@ -48,6 +50,7 @@ def decorrelate(
     preconvolved: bool = False,
     pre_kernel: Any = None,
     xy0: tuple[float, float] = (0.0, 0.0),
+    images: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     **options: Unpack[WhitenKeywords],
 ) -> Whitened | Any:
     """Make the noise of a difference image D = S - K*T white again.
@@ -117,6 +120,9 @@ def decorrelate(
         Preconvolved: p, with which the science image was correlated; default: ``psf``.
     xy0 : tuple [float, float], optional
         Position (x, y) of pixel [0, 0] in the coordinates of kernel and PSF.
+    images : tuple [array_like, array_like], optional
+        Science image and template, [y, x], before any convolution: the verdict then says as well
+        whether the difference is what they and the kernel make.
     grid : Grid, optional
         Cells chosen by the caller; default: found from the filter and the cost.
     n_threads : int, optional
@@ -129,8 +135,8 @@ def decorrelate(
     Returns
     -------
     Whitened or CCDData
-        Image, variance, PSF, cells, filters. For a difference that is NDData, what
-        `Whitened.to_ccddata` gives.
+        Image, variance, PSF, cells, filters, and a verdict on all that. For a difference that is
+        NDData, what `Whitened.to_ccddata` gives.
 
     Raises
     ------
@@ -175,7 +181,36 @@ def decorrelate(
         template_covariance,
         shared_variance,
     )
-    return _whitened(given, planes, sources, core, chosen, preconvolved=preconvolved)
+    subtracted = None
+    if images is not None and not preconvolved:
+        subtracted = Subtracted.of_pair(
+            planes.pixels,
+            *_pair_of(images, planes.image.shape),
+            as_kernel(kernel),
+            convolved,
+            scale=scale,
+            xy0=core.xy0,
+            ignored=planes.ignored("science", "template"),
+            shared_variance=shared_variance,
+        )
+    return _whitened(given, planes, sources, core, chosen, subtracted, preconvolved=preconvolved)
+
+
+def _pair_of(images: Any, shape: tuple[int, int]) -> tuple[FloatImage, FloatImage]:
+    if not (isinstance(images, tuple | list) and len(images) == 2):
+        raise TypeError(f"images must be a pair (science, template), got {type(images).__name__}")
+    names = ("images of science", "images of template")
+    pair = [
+        as_image(as_pixels(image, name).array, name)
+        for image, name in zip(images, names, strict=True)
+    ]
+    for image, name in zip(pair, names, strict=True):
+        if image.shape != shape:
+            raise ValueError(
+                f"{name} must have shape {shape}, that of the image, got {image.shape}"
+            )
+    science, template = pair
+    return science, template
 
 
 @shows_options
@@ -428,12 +463,15 @@ def _whitened(
     sources: Sequence[CoreSource],
     core: _core.WhitenOptions,
     options: WhitenOptions,
+    subtracted: Subtracted | None = None,
     **measuring: Any,
 ) -> Whitened | Any:
-    remaining = _set_remaining(planes, sources, core, options, **measuring)
+    covariance, applied, measure = _set_remaining(planes, sources, core, options, **measuring)
     bank, rows = _in_memory(planes, sources, core)
     marked = partial(_marked, planes.masks["mask"], planes.no_value_mask)
-    result = Whitened(bank, rows, given.kept(), marked, *remaining, core.xy0)
+    result = Whitened(
+        bank, rows, given.kept(), marked, covariance, applied, core.xy0, measure, subtracted
+    )
     return result.to_ccddata() if given.is_nddata else result
 
 
@@ -470,9 +508,9 @@ def _whitened_in_bands(
     **measuring: Any,
 ) -> Whitening:
     core_write = as_callable(write, "write")
-    remaining = _set_remaining(planes, sources, core, options, **measuring)
+    covariance, applied, measure = _set_remaining(planes, sources, core, options, **measuring)
     bank = _core.whiten(planes.image, sources, core, core_write)
-    return Whitening(bank, *remaining, core.xy0)
+    return Whitening(bank, covariance, applied, core.xy0, measure)
 
 
 def _set_remaining(
@@ -480,13 +518,31 @@ def _set_remaining(
     sources: Sequence[CoreSource],
     core: _core.WhitenOptions,
     options: WhitenOptions,
-    **measuring: Any,
-) -> tuple[NoiseCovariance | None, bool]:
-    """Let whitening take account of what remains of the colour; what that is, and whether."""
-    covariance, applied = chosen_covariance(options.covariance, planes, sources, core, **measuring)
+    *,
+    rounds: int = 1,
+    preconvolved: bool = False,
+) -> tuple[NoiseCovariance | None, bool, Callable[[], MeasuredNoise]]:
+    """Let whitening take account of what remains of the colour.
+
+    What that is, whether it is taken account of, and what tells the noise of the white image.
+    """
+    covariance, applied = chosen_covariance(
+        options.covariance, planes, sources, core, rounds=rounds, preconvolved=preconvolved
+    )
     if covariance is not None and applied:
         core.remaining = covariance.core
-    return covariance, applied
+
+    def measure() -> MeasuredNoise:
+        if covariance is not None and options.covariance is not covariance:
+            return MeasuredNoise(covariance, applied, is_blind=rounds > 1)
+        if preconvolved:
+            return MeasuredNoise(why_not="the noise of a likelihood image is not measured")
+        try:
+            return MeasuredNoise(measured_remains(planes, sources, core, covariance))
+        except ValueError as error:
+            return MeasuredNoise(why_not=f"the noise cannot be measured: {error}")
+
+    return covariance, applied, measure
 
 
 def _core_options(

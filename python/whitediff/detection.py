@@ -75,8 +75,9 @@ def measure(sources: PointSources, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.ND
     Returns
     -------
     structured numpy.ndarray
-        Columns of ``SOURCE_TYPE``: the planes at the positions, between pixels by a Lanczos
-        interpolation of order 5. NaN beyond the frame and next to pixels without a value.
+        Columns of ``SOURCE_TYPE``: the planes at the positions, between pixels by the polynomial
+        through eleven of them in x and in y, which errs by some 1e-5 of a flux. NaN beyond the
+        frame and next to pixels without a value.
 
     Raises
     ------
@@ -147,10 +148,11 @@ def _between(
 
 
 def _weights(offset: Positions) -> Positions:
-    distance = _TAPS - offset[:, np.newaxis]
-    weights = np.sinc(distance) * np.sinc(distance / 5)
-    weights[np.abs(distance) >= 5] = 0.0
-    # Rounding leaves 1e-17 where a sinc vanishes.
-    weights[np.abs(weights) < 1e-12] = 0.0
-    scaled: Positions = weights / weights.sum(axis=1, keepdims=True)
-    return scaled
+    """Lagrange's weights of the pixels about each position, zero for all but one in a pixel."""
+    distance = offset[:, np.newaxis] - _TAPS
+    between = _TAPS[:, np.newaxis] - _TAPS
+    weights = np.ones(distance.shape)
+    for n in range(len(_TAPS)):
+        others = np.arange(len(_TAPS)) != n
+        weights[:, n] = (distance[:, others] / between[n, others]).prod(axis=1)
+    return weights

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .arrays import MaskImage, as_image, as_integer, as_position, one_of
 from .covariance import INTERPOLATIONS
-from .kernel import Polynomial2D, SpatialKernel, fixed_kernel
+from .kernel import Polynomial2D, SpatialKernel, fixed_kernel, transform_size
 from .simulated_noise import UnitNoise, mean_noise, unit_noise
 
 __all__ = ["MASK_PLANES", "Simulation", "convolve", "simulate"]
@@ -281,7 +281,7 @@ def convolve(
     x = x0 + np.arange(width, dtype=np.float64)[np.newaxis, :]
     cy, cx = kernel.center
     frame = tuple(
-        _transform_size(size + extent - 1)
+        transform_size(size + extent - 1)
         for size, extent in zip(pixels.shape, kernel.shape, strict=True)
     )
     spectrum = np.fft.rfft2(pixels, s=frame)
@@ -403,9 +403,3 @@ def _profile(center: float, size: int) -> tuple[slice, npt.NDArray[np.float64]]:
     offset = (np.arange(begin, end) - center) / _PSF_SIGMA
     norm = np.sqrt(2.0 * np.pi) * _PSF_SIGMA
     return slice(begin, end), np.exp(-0.5 * offset**2) / norm
-
-
-def _transform_size(size: int) -> int:
-    """A length that numpy transforms fast: a multiple of a quarter of the next power of two."""
-    unit = max(1, 1 << max(0, size.bit_length() - 3))
-    return -(-size // unit) * unit

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from . import _core
 from .adapters.images import Pixels
+from .agreement import Subtracted
 from .arrays import FloatImage
 from .cells import Cells
 from .covariance import NoiseCovariance
+from .verdict import MeasuredNoise, Verdict, verdict
 
 __all__ = ["VERSION_KEYWORD", "PointSources", "Whitened", "Whitening"]
 
@@ -95,6 +97,10 @@ class Whitening:
     bank : object
         Makes filters and PSFs, with its methods ``filters()`` and ``psfs()``; to be kept by those
         who want a PSF later, but neither image nor variance.
+
+    Notes
+    -----
+    The inputs are kept for the verdict: see `verdict`.
     """
 
     def __init__(
@@ -103,7 +109,11 @@ class Whitening:
         covariance: NoiseCovariance | None = None,
         covariance_applied: bool = False,
         xy0: tuple[float, float] = (0.0, 0.0),
+        measure: Callable[[], MeasuredNoise] = MeasuredNoise,
+        subtracted: Subtracted | None = None,
     ) -> None:
+        self._measure = measure
+        self._subtracted = subtracted
         self.bank = bank
         self.xy0 = xy0
         self.covariance = covariance
@@ -139,6 +149,28 @@ class Whitening:
         None if the PSF of the input image was not given.
         """
         return self.bank.psfs() if self.bank.has_psf else None
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What is to be thought of the result, and what is likely to be wrong if anything is.
+
+        It is found out when it is first asked for, on the inputs, which have to be as they were:
+        the noise is measured on some 16 parts of the white image, if that was not done before, and
+        with the ``images`` of `whitediff.decorrelate` nine parts of the difference are compared
+        with what they make.
+        """
+        return self.judged(self._subtracted)
+
+    def judged(self, subtracted: Subtracted | None) -> Verdict:
+        """Give the verdict on a result that was made of this; as `verdict` does.
+
+        Parameters
+        ----------
+        subtracted : Subtracted or None
+            What the image was made of, if that is known.
+        """
+        means = np.nanmean(self.cells.variances, axis=0)
+        return verdict(self._measure(), means.tolist(), subtracted)
 
     def peak_response(self, y0: int, y1: int) -> npt.NDArray[np.float64]:
         """Give the peak of a source of flux one, for a source at every pixel of rows of the frame.
@@ -282,8 +314,10 @@ class Whitened(Whitening):
         covariance: NoiseCovariance | None = None,
         covariance_applied: bool = False,
         xy0: tuple[float, float] = (0.0, 0.0),
+        measure: Callable[[], MeasuredNoise] = MeasuredNoise,
+        subtracted: Subtracted | None = None,
     ) -> None:
-        super().__init__(bank, covariance, covariance_applied, xy0)
+        super().__init__(bank, covariance, covariance_applied, xy0, measure, subtracted)
         self._given, self._marked = given, marked
         self._image, self._variance, self.filter_edge = planes
         self.image: Any = given.dressed(self._image)

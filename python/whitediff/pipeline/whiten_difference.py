@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,19 +24,16 @@ from lsst.utils.logging import getLogger
 from lsst.utils.timer import timeMethod
 
 from .._core import __version__
-from ..covariance import NoiseCovariance
 from ..exposure import Exposure, own_names
 from ..io.lsst_exposure import exposure_of
 from ..kernel import SpatialKernel
 from ..psf import CellPsf
-from ..subtraction.agreement import Agreement, agreement
-from ..subtraction.facts import VERSION_KEYWORD, Facts, colour_facts
-from ..subtraction.inputs import Inputs
-from ..subtraction.verdict import Verdict, verdict
+from ..subtraction.facts import VERSION_KEYWORD, Facts
 from ..tasks import DecorrelateALKernelSpatialTask
+from ..tasks.decorrelation_inputs import DecorrelationInputs
 from ..tasks.exposure_statistics import has_known_variance
+from ..verdict import Verdict
 from .exposures import whitened_difference
-from .inputs import inputs_in_memory
 from .kernels import lsst_kernel
 from .psfs import cell_psf, piff_psf
 
@@ -282,16 +278,7 @@ class WhitenDifferenceTask(PipelineTask):
         matching = _kernel_of(difference) if kernel is None else kernel
         template_matched = self._template_matched(difference, subtractionMetadata)
         how = {"templateMatched": template_matched, "preConvMode": self.config.preConvMode}
-        inputs = inputs_in_memory(
-            exposures,
-            matching,
-            template_matched=template_matched,
-            planes=list(self._planes("ignoreMaskPlanes")),
-            no_value_planes=list(self._planes("noValueMaskPlanes")),
-        )
-        with self.timer("compare"):
-            found = None if self.config.preConvMode else agreement(inputs.subtraction)
-        if found is not None and found.is_white_already:
+        if not self.config.preConvMode and self._is_white_already(exposures, matching, how):
             raise WhitenDifferenceError("difference must not be white, got one whose noise is")
         result = self.decorrelate.run(
             exposures["science"],
@@ -301,8 +288,8 @@ class WhitenDifferenceTask(PipelineTask):
             **how,
             nThreads=nThreads,
         )
-        with self.timer("judge"):
-            facts, judged = self._judged(result.correctedExposure, inputs, found)
+        recorded = self._recorded()
+        facts = Facts.of_task(recorded)
         cards = {
             VERSION_KEYWORD: __version__,
             "WDCONV": "template" if template_matched else "science",
@@ -326,10 +313,22 @@ class WhitenDifferenceTask(PipelineTask):
                 for name, (exposure, own) in images.items()
             }
         )
-        self._tell(facts, judged)
+        self._tell(facts, Verdict.recorded(recorded))
         if self.config.doWriteCellPsf:
             made.psf = cell_psf(_psf_of(result.correctedExposure), difference.bbox)
         return made
+
+    @timeMethod
+    def _is_white_already(
+        self, exposures: dict[str, Exposure], matching: Any, how: dict[str, Any]
+    ) -> bool:
+        inputs = DecorrelationInputs.of(
+            exposures["science"], exposures["template"], exposures["difference"], matching, **how
+        )
+        planes = self._planes("ignoreMaskPlanes"), self._planes("noValueMaskPlanes")
+        subtracted = inputs.subtracted(*planes)
+        found = None if subtracted is None else subtracted.agreement
+        return found is not None and found.is_white_already
 
     def _template_matched(
         self, difference: DifferenceImage, subtraction: TaskMetadata | None
@@ -373,40 +372,6 @@ class WhitenDifferenceTask(PipelineTask):
             elif isinstance(kernel, ConvolutionKernel):
                 image.kernel = kernel
         return image
-
-    def _judged(
-        self, exposure: Any, inputs: Inputs, found: Agreement | None
-    ) -> tuple[Facts, Verdict]:
-        """Say how the image was whitened, and what is to be thought of it.
-
-        Its noise is measured here if the subtask did not.
-        """
-        facts = Facts.of_task(self._recorded())
-        covariance = None
-        if facts.covariance_pixels is None and not self.config.preConvMode:
-            mask = exposure.mask
-            left_out = [*self._planes("ignoreMaskPlanes"), *inputs.subtraction.no_value_planes]
-            left_out += _values(self.decorrelate.config, "filterEdgePlane")
-            bits = mask.getPlaneBitMask(own_names(left_out, mask.getMaskPlaneDict()))
-            # No verdict where no noise is left to be measured.
-            with suppress(ValueError):
-                covariance = NoiseCovariance.measured(
-                    exposure.image.array,
-                    exposure.variance.array,
-                    mask=(mask.array & bits) != 0,
-                    psf=_psf_of(exposure).computeKernelImage().array,
-                    n_threads=facts.threads or 0,
-                )
-        if covariance is not None:
-            facts = replace(facts, **colour_facts(covariance, applied=False))
-        judged = verdict(facts, inputs, found)
-        if covariance is not None and covariance.is_significant:
-            cause = (
-                "the noise is not white, or its variance not as stated: covariance 'auto' of the "
-                "subtask accounts for it"
-            )
-            judged = replace(judged, status="suspect", causes=(*judged.causes, cause))
-        return replace(facts, **judged.facts), judged
 
     def _tell(self, facts: Facts, judged: Verdict) -> None:
         """Log what was done, and record what is to be thought of it."""

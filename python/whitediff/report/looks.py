@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..io.exposure_rows import ExposureRows
 from ..io.point_sources import open_point_sources
 from ..io.rows import Rows
+from ..sky import measured_sky
 from ..subtraction import WhitenedFile
 from ..subtraction.catalogue import NEAR, mask_flags
 from ..subtraction.files import Subtraction
 from ..subtraction.masks import FILTER_EDGE, left_out_rows, plane_bits
-from ..subtraction.noise import measured_sky
 from ..subtraction.psf import input_psf
 from ..variance_map import VarianceMap
 from .alarms import Found, found_in

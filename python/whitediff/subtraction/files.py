@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..agreement import Side
 from ..cells import Grid
 from ..fill import fill_values
 from ..io import read_kernel
@@ -19,10 +20,10 @@ from ..io.matching_kernel import Convolved
 from ..io.regions import RegionKernel
 from ..io.rows import Rows
 from ..kernel import Kernel, shifted
+from ..meshes import in_one_row, sky_meshes
 from .facts import VERSION_KEYWORD
-from .job import Job, JobError, Side
+from .job import Job, JobError
 from .masks import check_planes, plane_bits
-from .meshes import in_one_row, sky_meshes
 
 __all__ = ["Component", "Pair", "Subtraction", "blank_where_missing", "open_subtraction"]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..agreement import Subtracted, Term
 from ..covariance import NoiseCovariance
 from ..io.conventions import NoiseKind
 from ..io.exposure_rows import open_noise
@@ -45,6 +46,9 @@ class Inputs:
         What remains of the noise's colour.
     psf : object or None
         PSF of the difference; of the science image if that is preconvolved.
+    subtracted : Subtracted or None
+        What a verdict has to look at; None for a likelihood image, and if only a difference is
+        known.
     """
 
     subtraction: Subtraction
@@ -54,6 +58,7 @@ class Inputs:
     covariances: Mapping[str, NoiseCovariance | None]
     remaining: Covariance
     psf: Any
+    subtracted: Subtracted | None
 
 
 @contextmanager
@@ -98,4 +103,40 @@ def open_inputs(job: Job, planes: Sequence[str] | None = None) -> Iterator[Input
             },
             remaining=remaining_covariance(job.remaining, psf, difference),
             psf=psf,
+            subtracted=None if job.preconvolved else _subtracted(job, subtraction, ignored, noise),
         )
+
+
+def _subtracted(
+    job: Job,
+    subtraction: Subtraction,
+    ignored: Mapping[str, Rows | None],
+    noise: Mapping[str, InputNoise],
+) -> Subtracted | None:
+    common: dict[str, Any] = {
+        "xy0": subtraction.difference.xy0,
+        "has_seams": subtraction.grid is not None,
+        "ignored": ignored,
+        "described": tuple(name for name, source in noise.items() if source.origin != "sky"),
+    }
+    difference, pair = subtraction.difference.image, subtraction.pair
+    if pair is not None:
+        return Subtracted.of_pair(
+            difference,
+            pair.science.image,
+            pair.template.image,
+            pair.kernel,
+            pair.convolved,
+            scale=pair.scale,
+            shared_variance=job.shared_variance,
+            **common,
+        )
+    components = subtraction.components
+    # What has another variance than its weight says is no linear combination.
+    if not components or any(part.variance_factor != 1 for part in components.values()):
+        return None
+    terms = {
+        name: Term(part.image.image, tuple(part.kernels), part.weight)
+        for name, part in components.items()
+    }
+    return Subtracted(difference, terms, **common)

@@ -6,17 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from ..agreement import Side
 from ..io.file_names import bare
 from ..io.noise_planes import NoiseFile
 from ..io.packing import check_name, is_tiled
 from ..options import Covariance, WhitenOptions
 from .colour import InputCovariance, Remaining
 
-__all__ = ["InputImage", "Job", "JobError", "Side"]
-
-Side = Literal["template", "science"]
+__all__ = ["InputImage", "Job", "JobError"]
 
 
 class JobError(ValueError):

@@ -18,8 +18,8 @@ from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.exposure_writer import ExposureWriter, new_exposure_file
 from ..io.point_sources import point_source_units
 from ..sources import NoiseSource
+from ..verdict import Verdict
 from ..whitening import PointSources, Whitening
-from .agreement import Agreement, agreement
 from .facts import Facts
 from .files import blank_where_missing
 from .header import whitened_header
@@ -28,7 +28,6 @@ from .job import Job, JobError
 from .masks import FILTER_EDGE, plane_bits, with_filter_edge
 from .notices import assumptions, file_notes
 from .psf import whitened_psf
-from .verdict import Verdict, verdict
 
 if TYPE_CHECKING:
     from ..tasks import DecorrelateALKernelSpatialTask
@@ -134,11 +133,13 @@ def whiten_files(
 
         job = configured_job(job, task)
         with open_inputs(job, planes_of(task, job)) as inputs:
-            facts, judged = whiten_with_task(task, job, inputs, _checked(job, inputs))
+            _check_not_white(job, inputs)
+            facts, judged = whiten_with_task(task, job, inputs)
             whitening = None
     else:
         with open_inputs(job) as inputs:
-            whitening, facts, judged = _whiten_in_bands(job, inputs, _checked(job, inputs))
+            _check_not_white(job, inputs)
+            whitening, facts, judged = _whiten_in_bands(job, inputs)
     noise = {name: source.description for name, source in inputs.noise.items()}
     return WhitenedFile(
         job,
@@ -153,23 +154,18 @@ def whiten_files(
     )
 
 
-def _checked(job: Job, inputs: Inputs) -> Agreement | None:
+def _check_not_white(job: Job, inputs: Inputs) -> None:
     """Refuse a difference that is white already."""
-    if job.preconvolved:
-        return None
-    found = agreement(inputs.subtraction)
+    found = None if inputs.subtracted is None else inputs.subtracted.agreement
     if found is not None and found.is_white_already and not job.again:
         raise JobError(
             f"{job.difference}: its noise is white already, it seems; to whiten it all the same: ",
             "again",
             "",
         )
-    return found
 
 
-def _whiten_in_bands(
-    job: Job, inputs: Inputs, found: Agreement | None
-) -> tuple[Whitening, Facts, Verdict]:
+def _whiten_in_bands(job: Job, inputs: Inputs) -> tuple[Whitening, Facts, Verdict]:
     subtraction = inputs.subtraction
     difference = subtraction.difference
     planes = with_filter_edge(difference.mask_planes)
@@ -203,7 +199,7 @@ def _whiten_in_bands(
             with writing(job.output):
                 _write_point_sources(file, whitening, difference.shape[0])
         facts = Facts.of(whitening, list(inputs.noise), shared_variance=job.shared_variance)
-        judged = verdict(facts, inputs, found)
+        judged = whitening.judged(inputs.subtracted)
         facts = replace(facts, **judged.facts)
         blank.setMetadata(whitened_header(job, inputs, facts))
         blank.setPsf(whitened_psf(whitening, difference.xy0))

@@ -18,14 +18,13 @@ from ..io.reading import reading
 from ..kernel import Kernel
 from ..psf import CellPsf, EvaluatedPsf
 from ..tasks import DecorrelateALKernelSpatialTask
-from .agreement import Agreement
+from ..verdict import Verdict
 from .facts import Facts
 from .files import Pair, Subtraction
 from .header import whitened_header
 from .inputs import Inputs
 from .job import Job, JobError
 from .noise import InputNoise
-from .verdict import Verdict, verdict
 
 __all__ = ["configured_job", "planes_of", "whiten_with_task", "write_metadata"]
 
@@ -57,7 +56,7 @@ def planes_of(task: DecorrelateALKernelSpatialTask, job: Job) -> tuple[str, ...]
 
 
 def whiten_with_task(
-    task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inputs, found: Agreement | None
+    task: DecorrelateALKernelSpatialTask, job: Job, inputs: Inputs
 ) -> tuple[Facts, Verdict]:
     """Whiten a difference image with a task, and write the result.
 
@@ -69,8 +68,6 @@ def whiten_with_task(
         What to whiten, and how.
     inputs : Inputs
         Its open files.
-    found : Agreement or None
-        How far the difference is what images and kernel make.
 
     Raises
     ------
@@ -127,8 +124,7 @@ def whiten_with_task(
     facts = Facts.of_task(recorded)
     if facts.cells is None:
         raise ValueError("nothing to whiten: the science image or the template is entirely NaN")
-    judged = verdict(facts, inputs, found)
-    facts = replace(facts, **judged.facts)
+    judged = Verdict.recorded(recorded)
     if isinstance(exposure.psf, CellPsf) and exposure.psf.getComponentCount() == 1:
         exposure.setPsf(exposure.psf.getPsf(0))
     exposure.setMetadata(whitened_header(job, inputs, facts))

@@ -326,6 +326,8 @@ class DecorrelateALKernelTask(Task):
             )
         with self.timer("statistics"):
             self._record(inputs, whitened, exposure)
+        with self.timer("verdict"):
+            self._record_verdict(inputs, whitened)
         return exposure
 
     def score(
@@ -463,6 +465,19 @@ class DecorrelateALKernelTask(Task):
             covariance.power_at_zero,
             "applied" if whitened.covariance_applied else "not applied",
         )
+
+    def _record_verdict(self, inputs: DecorrelationInputs, whitened: Whitened) -> None:
+        """Write down what is to be thought of the result."""
+        verdict = whitened.judged(
+            inputs.subtracted(self.config.ignoreMaskPlanes, self.config.noValueMaskPlanes)
+        )
+        self.metadata["verdictSummary"] = verdict.summary
+        for name, value in verdict.facts.items():
+            if value is not None:
+                self.metadata[name] = value
+        self.log.info("%s: %s", verdict.status, verdict.summary)
+        for cause in verdict.causes:
+            self.log.warning("Likely: %s", cause)
 
     def computeCommonShape(self, *shapes: tuple[int, int]) -> None:
         """Set `freqSpaceShape` to the least even shape with no wrap-around of a convolution.

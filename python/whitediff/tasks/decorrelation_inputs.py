@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ..adapters import as_kernel, as_pre_kernel
 from ..adapters.afw import AfwPsf
+from ..agreement import Subtracted
+from ..arrays import Known, Marked
 from ..decorrelate import decorrelate
 from ..exposure import Exposure
 from ..kernel import Kernel, fixed_kernel, normalized
@@ -35,7 +37,9 @@ class DecorrelationInputs:
     science, template, difference : Exposure
         The inputs before any convolution, and their difference.
     kernel : Kernel
-        The matching kernel, in the sense of true convolution.
+        The matching kernel, in the sense of true convolution, as filters are made with it.
+    matching : Kernel
+        The same wherever it is.
     template_matched : bool
         Whether the template was convolved with it, or else the science image.
     score : bool
@@ -54,6 +58,7 @@ class DecorrelationInputs:
     template: Any
     difference: Any
     kernel: Kernel
+    matching: Kernel
     template_matched: bool
     score: bool
     psf: Kernel | None
@@ -113,11 +118,13 @@ class DecorrelationInputs:
                     "got neither"
                 )
             preConvKernel = found.average
+        matching = as_kernel(kernel)
         return cls(
             science=_cut(science, box, "scienceExposure"),
             template=_cut(template, box, "templateExposure"),
             difference=difference,
-            kernel=as_kernel(kernel),
+            kernel=matching,
+            matching=matching,
             template_matched=templateMatched,
             score=preConvMode,
             psf=None if found is None else normalized(found),
@@ -161,6 +168,34 @@ class DecorrelationInputs:
             return self
         x, y = (box.getMinX() + box.getMaxX()) / 2, (box.getMinY() + box.getMaxY()) / 2
         return replace(self, scale=1 / float(_image_at(self.kernel, x, y).sum()))
+
+    def subtracted(
+        self, ignored_planes: Iterable[str], no_value_planes: Iterable[str]
+    ) -> Subtracted | None:
+        """Give what a verdict has to look at, pixels with these planes left out as in `whiten`.
+
+        None for a likelihood image.
+        """
+        if self.score:
+            return None
+        ignored = list(ignored_planes)
+        inputs = {"science": self.science, "template": self.template}
+        gaps = Marked(
+            self.difference.mask.array, bit_mask(self.difference.mask, list(no_value_planes))
+        )
+        return Subtracted.of_pair(
+            Known(self.difference.image.array, gaps),
+            self.science.image.array,
+            self.template.image.array,
+            kernel=self.matching,
+            convolved="template" if self.template_matched else "science",
+            scale=self.scale,
+            xy0=self.xy0,
+            ignored={
+                name: Marked(exposure.mask.array, bit_mask(exposure.mask, ignored))
+                for name, exposure in inputs.items()
+            },
+        )
 
     def array_boxes(self, boxes: Sequence[Any]) -> NDArray[np.int32]:
         """Give boxes as the core takes them.

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...io.rows import Rows
-from ...subtraction.meshes import spread_meshes
+from ...meshes import spread_meshes
 from ...whiteness import Whiteness, mean_whiteness, whiteness
 
 __all__ = ["sampled_whiteness"]

@@ -1,21 +1,15 @@
 """Whether a difference is what its images and its kernel make: right sets, and every mistake."""
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import whitediff
-from command_line import write_plain
 from white_noise import gaussian
-from whitediff.io import write_kernel
+from whitediff.agreement import Subtracted, agreement
 from whitediff.kernel import fixed_kernel
 from whitediff.simulate import simulate
-from whitediff.subtraction import Job
-from whitediff.subtraction.agreement import agreement
-from whitediff.subtraction.files import open_subtraction
 
 SHAPE = (512, 560)
 
@@ -25,37 +19,17 @@ def right():
     return simulate(SHAPE, seed=3)
 
 
-@pytest.fixture
-def agreement_of(tmp_path):
-    """Agreement of images and a kernel that does not say which of them it was applied to."""
-
-    def agreement_of(simulation, **changed):
-        directory = Path(tempfile.mkdtemp(dir=tmp_path))
-        images = {
-            name: getattr(simulation, name) for name in ("science", "template", "difference")
-        } | {name: value for name, value in changed.items() if name != "kernel"}
-        files = {
-            name: write_plain(directory / f"{name}.fits", image)
-            for name, image in images.items()
-            if name not in ("convolved", "scale")
-        }
-        write_kernel(changed.get("kernel", simulation.kernel), directory / "kernel.fits")
-        job = Job(
-            **files,
-            kernel=directory / "kernel.fits",
-            output=Path("white.fits"),
-            convolved=changed.get("convolved", simulation.convolved),
-            scale=changed.get("scale"),
-        )
-        with open_subtraction(job) as subtraction:
-            return agreement(subtraction)
-
-    return agreement_of
+def agreement_of(simulation, **changed):
+    """Agreement of the images of a simulation, with some of them changed."""
+    names = ("difference", "science", "template", "kernel", "convolved")
+    return agreement(
+        Subtracted.of_pair(**{**{n: getattr(simulation, n) for n in names}, **changed})
+    )
 
 
 @pytest.mark.parametrize("convolved", ["template", "science"])
 @pytest.mark.parametrize("seed", range(4))
-def test_right_sets_agree(agreement_of, convolved, seed):
+def test_right_sets_agree(convolved, seed):
     """With stars, transients, dead pixels, a slope, and a kernel of any sum."""
     simulation = simulate(
         SHAPE, seed=seed, convolved=convolved, kernel_sum=(1.0, 0.4, 2.5, 1.0)[seed]
@@ -83,7 +57,7 @@ def test_right_sets_agree(agreement_of, convolved, seed):
         (lambda s: {"template": np.zeros_like(s.template)}, "not what images and kernel make"),
     ],
 )
-def test_mistakes_are_named(right, agreement_of, change, cause):
+def test_mistakes_are_named(right, change, cause):
     found = agreement_of(right, **change(right))
     assert cause in found.cause
     assert not found.is_white_already
@@ -98,7 +72,7 @@ def test_mistakes_are_named(right, agreement_of, change, cause):
         (lambda k: k[::-1], "mirrored in y"),
     ],
 )
-def test_kernels_that_are_turned(right, agreement_of, turned, cause):
+def test_kernels_that_are_turned(right, turned, cause):
     """Small as the harm is: an oblong kernel that is off centre, and oblique."""
     kernel = gaussian(1.2, radius=7)
     kernel = kernel + 0.4 * np.roll(kernel, (2, 1), (0, 1)) + 0.2 * np.roll(kernel, (-1, 3), (0, 1))
@@ -110,7 +84,7 @@ def test_kernels_that_are_turned(right, agreement_of, turned, cause):
     assert cause in agreement_of(right, difference=difference, kernel=given).cause
 
 
-def test_a_difference_that_is_white_already(right, agreement_of):
+def test_a_difference_that_is_white_already(right):
     result = whitediff.decorrelate(
         right.difference, right.science_variance, right.template_variance, right.kernel
     )
@@ -123,7 +97,7 @@ def test_a_difference_that_is_white_already(right, agreement_of):
     assert not found.is_white_already and "filtered after the subtraction" in found.cause
 
 
-def test_little_is_said_of_too_few_pixels(right, agreement_of):
+def test_little_is_said_of_too_few_pixels(right):
     empty = np.full_like(right.difference, np.nan)
     empty[:10] = right.difference[:10]
     assert agreement_of(right, difference=empty) is None
