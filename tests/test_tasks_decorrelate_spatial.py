@@ -267,7 +267,6 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
         "Variance (science, template)",
         "Variance (uncorrected diffim)",
         "Variance (corrected diffim)",
-        "suspect",
     ]
     assert info[0] == "Running A&L decorrelation: spatiallyVarying=True, from the argument"
 

@@ -160,8 +160,8 @@ def test_tasks_record_it(right, varying, caplog):
     assert worker.metadata["verdict"] == status
     assert (worker.metadata["cause"] == "") is varying
     assert worker.metadata["agreement"] < 1e-3
-    assert f"{status}: {worker.metadata['verdictSummary']}" in caplog.text
+    assert f"Verdict: {status}: {worker.metadata['verdictSummary']}" in caplog.text
     exposures[2].image.array[...] *= 3
     task.run(*exposures, kernel, varying, templateMatched=matched)
     assert worker.metadata["verdict"] == "suspect"
-    assert "multiplied by" in worker.metadata["cause"] and "Likely: " in caplog.text
+    assert "multiplied by" in worker.metadata["cause"] and "Verdict: suspect: " in caplog.text

@@ -387,8 +387,6 @@ class WhitenDifferenceTask(PipelineTask):
             if value is not None:
                 self.metadata[name] = value
         self.metadata["verdictSummary"] = judged.summary
-        suspect = judged.status == "suspect"
-        (self.log.warning if suspect else self.log.info)("Verdict: %s", judged)
 
     def _check(self, exposures: dict[str, Exposure]) -> None:
         if not _has_pixels(exposures["template"]):

@@ -475,9 +475,8 @@ class DecorrelateALKernelTask(Task):
         for name, value in verdict.facts.items():
             if value is not None:
                 self.metadata[name] = value
-        self.log.info("%s: %s", verdict.status, verdict.summary)
-        for cause in verdict.causes:
-            self.log.warning("Likely: %s", cause)
+        suspect = verdict.status == "suspect"
+        (self.log.warning if suspect else self.log.info)("Verdict: %s", verdict)
 
     def computeCommonShape(self, *shapes: tuple[int, int]) -> None:
         """Set `freqSpaceShape` to the least even shape with no wrap-around of a convolution.
