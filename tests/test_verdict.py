@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import whitediff
+from right_sets import right_set
 from white_noise import gaussian
 from whitediff import NoiseSource
 from whitediff.exposure import Exposure
@@ -165,3 +166,12 @@ def test_tasks_record_it(right, varying, caplog):
     task.run(*exposures, kernel, varying, templateMatched=matched)
     assert worker.metadata["verdict"] == "suspect"
     assert "multiplied by" in worker.metadata["cause"] and "Verdict: suspect: " in caplog.text
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_alarm_where_nothing_is_wrong(seed):
+    words, result = right_set(seed)
+    verdict = result.verdict
+    assert verdict.status in ("white", "corrected"), (words, verdict)
+    # Single precision of the large pixels of gaps and slopes, and kernels between corners.
+    assert verdict.agreement is None or verdict.agreement < 5e-3
