@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 
 import numpy as np
@@ -74,7 +75,9 @@ def chosen_covariance(
     if not applied:
         return covariance, False
     for _ in range(1, max(rounds, 2 if _is_strong(covariance) else 1)):
-        covariance = covariance * measured_remains(planes, sources, options, covariance)
+        # What a round leaves need not be noise, as where the sky is steep.
+        with suppress(ValueError):
+            covariance = covariance * measured_remains(planes, sources, options, covariance)
     return covariance, True
 
 
