@@ -18,7 +18,7 @@ from .arrays import FloatImage, Planes, as_callable, as_image, as_position
 from .cells import Grid
 from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
-from .remaining import chosen_covariance, measured_remains
+from .remaining import chosen_covariance, measured_noise, measured_remains
 from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtraction_sources
 from .variance_map import VarianceMap, measured_variance
 from .verdict import MeasuredNoise
@@ -27,6 +27,7 @@ from .whitening import VERSION_KEYWORD, Whitened, Whitening
 __all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
 
 
+Measure = Callable[[Any], MeasuredNoise]
 WriteRows = Callable[[int, FloatImage, FloatImage, npt.NDArray[np.bool_]], object]
 
 
@@ -466,7 +467,9 @@ def _whitened(
     subtracted: Subtracted | None = None,
     **measuring: Any,
 ) -> Whitened | Any:
-    covariance, applied, measure = _set_remaining(planes, sources, core, options, **measuring)
+    covariance, applied, measure = _set_remaining(
+        planes, sources, core, options, in_memory=True, **measuring
+    )
     bank, rows = _in_memory(planes, sources, core)
     marked = partial(_marked, planes.masks["mask"], planes.no_value_mask)
     result = Whitened(
@@ -521,7 +524,8 @@ def _set_remaining(
     *,
     rounds: int = 1,
     preconvolved: bool = False,
-) -> tuple[NoiseCovariance | None, bool, Callable[[], MeasuredNoise]]:
+    in_memory: bool = False,
+) -> tuple[NoiseCovariance | None, bool, Measure]:
     """Let whitening take account of what remains of the colour.
 
     What that is, whether it is taken account of, and what tells the noise of the white image.
@@ -532,17 +536,29 @@ def _set_remaining(
     if covariance is not None and applied:
         core.remaining = covariance.core
 
-    def measure() -> MeasuredNoise:
-        if covariance is not None and options.covariance is not covariance:
-            return MeasuredNoise(covariance, applied, is_blind=rounds > 1)
-        if preconvolved:
-            return MeasuredNoise(why_not="the noise of a likelihood image is not measured")
+    if covariance is not None and options.covariance is not covariance:
+        found = MeasuredNoise(covariance, applied, is_blind=rounds > 1)
+        return covariance, applied, lambda _: found
+    if preconvolved:
+        why_not = "the noise of a likelihood image is not measured"
+        return covariance, applied, lambda _: MeasuredNoise(why_not=why_not)
+    if in_memory and core.mode is _core.Mode.difference:
+        return covariance, applied, _tried(partial(measured_noise, core))
+    return (
+        covariance,
+        applied,
+        _tried(lambda _: measured_remains(planes, sources, core, covariance)),
+    )
+
+
+def _tried(measure: Callable[[Any], NoiseCovariance]) -> Measure:
+    def tried(whitening: Any) -> MeasuredNoise:
         try:
-            return MeasuredNoise(measured_remains(planes, sources, core, covariance))
+            return MeasuredNoise(measure(whitening))
         except ValueError as error:
             return MeasuredNoise(why_not=f"the noise cannot be measured: {error}")
 
-    return covariance, applied, measure
+    return tried
 
 
 def _core_options(

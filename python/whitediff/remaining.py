@@ -7,20 +7,32 @@ from contextlib import suppress
 from copy import copy
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _core
-from .arrays import Planes
+from .arrays import CutPlane, Marked, Planes
 from .blank_sky import without_fill
-from .covariance import NOISE_REACH, NoiseCovariance, blank_noise, covariance_of, psf_image
+from .covariance import (
+    NOISE_REACH,
+    NoiseCovariance,
+    blank_noise,
+    covariance_of,
+    measured_covariance,
+    psf_image,
+)
 from .local_covariance import varying_covariance
+from .meshes import spread_meshes
 from .sources import CoreSource
+from .whitening import Whitened
 
-__all__ = ["chosen_covariance", "measured_remains"]
+__all__ = ["chosen_covariance", "measured_noise", "measured_remains"]
 
 # A correlation from which a second round is worth its time: where inputs are bilinear warps the
 # first one leaves 2 per cent between neighbours and 4 of the variance, the second one half a
 # per cent and one.
 _STRONG = 0.1
+# As many pixels as `whiten_sample` takes, in as many parts.
+_WHOLE, _PART, _PARTS, _APART = 1_500_000, 272, 16, 16
 
 
 def chosen_covariance(
@@ -121,10 +133,7 @@ def measured_remains(
     found, local = _core.autocovariances(noise, usable, parts, NOISE_REACH, options.n_threads)
     (x0, y0), (height, width) = options.xy0, planes.image.shape
     frame = (x0, x0 + width - 1, y0, y0 + height - 1)
-    psf = None
-    if options.psf:
-        psf = psf_image(options.psf[0], 0.5 * (frame[0] + frame[1]), 0.5 * (frame[2] + frame[3]))
-    whole = covariance_of(found, psf=psf)
+    whole = covariance_of(found, psf=_psf(options, planes.image.shape))
     # Lags of which a part has no pair are not known there.
     known = [n for n, part in enumerate(local) if part.far_pairs > 0 and part.pairs.min() > 0]
     if not (known and options.spatially_varying):
@@ -137,3 +146,50 @@ def measured_remains(
         centers[known],
         frame,
     )
+
+
+def measured_noise(options: _core.WhitenOptions, whitened: Whitened) -> NoiseCovariance:
+    """Measure the noise of a white image, which needs no input, on parts of it.
+
+    Parameters
+    ----------
+    options : WhitenOptions of the core
+        Those that it was whitened with.
+    whitened : Whitened
+        The image.
+
+    Raises
+    ------
+    ValueError
+        If no usable noise is left.
+    """
+    image, variance, edge = whitened.planes
+    bits = options.ignore_mask | options.no_value_mask
+    marked = Marked(CutPlane(options.mask), bits) if options.mask.shape == image.shape else None
+    parts = [(slice(0, image.shape[0]), slice(0, image.shape[1]))]
+    if image.size > _WHOLE:
+        parts = spread_meshes(image.shape, _PART, _PARTS)
+    height = sum(rows.stop - rows.start + _APART for rows, _ in parts)
+    width = max(columns.stop - columns.start for _, columns in parts)
+    mosaic = [np.zeros((height, width), plane.dtype) for plane in (image, variance, edge)]
+    y = 0
+    for part in parts:
+        usable = ~edge[part] & np.isfinite(image[part])
+        if marked is not None:
+            usable &= ~marked[part]
+        place = np.s_[y : y + usable.shape[0], : usable.shape[1]]
+        for into, values in zip(mosaic, (image[part], variance[part], usable), strict=True):
+            into[place] = values
+        # No pair of pixels reaches from one part into the next.
+        y += usable.shape[0] + _APART
+    psf = _psf(options, image.shape)
+    return measured_covariance(*mosaic, psf=psf, n_threads=options.n_threads)
+
+
+def _psf(options: _core.WhitenOptions, shape: tuple[int, ...]) -> npt.NDArray[np.float64] | None:
+    """The PSF in the middle of the frame, if it is known."""
+    if not options.psf:
+        return None
+    height, width = shape
+    x, y = 0.5 * (width - 1) + options.xy0[0], 0.5 * (height - 1) + options.xy0[1]
+    return psf_image(options.psf[0], x, y)

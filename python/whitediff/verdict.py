@@ -23,6 +23,9 @@ _VARIANCE_ERROR = 0.05
 # rightly described. Resampling alone makes less of it, where neighbours go together.
 _INPUT_RATIO, _RAW_RATIO = 2.5, 1.25
 _RAW_CORRELATION = 0.1
+_NOT_CORRECTED = (
+    "the noise is not what the inputs say, and that was not corrected for: covariance 'auto' does"
+)
 # How well a variance that stands for something else tells so.
 _NEAR = 0.15
 
@@ -128,7 +131,7 @@ def verdict(noise: MeasuredNoise, means: Sequence[float], subtracted: Subtracted
         if noise.corrected:
             summary += ": measured, and corrected for in filters and variances"
         elif measured.is_significant:
-            causes.append("the noise is not what the inputs say, and that was not corrected for")
+            causes.append(_NOT_CORRECTED)
         if found is None:
             summary += "; the difference was not compared with its images"
     if causes:

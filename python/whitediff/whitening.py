@@ -98,9 +98,6 @@ class Whitening:
         Makes filters and PSFs, with its methods ``filters()`` and ``psfs()``; to be kept by those
         who want a PSF later, but neither image nor variance.
 
-    Notes
-    -----
-    The inputs are kept for the verdict: see `verdict`.
     """
 
     def __init__(
@@ -109,7 +106,7 @@ class Whitening:
         covariance: NoiseCovariance | None = None,
         covariance_applied: bool = False,
         xy0: tuple[float, float] = (0.0, 0.0),
-        measure: Callable[[], MeasuredNoise] = MeasuredNoise,
+        measure: Callable[[Any], MeasuredNoise] = lambda _: MeasuredNoise(),
         subtracted: Subtracted | None = None,
     ) -> None:
         self._measure = measure
@@ -154,10 +151,11 @@ class Whitening:
     def verdict(self) -> Verdict:
         """What is to be thought of the result, and what is likely to be wrong if anything is.
 
-        It is found out when it is first asked for, on the inputs, which have to be as they were:
-        the noise is measured on some 16 parts of the white image, if that was not done before, and
-        with the ``images`` of `whitediff.decorrelate` nine parts of the difference are compared
-        with what they make.
+        It is found out when it is first asked for: the noise is measured on some 16 parts of the
+        white image, if that was not done before, and with the ``images`` of
+        `whitediff.decorrelate` nine parts of the difference are compared with what they make. What
+        that takes is kept, and has to be as it was: the masks; with ``images``, in mode "score"
+        and where planes are read in bands all inputs.
         """
         return self.judged(self._subtracted)
 
@@ -170,7 +168,7 @@ class Whitening:
             What the image was made of, if that is known.
         """
         means = np.nanmean(self.cells.variances, axis=0)
-        return verdict(self._measure(), means.tolist(), subtracted)
+        return verdict(self._measure(self), means.tolist(), subtracted)
 
     def peak_response(self, y0: int, y1: int) -> npt.NDArray[np.float64]:
         """Give the peak of a source of flux one, for a source at every pixel of rows of the frame.
@@ -314,7 +312,7 @@ class Whitened(Whitening):
         covariance: NoiseCovariance | None = None,
         covariance_applied: bool = False,
         xy0: tuple[float, float] = (0.0, 0.0),
-        measure: Callable[[], MeasuredNoise] = MeasuredNoise,
+        measure: Callable[[Any], MeasuredNoise] = lambda _: MeasuredNoise(),
         subtracted: Subtracted | None = None,
     ) -> None:
         super().__init__(bank, covariance, covariance_applied, xy0, measure, subtracted)
@@ -322,6 +320,11 @@ class Whitened(Whitening):
         self._image, self._variance, self.filter_edge = planes
         self.image: Any = given.dressed(self._image)
         self.variance: Any = given.dressed(self._variance, power=2)
+
+    @property
+    def planes(self) -> tuple[FloatImage, FloatImage, npt.NDArray[np.bool_]]:
+        """Image, variance and filter edge as plain arrays, whatever the input was."""
+        return self._image, self._variance, self.filter_edge
 
     @cached_property
     def point_sources(self) -> PointSources:
