@@ -16,13 +16,19 @@ endif
 help:  ## Show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-demo: install  ## Simulate images, whiten them, check and plot the result (in demo/)
+demo: install  ## Simulate images, whiten them, look at the result, detect (in demo/)
 	$(BIN)/whitediff simulate $(DEMO) --overwrite
 	$(BIN)/whitediff decorrelate --science $(DEMO)/science.fits --template $(DEMO)/template.fits \
 	  --difference $(DEMO)/difference.fits --kernel $(DEMO)/kernel.fits -o $(DEMO)/white.fits \
-	  --plot $(DEMO)/decorrelate.png --overwrite
+	  --report $(DEMO)/white.html --plot $(DEMO)/decorrelate.png --overwrite
 	$(BIN)/whitediff check $(DEMO)/difference.fits $(DEMO)/white.fits --plot $(DEMO)/check.png \
 	  --overwrite
+	$(BIN)/whitediff decorrelate --science $(DEMO)/science.fits --template $(DEMO)/template.fits \
+	  --difference $(DEMO)/difference.fits --kernel $(DEMO)/kernel.fits -o $(DEMO)/score.fits \
+	  --mode score --overwrite
+	$(BIN)/whitediff detect $(DEMO)/score.fits -o $(DEMO)/catalogue.ecsv --overwrite
+	@$(BIN)/python docs/demo.py $(DEMO)
+	@echo "Look at $(DEMO)/white.html"
 
 test: test-cpp test-python  ## Run the C++ and the Python tests
 
@@ -48,6 +54,8 @@ docs: install $(VENV)/docs  ## Make the documentation, in build/docs/html
 
 docs-figures: install  ## Draw the figures of docs/ that are simulated
 	$(BIN)/python docs/resampled.py
+	$(BIN)/whitediff simulate $(DEMO) --overwrite
+	$(BIN)/python docs/demo.py $(DEMO) docs/before-after.png
 
 lint: install $(VENV)/lint $(VENV)/test  ## Check style and types
 	$(BIN)/ruff check .

@@ -14,10 +14,27 @@ import click
 from ..subtraction.masks import FILTER_EDGE
 from ..tasks import DecorrelateALKernelSpatialConfig, DecorrelateALKernelSpatialTask
 
-__all__ = ["configured_task"]
+__all__ = ["configured_task", "task_settings"]
 
 # The part of the configuration that a run uses, with one filter and with many.
 _ONE_FILTER, _MANY_FILTERS = "decorrelateConfig", "decorrelateMapReduceConfig"
+
+
+def task_settings(
+    *, variance: str | None, threads: int | None, covariance: Any, ignore_planes: Sequence[str]
+) -> dict[str, tuple[str, Any]]:
+    """Give the fields of the task that options stand for, as `configured_task` takes them."""
+    settings: dict[str, tuple[str, Any]] = {}
+    if variance is not None:
+        full = variance == "full"
+        settings["completeVarPlanePropagation"] = (f"--variance {variance}", full)
+    if threads is not None:
+        settings["nThreads"] = (f"--threads {threads}", threads)
+    if isinstance(covariance, str):
+        settings["covariance"] = (f"--covariance {covariance}", covariance)
+    if ignore_planes:
+        settings["ignoreMaskPlanes"] = ("--ignore-plane", list(ignore_planes))
+    return settings
 
 
 def configured_task(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -234,18 +234,14 @@ def decorrelate(
             job = replace(job, covariance=chosen)
     else:
         from ..subtraction.with_task import write_metadata
-        from .configuration import configured_task
+        from .configuration import configured_task, task_settings
 
-        settings: dict[str, tuple[str, Any]] = {}
-        if variance is not None:
-            full = variance == "full"
-            settings["completeVarPlanePropagation"] = (f"--variance {variance}", full)
-        if threads is not None:
-            settings["nThreads"] = (f"--threads {threads}", threads)
-        if isinstance(covariance, str):
-            settings["covariance"] = (f"--covariance {covariance}", covariance)
-        if ignore_planes:
-            settings["ignoreMaskPlanes"] = ("--ignore-plane", list(ignore_planes))
+        settings = task_settings(
+            variance=variance,
+            threads=threads,
+            covariance=covariance,
+            ignore_planes=ignore_planes,
+        )
         task = configured_task(config, overrides, settings, constant=constant)
 
     with progress_bar("whitening") as progress:

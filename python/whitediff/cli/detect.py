@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["detect"]
 
+_MOST_SHOWN = 20
+
 
 @click.command()
 @click.argument("score", type=INPUT)
@@ -62,9 +64,36 @@ def detect(
             text = io.StringIO()
             table.write(text, format="ascii.ecsv")
             file.write(text.getvalue().encode())
+    _print_brightest(table)
     flagged = table["near_edge"] | table["saturated"] | table["dipole"]
     what = "positions" if positions is not None else "sources"
     click.echo(f"{output}: {len(table)} {what}, {int(flagged.sum())} of them with flags")
+
+
+def _print_brightest(table: Table) -> None:
+    """Show those of which is most sure."""
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table as Shown
+
+    from ..statistics import with_error
+
+    order = np.argsort(-np.nan_to_num(np.abs(table["significance"])))[:_MOST_SHOWN]
+    more = f"the first {_MOST_SHOWN} of {len(table)}" if len(table) > _MOST_SHOWN else None
+    shown = Shown(title="The surest", caption=more)
+    for head in ("x", "y", f"flux ({table['flux'].unit})", "S/N"):
+        shown.add_column(head, justify="right")
+    shown.add_column("flags")
+    for row in table[order]:
+        flags = (name for name in ("near_edge", "saturated", "dipole") if row[name])
+        shown.add_row(
+            f"{row['x']:.2f}",
+            f"{row['y']:.2f}",
+            with_error(float(row["flux"]), float(row["flux_error"])),
+            f"{row['significance']:.1f}",
+            " ".join(flags),
+        )
+    Console(markup=False, highlight=False).print(shown)
 
 
 def _write_fits(table: Table, file: BinaryIO) -> None:

@@ -12,9 +12,10 @@ import click
 if TYPE_CHECKING:
     from ..exposure import Exposure
     from ..io.exposure_rows import ExposureRows
+    from ..subtraction import WhitenedFile
     from ..whitening import Whitening
 
-__all__ = ["check_figure", "check_report", "unit_of", "write_figure"]
+__all__ = ["check_figure", "check_report", "plot_result", "unit_of", "write_figure"]
 
 _FORMATS = ("png", "pdf", "svg")
 _DOTS_PER_INCH = 100
@@ -95,6 +96,19 @@ def write_figure(
     figure = whiteness_figure(pictures, unit=" / ".join(sorted(units)), whitened=whitening)
     with writing(path), replace_file(path, overwrite=overwrite) as file:
         figure.savefig(file, format=_format(path), dpi=_DOTS_PER_INCH)
+
+
+def plot_result(whitened: WhitenedFile, path: Path, *, overwrite: bool) -> None:
+    """Draw a whitened image beside what it was before, as `write_figure`; both are in memory."""
+    with whitened.open() as (before, after):
+        exposures = [("before", before.load()), ("after", after.load())]
+    write_figure(
+        path,
+        exposures,
+        whitened.planes,
+        overwrite=overwrite,
+        whitening=whitened.whitening,
+    )
 
 
 def unit_of(exposure: Exposure | ExposureRows) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .figure import write_figure
+from .figure import plot_result
 
 if TYPE_CHECKING:
     from ..subtraction import WhitenedFile
@@ -44,15 +44,7 @@ def show_result(
         Whether something that is likely to be wrong shows in the status.
     """
     if plot is not None:
-        with whitened.open() as (before, after):
-            exposures = [("before", before.load()), ("after", after.load())]
-        write_figure(
-            plot,
-            exposures,
-            whitened.planes,
-            overwrite=overwrite,
-            whitening=whitened.whitening,
-        )
+        plot_result(whitened, plot, overwrite=overwrite)
     if report is not None:
         from ..report import write_report
 

@@ -44,6 +44,14 @@ __all__ = ["batch"]
     type=OUTPUT,
     help="Table of results to write.  [default: NAME.results.ecsv beside a manifest NAME.csv]",
 )
+@click.option(
+    "--report",
+    "report_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Directory for pages (html) to write: one about each result, and index.html, a table from "
+    "which they are reached, the worst first.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option(
     "--jobs",
@@ -77,6 +85,7 @@ def batch(
     no_value_planes: tuple[str, ...],
     carried: tuple[str, ...],
     results_path: Path | None,
+    report_folder: Path | None,
     overwrite: bool,
     jobs: int | None,
     threads: int | None,
@@ -90,6 +99,9 @@ def batch(
     _sigma, or _weight), science_mask, template_mask, difference_mask, shared_variance, covariance,
     science_covariance, template_covariance, psf and compress are options of 'whitediff decorrelate'
     for one row; an empty cell stands for the default.
+
+    So are plot, report, save_metadata, config and config_override (several with ';' between them):
+    the last three have the decorrelation task do the row.
 
     The table of results says of each row whether it is done, or why not, and how white the noise
     was before and is after, sampled in a million pixels. A row that fails stops no other; one whose
@@ -113,6 +125,7 @@ def batch(
     from .lock import locked
     from .manifest import read_manifest
     from .results import RESULT_COLUMNS, Results
+    from .row_job import check_extras
     from .run import run_batch
 
     settings: dict[str, Any] = {
@@ -129,20 +142,31 @@ def batch(
         "no_value_planes": sorted(set(no_value_planes)),
     }
     table = read_manifest(manifest, carried, RESULT_COLUMNS, results_path)
+    if report_folder is not None:
+        from .pages import with_pages
+
+        table = with_pages(table, report_folder, results_path, overwrite=overwrite)
+    check_extras(table.rows)
     with locked(results_path):
         results = Results(results_path, table, settings, overwrite=overwrite)
         n_before = results.n_done
         if scheduler is None:
             jobs, threads = shares_of_cores(jobs, threads, len(results.unfinished))
-        run_batch(
-            table,
-            results,
-            settings,
-            jobs=jobs or 1,
-            threads=threads or 0,
-            scheduler=scheduler,
-            overwrite=overwrite,
-        )
+        try:
+            run_batch(
+                table,
+                results,
+                settings,
+                jobs=jobs or 1,
+                threads=threads or 0,
+                scheduler=scheduler,
+                overwrite=overwrite,
+            )
+        finally:
+            if report_folder is not None:
+                from .pages import write_pages_index
+
+                write_pages_index(table, results, report_folder, carried)
     before = f" ({n_before} of them before)" if n_before else ""
     click.echo(
         f"{results_path}: {results.n_done} of {len(table.rows)} rows done{before}, "

@@ -18,9 +18,9 @@ from distributed import Client, Future, KilledWorker, as_completed, get_worker
 from distributed.comm import resolve_address
 
 from ..._core import __version__
-from ...subtraction import Job
 from ..errors import ClusterError, reason
 from .row import Finished, whiten_row
+from .row_job import RowJob
 
 __all__ = ["finished_on_cluster"]
 
@@ -32,7 +32,7 @@ _one_row = Lock()
 _MESSAGE_ROWS = 1000
 
 
-def finished_on_cluster(rows: Mapping[int, Job], address: str) -> Generator[list[Finished]]:
+def finished_on_cluster(rows: Mapping[int, RowJob], address: str) -> Generator[list[Finished]]:
     """Do rows on a cluster, which begins those again whose worker is lost.
 
     A worker does one row at a time, with the threads that it has unless the row says how many.
@@ -41,7 +41,7 @@ def finished_on_cluster(rows: Mapping[int, Job], address: str) -> Generator[list
 
     Parameters
     ----------
-    rows : mapping of int to Job
+    rows : mapping of int to RowJob
         What to do.
     address : str
         That of the scheduler.
@@ -86,7 +86,7 @@ def finished_on_cluster(rows: Mapping[int, Job], address: str) -> Generator[list
 class _Cluster:
     """A client, and what it hears of the rows."""
 
-    def __init__(self, client: Client, address: str, rows: Mapping[int, Job]) -> None:
+    def __init__(self, client: Client, address: str, rows: Mapping[int, RowJob]) -> None:
         self._client, self._address, self._rows = client, address, rows
         self._topic = f"whitediff-{uuid4().hex}"
         self.attempts: Counter[int] = Counter()
@@ -148,7 +148,7 @@ class _Cluster:
         self.attempts[event[1]] += 1
 
 
-def _on_worker(topic: str, version: str, row: int, job: Job) -> Finished:
+def _on_worker(topic: str, version: str, row: int, job: RowJob) -> Finished:
     """Do a row with the threads that the worker has, and tell before that it is begun."""
     worker = get_worker()
     if version != __version__:

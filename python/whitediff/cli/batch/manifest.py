@@ -11,11 +11,11 @@ from typing import Any, cast
 from astropy.table import Table
 
 from ...io.packing import check_name
-from ...subtraction import Job
 from ..covariance import remaining
 from ..noise import NOISE_KINDS
 from ..options import quantization
 from ..tables import Row, read_table, rows
+from .row_job import RowJob
 
 __all__ = ["Manifest", "read_manifest", "rows_of"]
 
@@ -36,6 +36,11 @@ _OPTIONAL = (
     "template_covariance",
     "psf",
     "compress",
+    "plot",
+    "report",
+    "save_metadata",
+    "config",
+    "config_override",
 )
 
 
@@ -49,13 +54,13 @@ class Manifest:
         Its file.
     table : astropy.table.Table
         As it was read.
-    rows : list of Job
+    rows : list of RowJob
         What each row asks for, where it differs from the defaults.
     """
 
     path: Path
     table: Table
-    rows: list[Job]
+    rows: list[RowJob]
 
 
 def read_manifest(
@@ -87,7 +92,7 @@ def read_manifest(
     return Manifest(path, table, rows)
 
 
-def rows_of(table: Table, path: Path) -> list[Job]:
+def rows_of(table: Table, path: Path) -> list[RowJob]:
     """Read what the rows of a table ask for.
 
     Parameters
@@ -131,7 +136,7 @@ def _check_columns(
         raise ValueError(f"{path}: expected at least one row, got none")
 
 
-def _job(row: Row) -> Job:
+def _job(row: Row) -> RowJob:
     for name in _REQUIRED:
         if not row.text(name):
             raise ValueError(
@@ -151,7 +156,7 @@ def _job(row: Row) -> Job:
     }
     try:
         check_name(row.text("output"), "output")
-        return Job(
+        return RowJob(
             science=row.file("science"),
             template=row.file("template"),
             difference=row.folder / row.text("difference"),
@@ -170,18 +175,28 @@ def _job(row: Row) -> Job:
             template_covariance=covariances["template_covariance"],
             psf=row.file("psf"),
             compress=quantization(row.text("compress")) if row.text("compress") else None,
+            plot=row.file("plot"),
+            report=row.file("report"),
+            save_metadata=row.file("save_metadata"),
+            config=row.file("config"),
+            overrides=tuple(filter(None, map(str.strip, row.text("config_override").split(";")))),
         )
     except ValueError as error:
         raise ValueError(f"{row.where}: {error}") from None
 
 
-def _check_outputs(path: Path, rows: Sequence[Job], results: Path) -> None:
+def _check_outputs(path: Path, rows: Sequence[RowJob], results: Path) -> None:
     """Refuse outputs and results over each other, an input or the manifest."""
     taken = {os.path.realpath(path): "the manifest"}
     for number, row in enumerate(rows, 1):
         for name in row.inputs:
             taken.setdefault(os.path.realpath(name), f"an input of row {number}")
     outputs = [(row.output, f"the output of row {n}") for n, row in enumerate(rows, 1)]
+    outputs += [
+        (extra, f"a file to write of row {n}")
+        for n, row in enumerate(rows, 1)
+        for extra in row.extras
+    ]
     for name, what in [*outputs, (results, "the table of results")]:
         place = os.path.realpath(name)
         if place in taken:

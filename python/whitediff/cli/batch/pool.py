@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any
 
-from ...subtraction import Job
 from .row import Finished, whiten_row
+from .row_job import RowJob
 
 __all__ = ["finished_in_pool"]
 
@@ -30,12 +30,12 @@ _LEAVING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
-def finished_in_pool(rows: Mapping[int, Job], jobs: int) -> Generator[list[Finished]]:
+def finished_in_pool(rows: Mapping[int, RowJob], jobs: int) -> Generator[list[Finished]]:
     """Do rows in processes, one at a time in each; a process that dies is replaced.
 
     Parameters
     ----------
-    rows : mapping of int to Job
+    rows : mapping of int to RowJob
         What to do.
     jobs : int
         Number of processes.
@@ -97,7 +97,7 @@ class _Worker:
         self.is_busy = False
         self.row, self.attempt = -1, 0
 
-    def begin(self, row: int, attempt: int, job: Job) -> None:
+    def begin(self, row: int, attempt: int, job: RowJob) -> None:
         self.row, self.attempt, self.is_busy = row, attempt, True
         try:
             self.connection.send((row, job))

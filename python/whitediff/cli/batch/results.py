@@ -14,12 +14,12 @@ from astropy.table import MaskedColumn, Table
 
 from ...io import replace_file
 from ...io.atomic import writing
-from ...subtraction import Job
 from ...subtraction.facts import FACT_COLUMNS, Column
 from ..tables import read_table
 from .file_state import is_same
 from .manifest import Manifest, rows_of
 from .row import Finished
+from .row_job import RowJob
 
 __all__ = ["RESULT_COLUMNS", "Results"]
 
@@ -89,6 +89,7 @@ class Results:
         self.batch = secrets.token_hex(8)
         self._facts: list[dict[str, Any]] = [{"status": _WAITING} for _ in manifest.rows]
         self._saved_at, self._pause = -np.inf, 0.0
+        self._tried: set[int] = set()
         self._is_saved = False
         if path.exists():
             self._take_over(overwrite=overwrite)
@@ -107,6 +108,15 @@ class Results:
     def n_failed(self) -> int:
         """Number of rows that have failed."""
         return sum(facts["status"] == _FAILED for facts in self._facts)
+
+    def was_tried(self, row: int) -> bool:
+        """Whether a row has been done, or has failed, at any time."""
+        return row in self._tried
+
+    @property
+    def outcomes(self) -> list[Mapping[str, Any]]:
+        """What is known of each row, by the names of columns."""
+        return list(self._facts)
 
     def record(self, finished: Finished) -> None:
         """Note what became of a row."""
@@ -173,9 +183,11 @@ class Results:
         places = {row.output: n for n, row in enumerate(earlier)}
         for n, row in enumerate(self._manifest.rows):
             place = places.get(row.output)
-            if place is None or earlier[place] != row:
+            if place is None or earlier[place].image_alone != row.image_alone:
                 continue
             facts = _facts_of(table, place)
+            if facts["status"] != _WAITING:
+                self._tried.add(n)
             # A failure stays on record until the row has been tried again.
             if (
                 facts["status"] == _FAILED
@@ -190,9 +202,11 @@ def _facts_of(table: Table, row: int) -> dict[str, Any]:
     return {name: value for name, value in cells.items() if value is not np.ma.masked}
 
 
-def _is_up_to_date(row: Job, facts: Mapping[str, Any]) -> bool:
+def _is_up_to_date(row: RowJob, facts: Mapping[str, Any]) -> bool:
     states = (facts.get("inputs_state"), facts.get("output_state"))
-    return None not in states and is_same(row, *map(str, states))
+    if None in states or not all(path.exists() for path in row.extras):
+        return False
+    return is_same(row, *map(str, states))
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ..._core import __version__
 from ...io.fits_structure import first_header
-from ...subtraction import Job, WhitenedFile, whiten_files
+from ...subtraction import WhitenedFile, whiten_files
 from ...subtraction.header import BATCH_KEYWORD
 from ...subtraction.masks import left_out_rows
 from ...whiteness import Whiteness
 from ..errors import reason
-from ..figure import unit_of
+from ..figure import plot_result, unit_of
 from .file_state import state_of
 from .measures import sampled_whiteness
+from .row_job import RowJob
 
 __all__ = ["Finished", "whiten_row"]
 
@@ -44,7 +47,7 @@ class Finished:
     cells: Mapping[str, Any] = field(default_factory=dict)
 
 
-def whiten_row(row: int, job: Job) -> Finished:
+def whiten_row(row: int, job: RowJob) -> Finished:
     """Do the work of a row; errors become the reason of its failure.
 
     An output that this batch has made before, in an attempt that nobody heard of again, may be
@@ -53,20 +56,58 @@ def whiten_row(row: int, job: Job) -> Finished:
     begin = time.perf_counter()
     try:
         output, overwrite = job.output, job.overwrite
-        if not output.parent.is_dir():
-            raise FileNotFoundError(f"directory {output.parent} of {output.name} does not exist")
+        for path in (output, *job.extras):
+            if not path.parent.is_dir():
+                raise FileNotFoundError(f"directory {path.parent} of {path.name} does not exist")
         if output.exists() and not overwrite:
             if not _was_made_by(job.batch, output):
                 raise FileExistsError(f"{output} exists: give --overwrite to replace it")
             overwrite = True
+        replaces = overwrite or job.was_tried
+        for path in job.extras:
+            if path.exists() and not replaces:
+                raise FileExistsError(f"{path} exists: give --overwrite to replace it")
         # Before they are read: what replaces one of them meanwhile makes another row of it.
         inputs = " ".join(map(state_of, job.inputs))
-        result = whiten_files(replace(job, overwrite=overwrite), lambda done, total: None)
+        task = _task(job) if job.takes_task else None
+        result = whiten_files(replace(job, overwrite=overwrite), lambda done, total: None, task)
+        _write_extras(job, result, task, overwrite=replaces)
         states = {"inputs_state": inputs, "output_state": state_of(output)}
         cells = _cells(result) | states
+    except click.ClickException as error:
+        return Finished(row, error.format_message())
     except Exception as error:
         return Finished(row, reason(error) or type(error).__name__)
     return Finished(row, cells={"seconds": time.perf_counter() - begin} | cells)
+
+
+def _task(job: RowJob) -> Any:
+    """Give the task that is configured for a row."""
+    from ..configuration import configured_task, task_settings
+
+    settings = task_settings(
+        # The default leaves it to the configuration.
+        variance="full" if job.options.variance == "full" else None,
+        threads=job.options.n_threads,
+        covariance=job.covariance,
+        ignore_planes=job.ignore_planes,
+    )
+    constant = not job.options.spatially_varying
+    return configured_task(job.config, job.overrides, settings, constant=constant)
+
+
+def _write_extras(job: RowJob, result: WhitenedFile, task: Any, *, overwrite: bool) -> None:
+    """Write what a row asks for besides the image."""
+    if job.save_metadata is not None:
+        from ...subtraction.with_task import write_metadata
+
+        write_metadata(task, job.save_metadata, overwrite=overwrite)
+    if job.plot is not None:
+        plot_result(result, job.plot, overwrite=overwrite)
+    if job.report is not None:
+        from ...report import write_report
+
+        write_report(result, job.report, overwrite=overwrite)
 
 
 def _was_made_by(batch: str | None, path: Path) -> bool:

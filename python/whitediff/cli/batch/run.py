@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ...options import WhitenOptions
-from ...subtraction import Job
 from ...subtraction.colour import Remaining
 from ..covariance import default_covariance, remaining
 from .display import display
 from .manifest import Manifest
 from .results import Results
 from .row import Finished
+from .row_job import RowJob
 
 __all__ = ["run_batch"]
 
@@ -73,6 +73,7 @@ def run_batch(
             covariance=_covariance(manifest.rows[n], settings),
             overwrite=overwrite,
             batch=results.batch,
+            was_tried=results.was_tried(n),
         )
         for n in results.unfinished
     }
@@ -106,10 +107,12 @@ def run_batch(
             results.save()
 
 
-def _covariance(row: Job, settings: Mapping[str, Any]) -> Remaining | Path:
-    """What remains of the colour: as the row says, or all rows, or nobody."""
+def _covariance(row: RowJob, settings: Mapping[str, Any]) -> Remaining | Path | None:
+    """What remains of the colour: as the row says, or all rows, or the task, or nobody."""
     if row.covariance is not None:
         return row.covariance
     if settings["covariance"]:
         return remaining(settings["covariance"], Path())
+    if row.takes_task:
+        return None
     return default_covariance(blind=row.is_blind, preconvolved=settings["preconvolved"])
