@@ -20,6 +20,8 @@ _LARGEST_DEGREE = 2
 _SIGNIFICANT, _LIKELY = 5.0, 3.0
 # What a term adds is more than its error by this factor at least.
 _CLEAR = 2.0
+# Where parts leave a half of the frame out, as masks may do, it is not for a slope to fill it in.
+_LARGEST_LEVERAGE = 2.0
 # Lags beyond are not looked at one by one.
 _INNER = 3
 
@@ -107,6 +109,8 @@ class _Fit:
         The numbers in the corners of the frame.
     errors : numpy.ndarray, [4, s]
         Their errors, scatter included.
+    leverage : float
+        The greatest squared error there over that of one part.
     """
 
     taken: list[int]
@@ -115,6 +119,7 @@ class _Fit:
     scatter: Floats
     corners: Floats
     errors: Floats
+    leverage: float
 
     @classmethod
     def of(
@@ -141,10 +146,13 @@ class _Fit:
             scatter=scatter,
             corners=corners @ (solve @ numbers),
             errors=np.sqrt(np.outer(squares, scatter)) * unit,
+            leverage=float(squares.max() * n_pixels.mean()),
         )
 
     def excess(self, than: _Fit, sigmas: Floats) -> float:
         """How far a term more goes beyond what is asked of it; negative if it does not."""
         gain = (than.chi_squared - self.chi_squared) / self.scatter - (sigmas**2 + 1.0)
+        if self.leverage > _LARGEST_LEVERAGE:
+            return -1.0
         clear = (abs(self.corners - than.corners) > _CLEAR * self.errors).any(axis=0)
         return float(gain[clear].max(initial=-1.0))
