@@ -147,6 +147,8 @@ class Subtracted:
         )
 
 
+# Of pixels and kernels of numbers beyond reason, which are refused elsewhere, nothing is known.
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")
 def agreement(subtracted: Subtracted) -> Agreement | None:
     """Compare a difference image with what its images and kernels make, on parts of the frame.
 
