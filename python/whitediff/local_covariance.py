@@ -18,8 +18,9 @@ Floats = npt.NDArray[np.float64]
 _LARGEST_DEGREE = 2
 # Noise that is not white where it is taken as a whole is likely to change; else no doubt is left.
 _SIGNIFICANT, _LIKELY = 5.0, 3.0
-# What a term adds is more than its error by this factor at least.
-_CLEAR = 2.0
+# What a term adds is more than its error by this factor at least, and more than what the filters
+# of cells leave where the kernel changes strongly across one.
+_CLEAR, _LEAST = 2.0, 0.02
 # Where parts leave a half of the frame out, as masks may do, it is not for a slope to fill it in.
 _LARGEST_LEVERAGE = 2.0
 # Lags beyond are not looked at one by one.
@@ -33,9 +34,10 @@ def varying_covariance(
 
     Every lag is fitted to those of the parts, by least squares. Terms up to the second degree are
     taken one by one, as long as one takes 26 off the chi squared of the number on the scale of the
-    PSF, or of a lag up to 3, and adds more than two errors to it in a corner of the frame, where
-    errors are largest. Scatter of the parts about the polynomial counts as error. Where the noise
-    as a whole is not white beyond doubt, 10 on the scale of the PSF are enough in place of 26.
+    PSF, or of a lag of 1 to 3, and adds more than two errors and 0.02 to it in a corner of the
+    frame, where errors are largest. Scatter of the parts about the polynomial counts as error.
+    Where the noise as a whole is not white beyond doubt, 10 on the scale of the PSF are enough in
+    place of 26. The variance of single pixels alone is no reason: planes have it.
 
     Parameters
     ----------
@@ -56,17 +58,12 @@ def varying_covariance(
         ``whole`` if it may be the same everywhere.
     """
     height, width = whole.lags.shape
-    inner = np.s_[
-        ...,
-        height // 2 - _INNER : height // 2 + _INNER + 1,
-        width // 2 - _INNER : width // 2 + _INNER + 1,
-    ]
-    numbers = np.column_stack(
-        [(lags * whole.overlap).sum(axis=(1, 2)), lags[inner].reshape(len(lags), -1)]
+    from_middle = np.maximum(
+        abs(np.arange(height)[:, np.newaxis] - height // 2), abs(np.arange(width) - width // 2)
     )
-    unit = np.sqrt(float(n_pixels.sum())) * np.append(
-        whole.psf_scale_error, whole.errors[inner].ravel()
-    )
+    inner = (from_middle > 0) & (from_middle <= _INNER)
+    numbers = np.column_stack([(lags * whole.overlap).sum(axis=(1, 2)), lags[:, inner]])
+    unit = np.sqrt(float(n_pixels.sum())) * np.append(whole.psf_scale_error, whole.errors[inner])
     sigmas = np.full(len(unit), _SIGNIFICANT)
     if whole.is_significant:
         sigmas[0] = _LIKELY
@@ -154,5 +151,6 @@ class _Fit:
         gain = (than.chi_squared - self.chi_squared) / self.scatter - (sigmas**2 + 1.0)
         if self.leverage > _LARGEST_LEVERAGE:
             return -1.0
-        clear = (abs(self.corners - than.corners) > _CLEAR * self.errors).any(axis=0)
+        added = abs(self.corners - than.corners)
+        clear = (added > np.maximum(_CLEAR * self.errors, _LEAST)).any(axis=0)
         return float(gain[clear].max(initial=-1.0))
