@@ -236,10 +236,10 @@ def test_what_cannot_be(warped, tmp_path, capsys, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_mode_score_measures_nothing(run, warped, tmp_path, capsys):
+def test_mode_score_measures_too(run, warped, tmp_path, capsys):
     printed, output = run("--mode", "score")
-    assert "noise covariance: not measured\n" in printed
-    assert fits.getheader(output)["WDCOV"] == "none"
+    assert re.search(r"^noise covariance: power .* applied$", printed, re.M)
+    assert fits.getheader(output)["WDCOV"] == "auto"
 
 
 def test_too_few_pixels_are_no_error(tmp_path, capsys, rng):

@@ -12,12 +12,12 @@ from batch_files import write_manifest
 from command_line import fail, options, run_command, succeed
 from whitediff import read_exposure, read_kernel, write_exposure, write_kernel
 from whitediff.cli.batch.row import whiten_row
+from whitediff.cli.batch.row_job import RowJob
 from whitediff.exposure import Exposure
 from whitediff.io import packing
 from whitediff.io.exposure_rows import open_exposure
 from whitediff.kernel import TabulatedKernel
 from whitediff.psf import CellPsf, KernelPsf
-from whitediff.subtraction import Job
 
 SHAPE = (301, 403)
 SIGMA = 20.0
@@ -235,7 +235,7 @@ def test_a_batch_of_extensions_and_compressed_files(simulated, tmp_path, capsys)
 
 def test_what_an_attempt_left_compressed_is_known_for_its_own(simulated, tmp_path):
     """As after a power cut, when nobody has heard of the output that is there."""
-    job = Job(
+    job = RowJob(
         **{name: simulated / f"{name}.fits" for name in ("science", "template", "difference")},
         kernel=simulated / "kernel.fits",
         output=tmp_path / "x.fits.gz",

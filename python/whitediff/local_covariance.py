@@ -23,6 +23,8 @@ _SIGNIFICANT, _LIKELY = 5.0, 3.0
 _CLEAR, _LEAST = 2.0, 0.02
 # Where parts leave a half of the frame out, as masks may do, it is not for a slope to fill it in.
 _LARGEST_LEVERAGE = 2.0
+# With fewer pixels in all, what parts differ by is as likely a part's stars and sky.
+_LEAST_PIXELS = 500_000
 # Lags beyond are not looked at one by one.
 _INNER = 3
 
@@ -37,7 +39,8 @@ def varying_covariance(
     PSF, or of a lag of 1 to 3, and adds more than two errors and 0.02 to it in a corner of the
     frame, where errors are largest. Scatter of the parts about the polynomial counts as error.
     Where the noise as a whole is not white beyond doubt, 10 on the scale of the PSF are enough in
-    place of 26. The variance of single pixels alone is no reason: planes have it.
+    place of 26. The variance of single pixels alone is no reason: planes have it. Nothing is
+    fitted to fewer than 500 000 pixels in all.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def varying_covariance(
     NoiseCovariance
         ``whole`` if it may be the same everywhere.
     """
+    if n_pixels.sum() < _LEAST_PIXELS:
+        return whole
     height, width = whole.lags.shape
     from_middle = np.maximum(
         abs(np.arange(height)[:, np.newaxis] - height // 2), abs(np.arange(width) - width // 2)

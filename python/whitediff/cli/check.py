@@ -53,9 +53,9 @@ def check(
     columns = [
         _column(path, exposure, planes) for path, exposure in zip(files, exposures, strict=True)
     ]
+    _print_table(files, columns)
     for note in notes:
         click.echo(note)
-    _print_table(files, columns)
     if plot is not None:
         titles = [path.name for path in files]
         write_figure(plot, list(zip(titles, exposures, strict=True)), planes, overwrite=overwrite)
