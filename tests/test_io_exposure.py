@@ -22,7 +22,11 @@ SHAPE = (23, 17)
 @pytest.fixture(autouse=True)
 def quiet_astropy():
     """CCDData tells in the log which extension it took."""
-    logging.getLogger("astropy").setLevel("WARNING")
+    log = logging.getLogger("astropy")
+    level = log.level
+    log.setLevel("WARNING")
+    yield
+    log.setLevel(level)
 
 
 def make_exposure(dtype=np.float32, **kwargs):

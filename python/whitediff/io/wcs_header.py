@@ -151,6 +151,8 @@ def _quiet() -> Iterator[list[str]]:
         return False
 
     log = logging.getLogger("astropy")
+    level = log.level
+    log.setLevel(min(level, logging.INFO))
     log.addFilter(hear)
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -158,5 +160,6 @@ def _quiet() -> Iterator[list[str]]:
             yield said
     finally:
         log.removeFilter(hear)
+        log.setLevel(level)
     messages = {str(w.message) for w in caught if issubclass(w.category, FITSFixedWarning)}
     said += sorted(text for text in messages if not any(usual in text for usual in _USUAL))
