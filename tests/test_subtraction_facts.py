@@ -34,6 +34,11 @@ COMBINED = Facts(unknown_inputs=8)
 BLIND = Facts(difference_variance=3.5, unknown_difference=6)
 
 
+def test_comments_fit_their_cards():
+    # A number takes the first 30 characters of 80, and " / " three more.
+    assert [c for v, c in FACTS.cards.values() if not isinstance(v, str) and len(c) > 47] == []
+
+
 def test_header_cards():
     values = {keyword: value for keyword, (value, comment) in FACTS.cards.items()}
     assert list(values.items()) == [

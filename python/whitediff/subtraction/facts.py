@@ -200,7 +200,7 @@ class Facts:
     covariance_variation: float | None = _fact(
         "covarianceVariation",
         "WDCVARY",
-        "its greatest departure in the frame, a part of it",
+        "its greatest departure in the frame, relative",
         Column(
             "covariance_variation", float, None, "greatest departure of it in the frame, over it"
         ),
