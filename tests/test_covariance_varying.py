@@ -219,3 +219,23 @@ def test_filters_of_cells_are_no_reason_for_it(seed):
     )
     assert result.covariance.frame is None
     assert not result.covariance_applied
+
+
+@pytest.mark.parametrize("sigmas", [5.0, 60.0])
+def test_a_sky_that_rises_is_no_colour(sigmas):
+    # In units of 10, the science image's noise, from one side to the other.
+    pair = simulate((700, 640), seed=2)
+    slope = np.linspace(-5 * sigmas, 5 * sigmas, 640, dtype=np.float32)
+    result = whitediff.decorrelate(
+        pair.difference + slope,
+        pair.science_variance,
+        pair.template_variance,
+        pair.kernel,
+        mask=pair.difference_mask | pair.science_mask,
+        ignore_mask=-1,
+        covariance="auto",
+    )
+    assert not result.covariance_applied
+    # Sampling errors of one frame.
+    deviation = result.covariance.psf_scale - 1
+    assert abs(deviation) < 4 * result.covariance.psf_scale_error

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .arrays import CutPlane, Marked, Planes
+from .arrays import CutPlane, FloatImage, Marked, Planes
 from .blank_sky import without_fill
 from .covariance import (
     NOISE_REACH,
@@ -93,6 +93,18 @@ def chosen_covariance(
     return covariance, True
 
 
+def _level(noise: FloatImage, usable: npt.NDArray[np.bool_]) -> None:
+    """Take the plane off a part of a sample: a sky that rises is no noise that pixels share."""
+    height, width = noise.shape
+    # One, y and x: what planes are made of, and what their products sum to.
+    y = np.column_stack([np.ones(height), np.linspace(-1, 1, height), np.ones(height)])
+    x = np.column_stack([np.ones(width), np.ones(width), np.linspace(-1, 1, width)])
+    moments = np.einsum("yi,yj,yx,xi,xj->ij", y, y, usable.astype(float), x, x, optimize=True)
+    values = np.where(usable, noise, 0.0)
+    coefficients = np.linalg.pinv(moments) @ np.einsum("yi,yx,xi->i", y, values, x, optimize=True)
+    noise -= ((y * coefficients) @ x.T).astype(noise.dtype)
+
+
 def _is_strong(covariance: NoiseCovariance) -> bool:
     """Whether so much goes beyond the window of lags that it has to be measured once more."""
     ordered = np.sort(np.abs(covariance.lags), axis=None)
@@ -130,6 +142,8 @@ def measured_remains(
     )
     usable = without_fill(image, usable & np.isfinite(image))
     noise, usable = blank_noise(whitened, variance, usable, options.n_threads)
+    for x, y, right, bottom in parts:
+        _level(noise[y:bottom, x:right], usable[y:bottom, x:right])
     found, local = _core.autocovariances(noise, usable, parts, NOISE_REACH, options.n_threads)
     (x0, y0), (height, width) = options.xy0, planes.image.shape
     frame = (x0, x0 + width - 1, y0, y0 + height - 1)
