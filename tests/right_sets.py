@@ -36,7 +36,7 @@ def right_set(seed: int) -> tuple[str, Whitened]:
     height, width = (int(side) for side in 2 * rng.integers(190, 370, 2) + 1)
     pair = simulate((height, width), seed=seed, **options)
     difference = pair.difference.copy()
-    slope_y, slope_x = rng.choice([0.0, 5.0, 15.0]) * rng.normal(size=2)
+    slope_y, slope_x = rng.choice([0.0, 30.0, 200.0]) * rng.normal(size=2)
     y, x = (np.linspace(-1, 1, size) for size in (height, width))
     difference += (slope_y * y[:, np.newaxis] + slope_x * x).astype(np.float32)
     told: dict[str, Any] = {}
