@@ -64,9 +64,12 @@ def main(folder: Path, threads: int) -> None:
     )
     for stage, path in (
         ("adapt", "whitenDifference.adapt"),
+        ("compare with the images", "whitenDifference._is_white_already"),
         ("whiten", "whitenDifference:decorrelate:mapReduce:mapper.whiten"),
-        ("psf", "whitenDifference.psf"),
-        ("makeImage", "whitenDifference.makeImage"),
+        ("statistics", "whitenDifference:decorrelate:mapReduce:mapper.statistics"),
+        ("verdict", "whitenDifference:decorrelate:mapReduce:mapper.verdict"),
+        ("PSF", "whitenDifference.whitePsf"),
+        ("make the image", "whitenDifference.whiteImage"),
     ):
         times = [task.getFullMetadata().getArray(f"{path}{end}CpuTime") for end in ("Start", "End")]
         cpu = min(b - a for a, b in zip(*times, strict=True))

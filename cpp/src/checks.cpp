@@ -1,5 +1,6 @@
 #include "checks.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -20,6 +21,8 @@ std::string in_short(double number) {
   return text;
 }
 
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
 double absolute_sum(const Kernel& kernel, Point position) {
   const Image<double> image = kernel.at(position);
   double sum = 0.0;
@@ -27,30 +30,53 @@ double absolute_sum(const Kernel& kernel, Point position) {
   return sum;
 }
 
-/// Refuses kernels and covariances whose noise is beyond the range of the numbers in the result, as
-/// far as one position tells; a variance that only pixels tell is taken for 1.
+/// The most power that a source can have, as far as one position tells; a variance that only pixels
+/// tell is taken for 1. NaN where a weight or a kernel is not finite, which has a message of its own.
 template <class T>
-void check_range(const NoiseSource<T>& source, const std::optional<SpatialCovariance>& remaining,
-                 Point position) {
-  const bool is_white = source.covariances.empty() && !remaining;
-  if ((source.kernels.empty() && is_white) || !std::isfinite(source.weight)) return;
+double largest_power(const NoiseSource<T>& source,
+                     const std::optional<SpatialCovariance>& remaining, Point position) {
   const auto* number = std::get_if<double>(&source.variance);
   double largest = source.mean_variance.value_or(number ? *number : 1.0);
-  largest *= source.weight * source.weight;
+  largest *= std::isfinite(source.weight) ? source.weight * source.weight : not_a_number;
   for (const KernelPtr& kernel : source.kernels) {
     const double sum = absolute_sum(*kernel, position);
-    // A kernel that is not finite has a message of its own.
-    if (!std::isfinite(sum)) return;
-    largest *= sum * sum;
+    largest *= std::isfinite(sum) ? sum * sum : not_a_number;
   }
   const auto bound = [&](const SpatialCovariance& covariance) {
     return covariance.at(std::span(&position, 1)).front().bound();
   };
   if (remaining) largest *= bound(*remaining);
   for (const SpatialCovariance& covariance : source.covariances) largest *= bound(covariance);
+  return largest;
+}
+
+/// Refuses kernels, covariances and (mode score) PSFs whose noise is beyond the range of the
+/// numbers in the result, as far as one position tells.
+template <class T>
+void check_range(const std::vector<NoiseSource<T>>& sources, const WhitenOptions& options,
+                 Point position) {
   constexpr double limit = std::numeric_limits<T>::max();
-  require(!(largest > limit), is_white ? "kernel" : "kernel and covariance",
-          "give a variance of at most " + in_short(limit), in_short(largest));
+  const auto check_variance = [&](double variance, const std::string& what) {
+    require(!(variance > limit), what, "give a variance of at most " + in_short(limit),
+            in_short(variance));
+  };
+  double power = 0.0;
+  for (const auto& source : sources) {
+    const bool is_white = source.covariances.empty() && !options.remaining;
+    const double largest = largest_power(source, options.remaining, position);
+    if (!source.kernels.empty() || !is_white) {
+      check_variance(largest, is_white ? "kernel" : "kernel and covariance");
+    }
+    power += largest;
+  }
+  if (options.filter.mode != Mode::score) return;
+  // P(0) / P is at most the inverse of the floor, or of what rounding leaves of the power.
+  power /= std::max(options.filter.power_floor, std::numeric_limits<double>::epsilon());
+  for (const KernelPtr& kernel : options.psf) {
+    const double sum = absolute_sum(*kernel, position);
+    power *= std::isfinite(sum) ? sum * sum : not_a_number;
+  }
+  check_variance(power, "psf");
 }
 
 }  // namespace
@@ -89,13 +115,13 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
     }
     if (!source.mask.empty()) check_shape(source.mask.shape(), "mask");
     check_kernels(source.kernels, "kernel");
-    check_range(source, options.remaining, middle);
   }
   if (!options.mask.empty()) check_shape(options.mask.shape(), "mask");
   if (options.filter.mode == Mode::score) {
     check_kernels(options.psf, "psf");
     require(!options.psf.empty(), "psf", "be given in mode score", "none");
   }
+  check_range(sources, options, middle);
 }
 
 template void check(const Plane<float>&, const std::vector<NoiseSource<float>>&,

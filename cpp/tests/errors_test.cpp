@@ -123,6 +123,33 @@ TEST_CASE("kernels whose variance is beyond the range of the result are refused"
   CHECK(refused(1.0, 1e154, 1.0, 1.0));
 }
 
+TEST_CASE("PSFs whose score is beyond the range of the result are refused") {
+  const auto refused = [](auto pixel, double factor, double variance) {
+    using T = decltype(pixel);
+    const auto image = test::constant<T>({20, 31}, T(1));
+    const double pixels[] = {factor, -factor, factor, -factor};
+    WhitenOptions options;
+    options.filter = FilterOptions::score();
+    options.psf = {fixed_kernel({pixels, {2, 2}})};
+    options.filter.power_floor = 1e-4;
+    try {
+      const auto score = whiten<T>(image.view(), {{variance, {}, 1.0, {}}}, options);
+      CHECK(std::isfinite(score.image(10, 15)));
+    } catch (const std::invalid_argument& error) {
+      const std::string message = error.what();
+      CHECK_MESSAGE(message.find("psf must give a variance of at most") == 0, message);
+      return true;
+    }
+    return false;
+  };
+  // The square of the sum of absolute values over the floor: 1.6e5 times that of the factor.
+  CHECK(!refused(1.0f, 4e16, 1.0));
+  CHECK(refused(1.0f, 5e16, 1.0));
+  CHECK(refused(1.0f, 4e16, 2.0));
+  CHECK(!refused(1.0, 5e16, 1.0));
+  CHECK(refused(1.0, 1e153, 1.0));
+}
+
 TEST_CASE("covariances whose variance is beyond the range of the result are refused") {
   const auto image = test::constant<float>({20, 31}, 1.0f);
   const auto white = [&](double lag, bool remaining) {

@@ -53,20 +53,15 @@ def piff_psf(psf: CellPsf, bounds: Bounds) -> PiffPsf:
     # A polynomial of x takes one more column of cells than its order, one of y one more row.
     n_columns, n_rows = len(np.unique(x)), len(np.unique(y))
     order = min(_LARGEST_ORDER, max(n_columns, n_rows) - 1)
-    terms = [(i, j) for i in range(n_columns) for j in range(n_rows) if i + j <= order]
     model = piff.PixelGrid(1.0, side)
-    interpolation = piff.Polynomial(order=order)
+    # Its values are a product of matrices; those of piff.Polynomial are found pixel by pixel.
+    orders = [min(order, number - 1) for number in (n_columns, n_rows)]
+    interpolation = piff.BasisPolynomial(orders, max_order=order)
     stars = [piff.Star.makeTarget(x=u, y=v, scale=1.0, stamp_size=side) for u, v in psf.positions]
-    first = piff.Star(stars[0].data, piff.StarFit(images[0].ravel(), flux=1.0, center=(0.0, 0.0)))
-    # It learns how many parameters there are; one star tells.
-    interpolation.initialize([first])
-    design = np.stack([x**i * y**j for i, j in terms], axis=1)
+    design = np.stack([interpolation.basis(star) for star in stars])
     scale = np.abs(design).max(axis=0)
     solution = np.linalg.lstsq(design / scale, images.reshape(n_cells, -1), rcond=None)[0]
-    coefficients = np.zeros((side**2, order + 1, order + 1))
-    for (i, j), values in zip(terms, solution / scale[:, np.newaxis], strict=True):
-        coefficients[:, i, j] = values
-    interpolation.coeffs = list(coefficients)
+    interpolation.q = np.ascontiguousarray((solution / scale[:, np.newaxis]).T)
     whole = piff.SimplePSF(model, interpolation)
     whole.wcs, whole.pointing, whole.stars = {0: galsim.PixelScale(1.0)}, None, stars
     misfit = np.abs((design / scale) @ solution - images.reshape(n_cells, -1)).max()
