@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from contestants import CONTESTANTS, copy, decorrelate, fftw
 from errors import AnswerError, SkippedError
@@ -20,6 +22,7 @@ from whiteness import correlations, variance_error
 # Seconds that the rounds of a case may take.
 _PATIENCE = 40.0
 _NOISE_SIZE = 1024
+STAMP = 256
 _FRESH = Path(__file__).with_name("fresh.py")
 
 
@@ -92,12 +95,12 @@ class Case:
 
 
 def ratio(
-    numerator: str, denominator: str, *, radius: int = RADIUS
+    numerator: str, denominator: str, *, radius: int = RADIUS, size: int | None = None
 ) -> Callable[[Settings], Measured]:
     """Compare the times of two contestants, with a kernel of this radius."""
 
     def measure(settings: Settings) -> Measured:
-        scene = make_scene(settings.size, radius)
+        scene = make_scene(size or settings.size, radius)
         names = (numerator, denominator)
         functions = [CONTESTANTS[name].prepare(scene, settings.threads) for name in names]
         above, below = take_turns(functions, settings.repeat, settings.clock, patience=_PATIENCE)
@@ -149,6 +152,21 @@ def time_a_pixel(large: int, small: int) -> Callable[[Settings], Measured]:
     return measure
 
 
+def fresh(python: Sequence[str], environment: Mapping[str, str], *arguments: str) -> Any:
+    """Run `fresh.py` in a new process, and give what it prints.
+
+    Raises
+    ------
+    AnswerError
+        If it fails.
+    """
+    command = [*python, str(_FRESH), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AnswerError(f"a new process failed: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout)
+
+
 def in_new_process(*arguments: str, large: int | None = None) -> Callable[[Settings], Measured]:
     """Give what `fresh.py` prints, in one new process after the other.
 
@@ -163,14 +181,9 @@ def in_new_process(*arguments: str, large: int | None = None) -> Callable[[Setti
         seconds: dict[str, list[float]] = {}
         # The first process finds files that are not in memory yet.
         for turn in range(1, 2) if large else range(settings.repeat + 1):
-            done = subprocess.run(
-                [sys.executable, str(_FRESH), *arguments, *options], capture_output=True, text=True
-            )
-            if done.returncode != 0:
-                raise AnswerError(f"a new process failed: {done.stderr.strip().splitlines()[-1]}")
+            answer = fresh([sys.executable], os.environ, *arguments, *options)
             if turn == 0:
                 continue
-            answer = json.loads(done.stdout)
             if "skipped" in answer:
                 raise SkippedError(answer["skipped"])
             values.append(answer["value"])
@@ -217,6 +230,12 @@ CASES = (
         "with full variance propagation / B",
         ratio("decorrelate, full variance", _B),
         target=2.5,
+    ),
+    Case(
+        "stamp",
+        f"decorrelate, a later call with the same kernel, {STAMP} x {STAMP} / B of that size",
+        ratio("decorrelate", _B, size=STAMP),
+        target=4,
     ),
     Case(
         "numpy",

@@ -26,7 +26,7 @@ def first_call(options: argparse.Namespace) -> dict[str, Any]:
     from scene import make_scene
 
     function = decorrelate(make_scene(options.size), options.threads)
-    first, *later = (function.seconds(time.perf_counter) for _ in range(1 + _LATER_CALLS))
+    first, *later = (function.seconds("wall") for _ in range(1 + _LATER_CALLS))
     return {
         "value": first / median(later),
         "seconds": {"first call": first, "later calls": median(later)},
@@ -62,8 +62,8 @@ def planning(options: argparse.Namespace) -> dict[str, Any]:
 
     small = decorrelate(make_scene(min(options.size, _SMALL)), options.threads)
     whole = decorrelate(make_scene(options.size), options.threads)
-    first, *later = (small.seconds(time.perf_counter) for _ in range(1 + _LATER_CALLS))
-    _, *calls = (whole.seconds(time.perf_counter) for _ in range(1 + _LATER_CALLS))
+    first, *later = (small.seconds("wall") for _ in range(1 + _LATER_CALLS))
+    _, *calls = (whole.seconds("wall") for _ in range(1 + _LATER_CALLS))
     extra = first - median(later)
     return {
         "value": extra / median(calls),

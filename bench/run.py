@@ -6,10 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from against import cases_against
 from cases import CASES, Case, Settings
 from errors import AnswerError, SkippedError
 from machine import core_count, describe
@@ -46,6 +48,31 @@ def measure(case: Case, settings: Settings) -> dict[str, Any]:
         "range": [min(values), max(values)],
         "seconds": measured.seconds,
     }
+
+
+def measure_all(
+    cases: Sequence[Case], names: Sequence[str] | None, settings: Settings
+) -> list[dict[str, Any]]:
+    """Measure the cases of these names, or all.
+
+    Raises
+    ------
+    ValueError
+        If a name is not that of a case.
+    """
+    unknown = set(names or ()).difference(case.name for case in cases)
+    if unknown:
+        raise ValueError(
+            f"--case must be among {', '.join(case.name for case in cases)} here, got "
+            f"{', '.join(sorted(unknown))}"
+        )
+    rows = []
+    for case in cases:
+        if names and case.name not in names:
+            continue
+        print(f"{case.name} ...", file=sys.stderr, flush=True)
+        rows.append(measure(case, settings))
+    return rows
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -126,6 +153,12 @@ def main() -> int:
     parser.add_argument(
         "--at", type=int, nargs="+", metavar="N", help="where a sweep measures, not at its points"
     )
+    parser.add_argument(
+        "--against",
+        metavar="REV",
+        help="build another revision (or take the package in this folder), and give the time of "
+        "the package as it is installed over that of the other",
+    )
     parser.add_argument("--output", type=Path, help="JSON file for machine, settings and results")
     options = parser.parse_args()
     if options.size is None:
@@ -153,12 +186,11 @@ def main() -> int:
         ]
         record["sweeps"] = rows
     else:
-        rows = []
-        for case in CASES:
-            if options.cases and case.name not in options.cases:
-                continue
-            print(f"{case.name} ...", file=sys.stderr, flush=True)
-            rows.append(measure(case, settings))
+        try:
+            with cases_against(options.against) if options.against else nullcontext(CASES) as cases:
+                rows = measure_all(cases, options.cases, settings)
+        except ValueError as error:
+            parser.error(str(error))
         record["results"] = rows
         print_table(rows)
     if options.output:

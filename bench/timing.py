@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Clock = Literal["wall", "cpu"]
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -16,6 +16,16 @@ _LEAST_SECONDS = 0.02
 _WARM_SECONDS = 1.0
 
 
+class Turn(Protocol):
+    """What takes turns: in this process, or in another."""
+
+    def warm_up(self, clock: Clock) -> float:
+        """Make first calls, find how many are timed at once, and give the seconds of those."""
+
+    def seconds(self, clock: Clock) -> float:
+        """Time a call, as the mean over some in a row."""
+
+
 class Timed:
     """A function to time, and the check of what it gives."""
 
@@ -24,16 +34,17 @@ class Timed:
         self.check = check
         self._calls = 1
 
-    def seconds(self, clock: Callable[[], float]) -> float:
+    def seconds(self, clock: Clock) -> float:
         """Time a call, as the mean over some in a row, and check what the last one gave."""
-        begin = clock()
+        tick = CLOCKS[clock]
+        begin = tick()
         for _ in range(self._calls):
             result = self.run()
-        seconds = clock() - begin
+        seconds = tick() - begin
         self.check(result)
         return seconds / self._calls
 
-    def warm_up(self, clock: Callable[[], float]) -> float:
+    def warm_up(self, clock: Clock) -> float:
         """Make first calls, find how many are timed at once, and give the seconds of those."""
         seconds = self.seconds(clock)
         if seconds < _WARM_SECONDS:
@@ -43,13 +54,13 @@ class Timed:
 
 
 def take_turns(
-    functions: Sequence[Timed], repeat: int, clock: Clock, *, patience: float = math.inf
+    functions: Sequence[Turn], repeat: int, clock: Clock, *, patience: float = math.inf
 ) -> list[list[float]]:
     """Time functions in turn, every other round in the opposite order.
 
     Parameters
     ----------
-    functions : sequence of `Timed`
+    functions : sequence of `Turn`
     repeat : `int`
         Rounds.
     clock : {"wall", "cpu"}
@@ -61,8 +72,7 @@ def take_turns(
     `list` of `list` of `float`
         Seconds a call, [function][round].
     """
-    tick = CLOCKS[clock]
-    first = [function.warm_up(tick) for function in functions]
+    first = [function.warm_up(clock) for function in functions]
     if sum(first) > patience:
         return [[seconds] for seconds in first]
     seconds: list[list[float]] = [[] for _ in functions]
@@ -71,5 +81,5 @@ def take_turns(
             break
         order = range(len(functions)) if turn % 2 == 0 else reversed(range(len(functions)))
         for n in order:
-            seconds[n].append(functions[n].seconds(tick))
+            seconds[n].append(functions[n].seconds(clock))
     return seconds

@@ -102,6 +102,7 @@ def test_sizes_and_their_figure(tmp_path):
         (["--sweep", "nothing"], "nothing"),
         (["--at", "8"], "--at needs one --sweep"),
         (["--repeat", "0"], "at least 1"),
+        (["--against", "no-revision"], "got no-revision"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
@@ -155,6 +156,45 @@ def test_patience_ends_the_rounds():
     rounds, made = seconds(0.0)
     assert rounds == 1
     assert made == 2  # the first calls, and no more
+
+
+@pytest.mark.usefixtures("bench_modules")
+def test_processes_take_turns():
+    from errors import SkippedError
+    from remote import Remote
+    from timing import take_turns
+
+    what = ("decorrelate", 128, 1)
+    with Remote([sys.executable], os.environ, *what) as one:
+        with Remote([sys.executable], os.environ, *what) as other:
+            times = take_turns([one, other], 3, "cpu")
+    assert [len(seconds) for seconds in times] == [3, 3]
+    assert min(map(min, times)) > 0
+
+    with Remote([sys.executable, "-c", "0"], os.environ, *what) as ended:
+        with pytest.raises(SkippedError, match="ended"):
+            ended.warm_up("cpu")
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="no git")
+@pytest.mark.usefixtures("bench_modules")
+def test_a_revision_is_unpacked(tmp_path, monkeypatch):
+    import builds
+
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", tmp_path, *who, *words], check=True)
+
+    monkeypatch.setattr(builds, "BENCH", tmp_path / "bench")
+    git("init", "--quiet")
+    for text in ("old", "new"):
+        (tmp_path / "a.txt").write_text(text)
+        git("add", "a.txt")
+        git("commit", "--quiet", "--message", text)
+    builds.unpack("HEAD~1", tmp_path / "there")
+    assert (tmp_path / "there" / "a.txt").read_text() == "old"
+    with pytest.raises(ValueError, match="HEAD~2"):
+        builds.unpack("HEAD~2", tmp_path / "elsewhere")
 
 
 @pytest.mark.usefixtures("bench_modules")
