@@ -6,11 +6,13 @@ import bz2
 import gzip
 import json
 import lzma
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
+import roman
 import test_io_exposure
 import test_io_hotpants
 import test_io_kernel
@@ -104,6 +106,10 @@ def exposure_files(directory: Path) -> list[Path]:
     for suffix, compress in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)):
         (directory / f"integers.fits.{suffix}").write_bytes(compress(content))
     compressed_files(directory, rng.normal(300.0, 20.0, (36, 44)).astype(np.float32))
+    if find_spec("asdf"):
+        pixels = rng.normal(300.0, 20.0, (36, 44)).astype(np.float32)
+        planes = {"data": pixels, "err": roman.half(pixels), "dq": pixels.astype(np.uint32)}
+        roman.write_roman(directory / "roman.asdf", compression="zlib", **planes)
     return sorted(directory.iterdir())
 
 

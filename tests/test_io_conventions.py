@@ -21,6 +21,7 @@ from conventions import (
     write,
     write_primary,
 )
+from roman import half, write_roman
 from whitediff.io import read_exposure
 from whitediff.io.exposure_rows import open_exposure, open_noise
 from whitediff.io.rows import is_asinh
@@ -76,8 +77,19 @@ def hst_drizzled(path):
 
 def roman(path):
     """A simulated exposure in FITS."""
-    planes = hdu(IMAGE, "SCI"), hdu(SIGMA, "ERR"), hdu(flags(0, 1, 12, dtype=np.uint32), "DQ")
+    planes = hdu(IMAGE, "SCI"), hdu(SIGMA, "ERR"), hdu(flags(*ROMAN, dtype=np.uint32), "DQ")
     return write(path, *planes, TELESCOP="ROMAN")
+
+
+# DO_NOT_USE, SATURATED, GW_AFFECTED_DATA, OUTLIER, WARM.
+ROMAN = (0, 1, 4, 7, 12)
+
+
+def roman_asdf(path):
+    """An exposure in the mission's own format."""
+    pytest.importorskip("asdf")
+    mask = flags(*ROMAN, dtype=np.uint32)
+    return write_roman(path, compression="zlib", data=IMAGE, err=half(SIGMA), dq=mask)
 
 
 def unknown_flags(path):
@@ -163,7 +175,8 @@ CASES = {
     "JWST, terms": (jwst_terms, VARIANCE, [], "left out CON, WHT"),
     "HST, two chips": (hst_chip, VARIANCE, ["NO_DATA", "SAT", "", "CR", "BAD"], "left out SCI"),
     "HST, drizzled": (hst_drizzled, None, [], "left out WHT, CTX"),
-    "Roman": (roman, VARIANCE, ["NO_DATA", "SAT", ""], "mask of Roman: DO_NOT_USE"),
+    "Roman": (roman, VARIANCE, ["NO_DATA", "SAT", "", "CR", ""], "mask of Roman: DO_NOT_USE"),
+    "Roman, ASDF": (roman_asdf, VARIANCE, ["NO_DATA", "SAT", "", "CR", ""], "mask DQ"),
     "unknown": (unknown_flags, VARIANCE, ["NO_DATA", "NO_DATA"], "whatever is not 0"),
     "lsst.afw": (afw, VARIANCE, ["BAD", "SAT", "DETECTED"], "image IMAGE, variance plane"),
     "DES": (des, HOLED, ["BAD", "SAT", "CR", "", "EDGE"], "inverted weights WGT"),

@@ -120,17 +120,20 @@ class MaskBits:
     planes: Mapping[str, Mapping[str, int]]
 
 
-_SPACE = {
-    "NO_DATA": {"DO_NOT_USE": 0, "NON_SCIENCE": 9},
-    "SAT": {"SATURATED": 1},
-    "CR": {"OUTLIER": 4},
-}
+def _space(outlier: int) -> Mapping[str, Mapping[str, int]]:
+    """The flags that JWST and Roman have in common, with the bit of the one that differs."""
+    return {
+        "NO_DATA": {"DO_NOT_USE": 0, "NON_SCIENCE": 9},
+        "SAT": {"SATURATED": 1},
+        "CR": {"OUTLIER": outlier},
+    }
+
 
 MASKS: tuple[MaskBits, ...] = (
     # jwst-pipeline.readthedocs.io, references: data quality flags. Jumps are mended in the ramp.
-    MaskBits("JWST", {"TELESCOP": "JWST"}, _SPACE),
-    # roman-pipeline.readthedocs.io: the flags of JWST.
-    MaskBits("Roman", {"TELESCOP": "ROMAN"}, _SPACE),
+    MaskBits("JWST", {"TELESCOP": "JWST"}, _space(outlier=4)),
+    # roman-pipeline.readthedocs.io, data quality flags: 4 is GW_AFFECTED_DATA.
+    MaskBits("Roman", {"TELESCOP": "ROMAN"}, _space(outlier=7)),
     # www.stsci.edu/hst/instrumentation/acs/data-analysis/dq-flag-definitions; those of WFC3 agree
     # in these bits. Warm pixels, 64, are used as others are.
     MaskBits(

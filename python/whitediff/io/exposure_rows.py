@@ -32,6 +32,7 @@ from .mask_planes import equality, mask_rows, with_invalid
 from .noise_planes import NoisePlane, kind_of_name, variance_rows
 from .planes import label_of, mask_plane, noise_plane, planes_of
 from .reading import ContentError, reading
+from .roman import is_asdf, read_roman
 from .rows import Rows, is_asinh, pixels_of_hdu
 
 __all__ = ["ExposureRows", "open_exposure", "open_noise"]
@@ -105,7 +106,7 @@ def open_exposure(
 ) -> Iterator[ExposureRows]:
     """Open a file with an exposure, in any of the forms that `read_exposure` knows.
 
-    Exposures in JSON and SDF are in memory as a whole.
+    Exposures in JSON, SDF and ASDF are in memory as a whole.
 
     Parameters
     ----------
@@ -128,10 +129,11 @@ def open_exposure(
         yield _in_memory(read_archive_exposure(file))
         return
     with ExitStack() as files:
-        hdus = files.enter_context(open_fits(file))
+        hdus, notes = files.enter_context(_hdus(file))
         other = None if mask is None else files.enter_context(_mask_hdu(mask))
         with reading(path):
             exposure = _exposure(hdus, extension, other)
+            exposure = replace(exposure, notes=[*exposure.notes, *notes])
         if is_archive(hdus):
             exposure = replace(exposure, psf=read_archive_psf(file))
         planes: Any = {name: _read_from(path, getattr(exposure, name)) for name in _PLANES}
@@ -168,7 +170,7 @@ def open_noise(
                 raise ContentError(f"{path}: expected a variance plane, got none")
             yield NoisePlane(exposure.variance, NOISE_WORDS["variance"])
         return
-    with open_fits(file) as hdus:
+    with _hdus(file) as (hdus, _):
         with reading(path):
             planes, named = noise_plane(hdus, extension)
             is_certain = kind is not None or (extension is not None and named is not None)
@@ -182,10 +184,20 @@ def open_noise(
 
 
 @contextmanager
+def _hdus(file: str) -> Iterator[tuple[fits.HDUList, list[str]]]:
+    """The HDUs of a file, and what is to be said of how they were made."""
+    if is_asdf(file):
+        yield read_roman(file)
+        return
+    with open_fits(file) as hdus:
+        yield hdus, []
+
+
+@contextmanager
 def _mask_hdu(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Any]]:
     """The HDU of a mask that has a file of its own, and the primary header of that."""
     file, extension = split_name(path)
-    with open_fits(file) as hdus:
+    with _hdus(file) as (hdus, _):
         with reading(path):
             found = mask_plane(hdus, extension)
         yield found, hdus[0].header
