@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import struct
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -21,11 +23,13 @@ __all__ = ["is_asdf", "read_roman"]
 # Schemas wfi_image and wfi_mosaic (roman-pipeline.readthedocs.io, data products).
 _PLANES = {"data": "SCI", "err": "ERR", "dq": "DQ"}
 _CARDS = {"INSTRUME": "name", "DETECTOR": "detector", "FILTER": "optical_element"}
+# Of the ASDF standard, low-level file layout: how a block begins, and the flag of one without end.
+_BLOCK, _IS_STREAM = b"\xd3BLK", 1
 # Pixels that a fit of polynomials to the WCS strives for, and the places where it is tried.
 _TOLERANCE, _PLACES = 1e-3, 33
 
 
-class _Plane(fits.ImageHDU):
+class _Plane(fits.ImageHDU):  # type: ignore[misc]  # astropy has no types
     """A plane in memory, whose rows are read as those of a file are."""
 
     @property
@@ -66,6 +70,7 @@ def read_roman(path: str | os.PathLike[str]) -> tuple[fits.HDUList, list[str]]:
             import asdf
         except ImportError as error:
             raise ValueError("ASDF is read by asdf: pip install 'whitediff[roman]'") from error
+        _require_whole_blocks(path)
         _require_own_blocks(asdf.util.load_yaml(path, tagged=True))
         with (
             asdf.config_context() as config,
@@ -73,6 +78,27 @@ def read_roman(path: str | os.PathLike[str]) -> tuple[fits.HDUList, list[str]]:
         ):
             config.validate_on_read = False
             return _hdus(file["roman"])
+
+
+def _require_whole_blocks(path: str | os.PathLike[str]) -> None:
+    """Refuse blocks that end beyond the file, where asdf would look for more for ever."""
+    with (
+        open_input(path) as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        # No text can have these bytes: the first are those of a block.
+        place = content.find(_BLOCK)
+        while place >= 0 and content[place : place + 4] == _BLOCK:
+            fields = content[place + 4 : place + 38].ljust(34, b"\0")
+            header, flags, _, allocated, used, _ = struct.unpack(">HI4s3Q", fields)
+            if flags & _IS_STREAM:
+                break
+            place += 6 + header + allocated
+            if used > allocated or place > len(content):
+                raise OSError(
+                    f"a block must end within the file of {len(content)} bytes, got {used} bytes in "
+                    f"{allocated} that end at {place}"
+                )
 
 
 def _require_own_blocks(tree: Any) -> None:
