@@ -96,7 +96,7 @@ def _require_whole_blocks(path: str | os.PathLike[str]) -> None:
             place += 6 + header + allocated
             if used > allocated or place > len(content):
                 raise OSError(
-                    f"a block must end within the file of {len(content)} bytes, got {used} bytes in "
+                    f"a block must end within the {len(content)} bytes of the file, got {used} in "
                     f"{allocated} that end at {place}"
                 )
 
