@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,15 @@ def kernel_of_model(model: Any) -> Kernel:
     Raises
     ------
     TypeError
-        If it is no single model of x and y.
+        If it is no single model of x and y, or looks different from place to place.
     ValueError
         If it does not fall off within 64 pixels.
     """
-    radius = _radius(model, _parameters(model, "kernel"), (0.0, 0.0), "kernel")
-    return fixed_kernel(_image(model, _parameters(model, "kernel"), radius, (0.0, 0.0)))
+    if _is_grid(model):
+        raise TypeError(f"kernel must be one for the whole frame, got {type(model).__name__}")
+    parameters = _parameters(model, "kernel")
+    radius = _radius(model, parameters, (0.0, 0.0), "kernel")
+    return fixed_kernel(_image(model, parameters, radius, (0.0, 0.0)))
 
 
 def psf_of_model(model: Any) -> Kernel:
@@ -52,13 +56,14 @@ def psf_of_model(model: Any) -> Kernel:
     Raises
     ------
     TypeError, ValueError
-        As `kernel_of_model`.
+        As `kernel_of_model`; and if the parts of a sum have their middles in different places.
     """
     parameters = _parameters(model, "psf")
-    names = next((pair for pair in _MIDDLES if set(pair) <= parameters.keys()), ())
-    middle = tuple(parameters[name] for name in names) or (0.0, 0.0)
+    # Photutils shares nothing of the flux with the shape.
+    parameters |= {"flux": 1.0} if "flux" in parameters else {}
+    middle = _middle(model, parameters)
     radius = _radius(model, parameters, middle, "psf")
-    if hasattr(model, "grid_xypos"):
+    if _is_grid(model):
         return _GriddedPsf(model, parameters, radius)
     return fixed_kernel(_image(model, parameters, radius, middle))
 
@@ -90,9 +95,27 @@ def _parameters(model: Any, name: str) -> dict[str, float]:
             f"{name} must be one model of x and y, got {type(model).__name__} of {model.n_inputs} "
             f"inputs, {model.n_outputs} outputs, {len(model)} models"
         )
-    parameters = {one: float(getattr(model, one).value) for one in model.param_names}
-    # Photutils shares nothing of the flux with the shape.
-    return {**parameters, "flux": 1.0} if "flux" in parameters else parameters
+    return {one: float(getattr(model, one).value) for one in model.param_names}
+
+
+def _is_grid(model: Any) -> bool:
+    return hasattr(model, "grid_xypos")
+
+
+def _middle(model: Any, parameters: dict[str, float]) -> tuple[float, float]:
+    """Give the point (x, y) that a PSF is about; parts of a sum have numbers in their names."""
+    found = {
+        (value, parameters[f"{y}{name.removeprefix(x)}"])
+        for x, y in _MIDDLES
+        for name, value in parameters.items()
+        if re.fullmatch(rf"{x}(_\d+)?", name)
+    }
+    if len(found) > 1:
+        raise ValueError(
+            f"psf must have one middle, got {type(model).__name__} with {len(found)}: "
+            f"{', '.join(f'({x:g}, {y:g})' for x, y in sorted(found))}"
+        )
+    return found.pop() if found else (0.0, 0.0)
 
 
 def _image(
