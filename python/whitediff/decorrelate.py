@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from . import _core
 from .adapters import as_kernel, as_psf
 from .adapters.images import Pixels, as_pixels, as_planes
-from .agreement import Subtracted
 from .arrays import FloatImage, Planes, as_callable, as_image, as_position
 from .cells import Grid
 from .covariance import NoiseCovariance
@@ -23,6 +22,9 @@ from .sources import CoreSource, NoiseSource, core_sources, source_planes, subtr
 from .variance_map import VarianceMap, measured_variance
 from .verdict import MeasuredNoise
 from .whitening import VERSION_KEYWORD, Whitened, Whitening
+
+if TYPE_CHECKING:
+    from .agreement import Subtracted
 
 __all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
 
@@ -184,6 +186,9 @@ def decorrelate(
     )
     subtracted = None
     if images is not None and not preconvolved:
+        # Not for `import whitediff` to wait for.
+        from .agreement import Subtracted
+
         subtracted = Subtracted.of_pair(
             planes.pixels,
             *_pair_of(images, planes.image.shape),

@@ -20,7 +20,6 @@ from .covariance import (
     measured_covariance,
     psf_image,
 )
-from .local_covariance import varying_covariance
 from .meshes import spread_meshes
 from .sources import CoreSource
 from .whitening import Whitened
@@ -152,6 +151,9 @@ def measured_remains(
     known = [n for n, part in enumerate(local) if part.far_pairs > 0 and part.pairs.min() > 0]
     if not (known and options.spatially_varying):
         return whole
+    # Not for `import whitediff` to wait for.
+    from .local_covariance import varying_covariance
+
     noises = [local[n].noise() for n in known]
     return varying_covariance(
         whole,

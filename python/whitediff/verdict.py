@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from .agreement import Subtracted
 from .covariance import NoiseCovariance
-from .sky import measured_sky
+
+if TYPE_CHECKING:
+    from .agreement import Subtracted
 
 __all__ = ["MeasuredNoise", "Verdict", "verdict"]
 
@@ -160,6 +161,9 @@ def _misdescribed(ratio: float, means: Sequence[float], subtracted: Subtracted |
 def _of_image(name: str, given: float, subtracted: Subtracted) -> str:
     if not given > 0:
         return ""
+    # Not for `import whitediff` to wait for.
+    from .sky import measured_sky
+
     image = subtracted.terms[name].image
     try:
         sky = measured_sky(image, subtracted.ignored.get(name))

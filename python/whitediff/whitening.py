@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from .adapters.images import Pixels
-from .agreement import Subtracted
 from .arrays import FloatImage
 from .cells import Cells
 from .covariance import NoiseCovariance
 from .verdict import MeasuredNoise, Verdict, verdict
+
+if TYPE_CHECKING:
+    from .agreement import Subtracted
 
 __all__ = ["VERSION_KEYWORD", "PointSources", "Whitened", "Whitening"]
 
