@@ -51,21 +51,20 @@ class Comparison {
 
 }  // namespace
 
-FilterChange fastest_change(const SteppedNoise& noise, const FilterOptions& options, int threads) {
+FilterChange largest_change(const SteppedNoise& noise, const FilterOptions& options, int threads) {
   std::vector<FilterChange> changes(noise.here.size());
   PerThread<Comparison> comparisons(threads);
   parallel_for(changes.size(), threads, [&](std::size_t n) {
     Comparison& comparison = comparisons.get([&] { return Comparison(options); });
     comparison.set_reference(noise.here[n]);
-    changes[n] = {comparison.change_to(noise.in_x[n]) / derivative_step,
-                  comparison.change_to(noise.in_y[n]) / derivative_step};
+    changes[n] = {comparison.change_to(noise.in_x[n]), comparison.change_to(noise.in_y[n])};
   });
-  FilterChange fastest;
+  FilterChange largest;
   for (const FilterChange& change : changes) {
-    fastest.in_x = std::max(fastest.in_x, change.in_x);
-    fastest.in_y = std::max(fastest.in_y, change.in_y);
+    largest.in_x = std::max(largest.in_x, change.in_x);
+    largest.in_y = std::max(largest.in_y, change.in_y);
   }
-  return fastest;
+  return largest;
 }
 
 }  // namespace whitediff

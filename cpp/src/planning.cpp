@@ -20,6 +20,9 @@ namespace {
 // serves by g^2 s^2 / 24, first order cancelling (docs/mathematics.md, Eq. 12): boxes are kept so
 // small that this stays below.
 constexpr double largest_bias = 5e-4;
+// Steps, in pixels, over which the change of a filter is found.
+constexpr double first_step = 16.0;
+constexpr double last_step = 256.0;
 constexpr double least_float32_floor = 1e-7;
 // So many pixels make the error of a mean variance a sixtieth of the scatter of the plane or less.
 constexpr std::size_t pixels_of_cell = std::size_t{1} << 12;
@@ -176,12 +179,27 @@ class Planning {
   CellLimits limits(const NoiseModel& noise, const NoiseModel::Batch& local, int border) const {
     const double infinity = std::numeric_limits<double>::infinity();
     if (!options_.spatially_varying) return {border, infinity, infinity};
-    const NoiseModel::Batch in_x = moved(noise, derivative_step, 0.0).batch();
-    const NoiseModel::Batch in_y = moved(noise, 0.0, derivative_step).batch();
-    const FilterChange change =
-        fastest_change({.here = local, .in_x = in_x, .in_y = in_y}, filter_, threads_);
     const double longest = std::sqrt(24.0 * largest_bias);
-    return {border, longest / change.in_x, longest / change.in_y};
+    CellLimits limits{border, 0.0, 0.0};
+    bool far_alike = true;
+    // PSFs that are known in cells change in jumps, which look fast from nearby. Seen from as far
+    // away as a box reaches they are not.
+    for (double step = first_step;
+         far_alike && step <= last_step && std::min(limits.widest, limits.highest) < 8.0 * step;
+         step *= 2.0) {
+      const NoiseModel::Batch in_x = moved(noise, step, 0.0).batch();
+      const NoiseModel::Batch in_y = moved(noise, 0.0, step).batch();
+      const FilterChange change =
+          largest_change({.here = local, .in_x = in_x, .in_y = in_y}, filter_, threads_);
+      const auto widen = [&](double& limit, double of_step) {
+        const bool alike = step == first_step || of_step <= longest;
+        if (alike) limit = std::max(limit, longest * step / of_step);
+        return alike;
+      };
+      const bool in_rows = widen(limits.widest, change.in_x);
+      far_alike = widen(limits.highest, change.in_y) || in_rows;
+    }
+    return limits;
   }
 
   std::vector<Cell> given_cells(int border) const {

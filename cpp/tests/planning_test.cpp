@@ -75,3 +75,24 @@ TEST_CASE("float32 images take a floor that they bear, score filters the one tha
   CHECK(floor_of(1.0f, {.power_floor = 1e-3}) == 1e-3);
   CHECK(floor_of(1.0f, FilterOptions::score()) == 1e-11);
 }
+
+TEST_CASE("a PSF that changes in jumps takes no more cells than one that changes smoothly") {
+  const Shape wide{1024, 1024};
+  const auto cells_of = [&](const auto& sigma) {
+    const std::vector<NoiseSource<double>> sources{
+        {100.0, {}, 1.0, {}}, {300.0, {test::gaussian_kernel({13, 13}, 1.5)}, 1.0, {}}};
+    WhitenOptions options;
+    options.filter = FilterOptions::score();
+    options.psf = {test::function_kernel({25, 25}, [&](Point position, int dx, int dy) {
+      const double s = sigma(position.x);
+      return std::exp(-0.5 * (dx * dx + dy * dy) / (s * s)) / (6.28 * s * s);
+    })};
+    return plan(wide, sources, options).cells.size();
+  };
+  const auto at = [](double x) { return 2.0 + 0.2 * x / 1024.0; };
+  // The middle of the frame is where two of the four pieces meet.
+  const auto in_jumps = [&](double x) { return at(256.0 * std::floor(x / 256.0) + 128.0); };
+  CHECK(cells_of(in_jumps) <= 2 * cells_of(at));
+  // Seen from nearby they are sixteen times as fast.
+  CHECK(cells_of([&](double x) { return at(16.0 * x); }) > 4 * cells_of(at));
+}
