@@ -239,6 +239,9 @@ def test_linear_values_are_not_said_to_be_compressed(tmp_path):
 NOISE = {
     "ZTF": ("ztf_refunc.fits", SIGMA, "", {}, "squared standard deviations"),
     "SWarp": ("coadd.weight.fits", HOLED, "", {}, "inverted weights"),
+    "WISE": ("x-w1-unc-3.fits", SIGMA, "", {}, "squared standard deviations"),
+    "name of sigma": ("x_err.fits", SIGMA, "", {}, "squared standard deviations"),
+    "name of variance": ("x_var.fits", VARIANCE, "", {}, "variance plane"),
     "Pan-STARRS": ("skycell.wt.fits", VARIANCE, "", {}, "variance plane"),
     "Legacy Surveys": ("x-invvar-r.fits", HOLED, "1/electron^2", {}, "inverted weights"),
     "NOIRLab": ("c4d_oow.fits", HOLED, "", {"PRODTYPE": "wtmap"}, "inverted weights"),

@@ -12,6 +12,8 @@ from typing import Literal
 __all__ = [
     "FILE_NAMES",
     "MASKS",
+    "MASK_BESIDE",
+    "NOISE_BESIDE",
     "NOISE_WORDS",
     "PLANE_KEYWORDS",
     "ROLES",
@@ -88,15 +90,40 @@ ROLES: Mapping[str, Role] = {
 
 FILE_NAMES: Mapping[str, NoiseKind] = {
     # SWarp, MAP_WEIGHT.
-    r"\.weight\.": "weight",
+    r"[._-]weight\.": "weight",
     # Pan-STARRS: outerspace.stsci.edu/display/PANSTARRS, "'wt' images are the stack variance".
     r"\.wt\.": "variance",
-    r"-invvar-": "weight",
-    # Zwicky Transient Facility, Science Data System explanatory supplement: 1-sigma uncertainties.
-    r"_(ref)?unc\.": "sigma",
-    r"\.rms\.": "sigma",
+    r"[._-](ivar|invvar)[._-]": "weight",
+    # Zwicky Transient Facility, Science Data System explanatory supplement, and WISE: 1-sigma
+    # uncertainties.
+    r"[._-](ref)?unc[._-]": "sigma",
+    r"[._-](rms|err|sigma)\.": "sigma",
+    r"[._-]var\.": "variance",
 }
 """What a file of noise holds whose planes say nothing of it, by its name."""
+
+
+NOISE_BESIDE: tuple[tuple[str, str], ...] = (
+    *((r"$", word) for word in (".weight", "_weight", ".wt", ".var", "_var", ".rms", "_rms")),
+    *((r"$", word) for word in ("_err", "_unc", "_ivar", "_wht")),
+    (r"refimg$", "refunc"),
+    (r"-image-", "-invvar-"),
+    (r"-int-", "-unc-"),
+    # HST, drizzled.
+    (r"_sci$", "_wht"),
+    # NOIRLab's Community Pipelines.
+    (r"_o([op])i_", r"_o\1w_"),
+)
+"""What names of images become, without their endings, in the names of files with their noise."""
+
+MASK_BESIDE: tuple[tuple[str, str], ...] = (
+    *((r"$", word) for word in (".mask", "_mask", ".flag", "_flag", "_msk", "_dq")),
+    (r"sciimg$", "mskimg"),
+    (r"-image-", "-maskbits-"),
+    (r"-int-", "-msk-"),
+    (r"_o[op]i_", "_ood_"),
+)
+"""The same of files with their masks."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..exposure import own_names
+from ..io.beside import mask_beside, noise_beside
 from ..io.packing import added_variance
 from .inputs import Inputs
 from .job import Job
@@ -40,7 +42,29 @@ def file_notes(job: Job, inputs: Inputs) -> list[str]:
     exposures |= {job.images[name].file: image for name, image in subtraction.images.items()}
     notes = [f"{path}: {note}" for path, exposure in exposures.items() for note in exposure.notes]
     notes += [note for noise in inputs.noise.values() for note in noise.notes]
-    return [*notes, *subtraction.notes]
+    return [*notes, *_not_read(job, inputs), *subtraction.notes]
+
+
+def _not_read(job: Job, inputs: Inputs) -> Iterator[str]:
+    """Say which files beside the images seem to have the noise or the mask that they lack."""
+    images = {"difference": (job.difference, inputs.subtraction.difference)}
+    images |= {
+        name: (job.images[name].file, image) for name, image in inputs.subtraction.images.items()
+    }
+    for name, (path, exposure) in images.items():
+        noise = noise_beside(path)
+        if noise is not None and name != "difference" and inputs.noise[name].origin == "sky":
+            column = {"weight": "inverse_variance"}.get(noise[1], noise[1])
+            yield _told(path, noise[0], name, noise[1], column)
+        mask = mask_beside(path)
+        if mask is not None and exposure.mask is None:
+            yield _told(path, mask, name, "mask", "mask")
+
+
+def _told(path: Path, found: Path, name: str, option: str, column: str) -> str:
+    # Images of a combination stand in a table.
+    taker = f"the column {column}" if name.startswith("input ") else f"--{name}-{option}"
+    return f"{path}: found {found.name} beside it, which is not read: {taker} takes it"
 
 
 def _of_subtraction(inputs: Inputs) -> Iterator[str]:
