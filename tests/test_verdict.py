@@ -62,6 +62,22 @@ def test_noise_is_judged_without_images(right):
     assert wrong.status == "suspect" and "times the variance that is given" in wrong.causes[0]
 
 
+@pytest.mark.parametrize("covariance", ["none", "auto"])
+@pytest.mark.parametrize("sigmas", [5.0, 60.0])
+def test_a_sky_that_rises_is_white(right, covariance, sigmas):
+    # In units of 10, the science image's noise, from one side to the other.
+    slope = np.linspace(-5 * sigmas, 5 * sigmas, SHAPE[1], dtype=np.float32)
+    result = whitened(
+        right,
+        difference=right.difference + slope,
+        images=None,
+        covariance=covariance,
+        mask=right.difference_mask | right.science_mask,
+        ignore_mask=-1,
+    )
+    assert (result.verdict.status, result.verdict.causes) == ("white", ())
+
+
 @pytest.mark.parametrize("mode", ["difference", "score"])
 def test_a_mistake_is_named_whatever_the_mode(right, mode):
     verdict = whitened(right, science_variance=10.0, mode=mode, psf=right.difference_psf).verdict

@@ -27,6 +27,9 @@ constexpr double sum_of_taps = 81.0;
 constexpr std::size_t sample_size = std::size_t{1} << 16;
 constexpr int band = 64;
 constexpr int block = 32;
+// No variance is larger than the median of some 10 000 by this factor.
+constexpr double largest_ratio = 1e10;
+constexpr std::size_t sample_of_variance = 10'000;
 
 struct Spread {
   double center = 0.0, sigma = 0.0;
@@ -35,14 +38,17 @@ struct Spread {
 /// Of values whose order changes; between ranks, that of the lower one.
 template <class T>
 Spread spread_of(std::vector<T>& values) {
-  const auto at = [&](double quantile) {
-    const auto place = values.begin() + static_cast<std::ptrdiff_t>(
-                                            quantile * static_cast<double>(values.size() - 1));
-    std::nth_element(values.begin(), place, values.end());
-    return static_cast<double>(*place);
+  const auto rank = [&](double quantile) {
+    return values.begin() +
+           static_cast<std::ptrdiff_t>(quantile * static_cast<double>(values.size() - 1));
   };
-  const double center = at(0.5), lower = at(0.25), upper = at(0.75);
-  return {center, sigma_of_iqr * (upper - lower)};
+  const auto lower = rank(0.25), center = rank(0.5), upper = rank(0.75);
+  std::nth_element(values.begin(), center, values.end());
+  // Smaller values lie before it now, larger ones behind.
+  if (lower != center) std::nth_element(values.begin(), lower, center);
+  if (upper != center) std::nth_element(center + 1, upper, values.end());
+  return {static_cast<double>(*center),
+          sigma_of_iqr * (static_cast<double>(*upper) - static_cast<double>(*lower))};
 }
 
 template <class T>
@@ -78,9 +84,13 @@ WHITEDIFF_ALWAYS_INLINE void mark(const T* flat, const T* smooth, int width, T l
   }
 }
 
-WHITEDIFF_MULTIVERSION
-void add_unusable(const std::uint8_t* usable, int width, std::uint8_t* source) {
-  for (int x = 0; x < width; ++x) source[x] |= usable[x] == 0;
+/// Adds what is not usable or not finite.
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void add_unusable_row(const T* noise, const std::uint8_t* usable, int width,
+                                              std::uint8_t* source) {
+  for (int x = 0; x < width; ++x) {
+    source[x] |= usable[x] == 0 || !(std::abs(noise[x]) <= std::numeric_limits<T>::max());
+  }
 }
 
 /// to |= from, shifted by every number of pixels up to the growth.
@@ -114,41 +124,49 @@ WHITEDIFF_ALWAYS_INLINE void keep_row(const T* noise, const std::uint8_t* usable
 /// sums += the known values of a row.
 template <class T>
 WHITEDIFF_ALWAYS_INLINE void add_row(const T* values, const std::uint8_t* usable, int width,
-                                     T* sums, T* counts) {
+                                     T largest, T* sums, T* counts) {
   for (int x = 0; x < width; ++x) {
-    const bool known =
-        values[x] > T(0) && values[x] <= std::numeric_limits<T>::max() && usable[x] != 0;
+    const bool known = values[x] > T(0) && values[x] <= largest && usable[x] != 0;
     sums[x] += known ? values[x] : T(0);
     counts[x] += known ? T(1) : T(0);
   }
 }
 
 template <class T>
-WHITEDIFF_ALWAYS_INLINE void multiply_row(const T* image, const T* factors, int width, T* noise) {
-  for (int x = 0; x < width; ++x) noise[x] = image[x] * factors[x];
+WHITEDIFF_ALWAYS_INLINE void multiply_row(const T* image, const T* variance, T largest,
+                                          const T* factors, int width, T* noise) {
+  for (int x = 0; x < width; ++x) {
+    const bool known = variance[x] > T(0) && variance[x] <= largest;
+    noise[x] = known ? image[x] * factors[x] : std::numeric_limits<T>::quiet_NaN();
+  }
 }
 
-#define WHITEDIFF_FOR_BOTH(T)                                                                   \
-  WHITEDIFF_MULTIVERSION void flatten(const T* noise, int width, T level, T* flat) {            \
-    level_off(noise, width, level, flat);                                                       \
-  }                                                                                             \
-  WHITEDIFF_MULTIVERSION void smoothen(const T* const* rows, int width, T* summed, T* smooth) { \
-    smooth_row(rows, width, summed, smooth);                                                    \
-  }                                                                                             \
-  WHITEDIFF_MULTIVERSION void mark_sources(const T* flat, const T* smooth, int width, T limit,  \
-                                           T level, T smooth_limit, std::uint8_t* source) {     \
-    mark(flat, smooth, width, limit, level, smooth_limit, source);                              \
-  }                                                                                             \
-  WHITEDIFF_MULTIVERSION void keep(const T* noise, const std::uint8_t* usable,                  \
-                                   const std::uint8_t* source, int width, std::uint8_t* kept) { \
-    keep_row(noise, usable, source, width, kept);                                               \
-  }                                                                                             \
-  WHITEDIFF_MULTIVERSION void add_known(const T* values, const std::uint8_t* usable, int width, \
-                                        T* sums, T* counts) {                                   \
-    add_row(values, usable, width, sums, counts);                                               \
-  }                                                                                             \
-  WHITEDIFF_MULTIVERSION void multiply(const T* image, const T* factors, int width, T* noise) { \
-    multiply_row(image, factors, width, noise);                                                 \
+#define WHITEDIFF_FOR_BOTH(T)                                                                     \
+  WHITEDIFF_MULTIVERSION void flatten(const T* noise, int width, T level, T* flat) {              \
+    level_off(noise, width, level, flat);                                                         \
+  }                                                                                               \
+  WHITEDIFF_MULTIVERSION void smoothen(const T* const* rows, int width, T* summed, T* smooth) {   \
+    smooth_row(rows, width, summed, smooth);                                                      \
+  }                                                                                               \
+  WHITEDIFF_MULTIVERSION void mark_sources(const T* flat, const T* smooth, int width, T limit,    \
+                                           T level, T smooth_limit, std::uint8_t* source) {       \
+    mark(flat, smooth, width, limit, level, smooth_limit, source);                                \
+  }                                                                                               \
+  WHITEDIFF_MULTIVERSION void add_unusable(const T* noise, const std::uint8_t* usable, int width, \
+                                           std::uint8_t* source) {                                \
+    add_unusable_row(noise, usable, width, source);                                               \
+  }                                                                                               \
+  WHITEDIFF_MULTIVERSION void keep(const T* noise, const std::uint8_t* usable,                    \
+                                   const std::uint8_t* source, int width, std::uint8_t* kept) {   \
+    keep_row(noise, usable, source, width, kept);                                                 \
+  }                                                                                               \
+  WHITEDIFF_MULTIVERSION void add_known(const T* values, const std::uint8_t* usable, int width,   \
+                                        T largest, T* sums, T* counts) {                          \
+    add_row(values, usable, width, largest, sums, counts);                                        \
+  }                                                                                               \
+  WHITEDIFF_MULTIVERSION void multiply(const T* image, const T* variance, T largest,              \
+                                       const T* factors, int width, T* noise) {                   \
+    multiply_row(image, variance, largest, factors, width, noise);                                \
   }
 WHITEDIFF_FOR_BOTH(float)
 WHITEDIFF_FOR_BOTH(double)
@@ -197,7 +215,7 @@ class Search {
                    static_cast<T>(source_sigmas * limits.plain.sigma),
                    static_cast<T>(limits.smooth.center),
                    static_cast<T>(source_sigmas * limits.smooth.sigma), source_.data());
-      if (surroundings_) add_unusable(usable_.row(y), width, source_.data());
+      if (surroundings_) add_unusable(noise_.row(y), usable_.row(y), width, source_.data());
       grow_in_x(source_.data(), width, grown(y));
     }
     for (int y = y0; y < y1; ++y) {
@@ -315,6 +333,26 @@ class Sky {
   Image<std::uint8_t> kept_;  // of them
 };
 
+/// The largest variance that is one: marks of what is not known would outweigh all others in a
+/// mean.
+template <class T>
+T largest_known(ImageView<const T> variance) {
+  const auto [height, width] = variance.shape();
+  const int step = 1 + static_cast<int>(std::sqrt(variance.shape().size() / sample_of_variance));
+  std::vector<T> sample;
+  for (int y = step / 2; y < height; y += step) {
+    for (int x = y % step; x < width; x += step) {
+      const T value = variance(y, x);
+      if (value > T(0) && value <= std::numeric_limits<T>::max()) sample.push_back(value);
+    }
+  }
+  if (sample.empty()) return std::numeric_limits<T>::max();
+  const auto middle = sample.begin() + static_cast<std::ptrdiff_t>(sample.size() / 2);
+  std::nth_element(sample.begin(), middle, sample.end());
+  return static_cast<T>(std::min<double>(std::numeric_limits<T>::max(),
+                                         largest_ratio * static_cast<double>(*middle)));
+}
+
 }  // namespace
 
 template <class T>
@@ -336,13 +374,14 @@ Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance
   require(usable.shape() == image.shape(), "usable",
           "have shape " + to_string(image.shape()) + ", that of the image", usable.shape());
   const auto [height, width] = image.shape();
+  const T largest = largest_known(variance);
   Image<T> noise(image.shape());
   const std::size_t bands = (height + block - 1) / block;
   parallel_for(bands, thread_count(n_threads), [&, height = height, width = width](std::size_t n) {
     const int y0 = static_cast<int>(n) * block, y1 = std::min(y0 + block, height);
     std::vector<T> sums(width), counts(width);
     for (int y = y0; y < y1; ++y) {
-      add_known(variance.row(y), usable.row(y), width, sums.data(), counts.data());
+      add_known(variance.row(y), usable.row(y), width, largest, sums.data(), counts.data());
     }
     for (int x0 = 0; x0 < width; x0 += block) {
       const int x1 = std::min(x0 + block, width);
@@ -351,7 +390,9 @@ Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance
       // NaN where there is none.
       std::fill(sums.begin() + x0, sums.begin() + x1, static_cast<T>(1.0 / std::sqrt(sum / count)));
     }
-    for (int y = y0; y < y1; ++y) multiply(image.row(y), sums.data(), width, noise.row(y));
+    for (int y = y0; y < y1; ++y) {
+      multiply(image.row(y), variance.row(y), largest, sums.data(), width, noise.row(y));
+    }
   });
   return noise;
 }

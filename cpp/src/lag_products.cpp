@@ -119,16 +119,13 @@ class Strip {
     rows_ = box.height();
     columns_ = std::min(box.width(), width_);
     const auto [height, width] = pixels_.noise.shape();
-    const int left = std::max(0, box.x0 - lag_);
-    const int right = std::min(width, box.x0 + width_ + lag_);
+    const Box read = Box{box.x0 - lag_, box.y0, box.x0 + width_ + lag_, box.y1 + lag_}.clipped(
+        {0, 0, width, height});
     std::fill(values_.second.begin(), values_.second.end(), T(0));
     std::fill(taken_.second.begin(), taken_.second.end(), std::uint8_t(0));
-    for (int y = box.y0; y < std::min(box.y1 + lag_, height); ++y) {
-      const std::ptrdiff_t offset =
-          static_cast<std::ptrdiff_t>(y - box.y0) * values_.wide + left - (box.x0 - lag_);
-      take(pixels_, y, left, right - left, values_.second.data() + offset,
-           taken_.second.data() + offset);
-    }
+    const int offset = read.x0 - (box.x0 - lag_);
+    take(pixels_, read, values_.second.data() + offset, taken_.second.data() + offset,
+         values_.wide);
     set_first(values_);
     set_first(taken_);
   }

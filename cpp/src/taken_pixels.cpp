@@ -10,9 +10,9 @@ namespace {
 
 template <class T>
 WHITEDIFF_ALWAYS_INLINE void take_row(const T* noise, const std::uint8_t* usable, int width,
-                                      T level, T limit, T* values, std::uint8_t* taken) {
+                                      T level, T slope, T limit, T* values, std::uint8_t* taken) {
   for (int x = 0; x < width; ++x) {
-    const T value = noise[x] - level;
+    const T value = noise[x] - (level + slope * static_cast<T>(x));
     const bool inside = std::abs(value) <= limit && usable[x] != 0;
     values[x] = inside ? value : T(0);
     taken[x] = inside;
@@ -21,26 +21,39 @@ WHITEDIFF_ALWAYS_INLINE void take_row(const T* noise, const std::uint8_t* usable
 
 WHITEDIFF_MULTIVERSION
 void take_pixels(const float* noise, const std::uint8_t* usable, int width, float level,
-                 float limit, float* values, std::uint8_t* taken) {
-  take_row(noise, usable, width, level, limit, values, taken);
+                 float slope, float limit, float* values, std::uint8_t* taken) {
+  take_row(noise, usable, width, level, slope, limit, values, taken);
 }
 WHITEDIFF_MULTIVERSION
 void take_pixels(const double* noise, const std::uint8_t* usable, int width, double level,
-                 double limit, double* values, std::uint8_t* taken) {
-  take_row(noise, usable, width, level, limit, values, taken);
+                 double slope, double limit, double* values, std::uint8_t* taken) {
+  take_row(noise, usable, width, level, slope, limit, values, taken);
+}
+
+template <class T>
+void take_box(const TakenPixels<T>& pixels, const Box& box, T* values, std::uint8_t* taken,
+              std::ptrdiff_t pitch) {
+  for (const Level& level : pixels.levels) {
+    const Box part = level.box.clipped(box);
+    if (part.empty()) continue;
+    for (int y = part.y0; y < part.y1; ++y) {
+      const std::ptrdiff_t offset = (y - box.y0) * pitch + (part.x0 - box.x0);
+      take_pixels(pixels.noise.row(y) + part.x0, pixels.usable.row(y) + part.x0, part.width(),
+                  static_cast<T>(level.at(y, part.x0)), static_cast<T>(level.slope_x),
+                  static_cast<T>(pixels.limit), values + offset, taken + offset);
+    }
+  }
 }
 
 }  // namespace
 
-void take(const TakenPixels<float>& pixels, int y, int x0, int width, float* values,
-          std::uint8_t* taken) {
-  take_pixels(pixels.noise.row(y) + x0, pixels.usable.row(y) + x0, width,
-              static_cast<float>(pixels.level), static_cast<float>(pixels.limit), values, taken);
+void take(const TakenPixels<float>& pixels, const Box& box, float* values, std::uint8_t* taken,
+          std::ptrdiff_t pitch) {
+  take_box(pixels, box, values, taken, pitch);
 }
-void take(const TakenPixels<double>& pixels, int y, int x0, int width, double* values,
-          std::uint8_t* taken) {
-  take_pixels(pixels.noise.row(y) + x0, pixels.usable.row(y) + x0, width, pixels.level,
-              pixels.limit, values, taken);
+void take(const TakenPixels<double>& pixels, const Box& box, double* values, std::uint8_t* taken,
+          std::ptrdiff_t pitch) {
+  take_box(pixels, box, values, taken, pitch);
 }
 
 std::vector<PartBand> bands_of(const std::vector<Box>& parts, int rows) {

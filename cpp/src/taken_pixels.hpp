@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -7,21 +8,33 @@
 
 namespace whitediff {
 
-/// Pixels that are usable and within a limit of a level, which is subtracted.
+/// A plane through the pixels of a box.
+struct Level {
+  Box box;
+  double middle = 0.0;                  ///< In the centre of the box.
+  double slope_y = 0.0, slope_x = 0.0;  ///< Per pixel.
+
+  double at(int y, int x) const {
+    const Point center = box.center();
+    return middle + slope_y * (y - center.y) + slope_x * (x - center.x);
+  }
+};
+
+/// Pixels that are usable and within a limit of their level, which is subtracted.
 template <class T>
 struct TakenPixels {
   ImageView<const T> noise;
   ImageView<const std::uint8_t> usable;  ///< Other than 0.
-  double level = 0.0;
+  std::vector<Level> levels;             ///< Of boxes that share no pixel; no other pixel is taken.
   double limit = 0.0;
 };
 
-/// Writes some pixels of a row from column x0 on, 0 where none is taken, and whether one is, 0
-/// or 1.
-void take(const TakenPixels<float>& pixels, int y, int x0, int width, float* values,
-          std::uint8_t* taken);
-void take(const TakenPixels<double>& pixels, int y, int x0, int width, double* values,
-          std::uint8_t* taken);
+/// Writes the pixels of a box, 0 where none is taken, and whether one is, 0 or 1, to rows `pitch`
+/// apart. Where there is no level nothing is written.
+void take(const TakenPixels<float>& pixels, const Box& box, float* values, std::uint8_t* taken,
+          std::ptrdiff_t pitch);
+void take(const TakenPixels<double>& pixels, const Box& box, double* values, std::uint8_t* taken,
+          std::ptrdiff_t pitch);
 
 /// Some rows of a part of an image.
 struct PartBand {

@@ -110,9 +110,60 @@ TEST_CASE("parts of a large image are those of the whole, each one cell of it") 
       // Two parts share a transform in single precision.
       CHECK(largest < 1e-5);
       ++parts;
-      rows += 16;
+      rows += 32;
     }
     CHECK(parts == 16);
+  }
+}
+
+TEST_CASE("parts of an image that is white already are where those of the image are") {
+  for (const Shape shape : {Shape{1301, 1459}, {301, 417}}) {
+    Frame frame(shape);
+    const auto options = frame.options();
+    const auto whole = whiten<float>(frame.image.view(), frame.sources(), options);
+    const auto sample = sample_of<float>(whole.image.view(), whole.variance.view(),
+                                         whole.filter_edge.view(), options);
+    const auto whitened =
+        whiten_sample<float>(Plane<float>(frame.image.view()), frame.sources(), options);
+    REQUIRE(sample.parts.size() == whitened.parts.size());
+    double usable = 0.0;
+    for (std::size_t n = 0; n < sample.parts.size(); ++n) {
+      const auto& [box, center] = sample.parts[n];
+      REQUIRE(box == whitened.parts[n].box);
+      REQUIRE(center == whitened.parts[n].center);
+      const Point middle = box.center();
+      const int dx = static_cast<int>(center.x - options.xy0.x - middle.x);
+      const int dy = static_cast<int>(center.y - options.xy0.y - middle.y);
+      for (int y = box.y0; y < box.y1; ++y) {
+        for (int x = box.x0; x < box.x1; ++x) {
+          REQUIRE(sample.whitened(y, x) == whole.image(y + dy, x + dx));
+          REQUIRE(sample.variance(y, x) == whole.variance(y + dy, x + dx));
+          REQUIRE(sample.usable(y, x) ==
+                  (!whole.filter_edge(y + dy, x + dx) && frame.mask(y + dy, x + dx) == 0));
+          usable += sample.usable(y, x);
+        }
+      }
+    }
+    // None between the parts.
+    CHECK(usable == test::sum(sample.usable));
+  }
+  Frame frame({301, 417});
+  const auto whole = whiten<float>(frame.image.view(), frame.sources(), frame.options());
+  CHECK_THROWS_AS(
+      sample_of<float>(whole.image.view(), test::constant<float>({301, 416}, 1.0F).view(),
+                       whole.filter_edge.view(), frame.options()),
+      std::invalid_argument);
+}
+
+TEST_CASE("a sample has about as many pixels as it is asked for") {
+  Frame frame({1301, 1459});
+  for (const double pixels : {2.5e5, 1e6, 4e6}) {
+    const auto sample = whiten_sample<float>(Plane<float>(frame.image.view()), frame.sources(),
+                                             frame.options(), pixels);
+    const double most = std::min<double>(pixels, 1301.0 * 1459.0);
+    // Sides are multiples of 32; one pixel in a hundred is masked, and the filter's edge is no
+    // part.
+    CHECK(test::sum(sample.usable) == doctest::Approx(most).epsilon(0.08));
   }
 }
 

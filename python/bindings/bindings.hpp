@@ -48,6 +48,12 @@ whitediff::ImageView<const T> view_of(const Array<T>& array) {
   return {array.data(), shape, array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};
 }
 
+inline whitediff::ImageView<const std::uint8_t> flags_of(const Array<bool>& marks) {
+  static_assert(sizeof(bool) == sizeof(std::uint8_t));
+  const auto flags = view_of<bool>(marks);
+  return {reinterpret_cast<const std::uint8_t*>(flags.data()), flags.shape(), flags.stride()};
+}
+
 using MaskArray = std::optional<Array<std::int32_t>>;
 
 inline whitediff::ImageView<const std::int32_t> mask_of(const MaskArray& mask) {

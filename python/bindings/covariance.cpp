@@ -17,18 +17,12 @@ using whitediff::MeasuredCovariance;
 using whitediff::NoiseCovariance;
 using whitediff::SpatialCovariance;
 
-ImageView<const std::uint8_t> flags_of(const Array<bool>& usable) {
-  static_assert(sizeof(bool) == sizeof(std::uint8_t));
-  const auto flags = view_of<bool>(usable);
-  return {reinterpret_cast<const std::uint8_t*>(flags.data()), flags.shape(), flags.stride()};
-}
-
 /// @param parts  [n, 4], each x0, y0, x1, y1.
 /// @return  that of all parts together, and those of each.
 template <class T>
 std::pair<MeasuredCovariance, std::vector<MeasuredCovariance>> autocovariances(
     const Array<T>& noise, const Array<bool>& usable, const Array<std::int32_t>& parts,
-    int largest_lag, int n_threads) {
+    int largest_lag, int n_threads, bool wide) {
   const auto pixels = view_of<T>(noise);
   const auto flags = flags_of(usable);
   const auto corners = view_of<std::int32_t>(parts);
@@ -37,7 +31,9 @@ std::pair<MeasuredCovariance, std::vector<MeasuredCovariance>> autocovariances(
     boxes.push_back({corners(n, 0), corners(n, 1), corners(n, 2), corners(n, 3)});
   }
   const py::gil_scoped_release release;
-  auto found = whitediff::autocovariances<T>(pixels, flags, boxes, largest_lag, n_threads);
+  auto found =
+      whitediff::autocovariances<T>(pixels, flags, boxes, largest_lag, n_threads,
+                                    wide ? whitediff::wide_window : whitediff::narrow_window);
   return {std::move(found.whole), std::move(found.parts)};
 }
 
@@ -83,7 +79,7 @@ template <class T>
 void bind(py::module_& module) {
   module.def("autocovariances", &autocovariances<T>, py::arg("noise").noconvert(),
              py::arg("usable").noconvert(), py::arg("parts").noconvert(), py::arg("largest_lag"),
-             py::arg("n_threads"));
+             py::arg("n_threads"), py::arg("wide"));
   module.def("autocovariance", &autocovariance<T>, py::arg("noise").noconvert(),
              py::arg("usable").noconvert(), py::arg("largest_lag"), py::arg("n_threads"));
   module.def("blank_sky", &blank_sky<T>, py::arg("noise").noconvert(),
@@ -107,6 +103,10 @@ void bind_covariance(py::module_& module) {
       .def_property_readonly("lags", [](const MeasuredCovariance& of) { return copied(of.lags); })
       .def_property_readonly("pairs", [](const MeasuredCovariance& of) { return copied(of.pairs); })
       .def_readonly("far_pairs", &MeasuredCovariance::far_pairs)
+      .def_property_readonly("window",
+                             [](const MeasuredCovariance& of) {
+                               return std::pair(of.window.whole_to, of.window.zero_from);
+                             })
       .def("noise", &whitediff::noise_covariance);
   bind<float>(module);
   bind<double>(module);

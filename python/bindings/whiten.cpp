@@ -153,28 +153,45 @@ Whitening whiten_bands(
       asking);
 }
 
-/// @return  image, whitened image, its variance, usable pixels; boxes of its parts, [n, 4], each
-///          x0, y0, x1, y1, and where they are centred, [n, 2], each x, y.
+using SampleArrays = std::tuple<py::array, py::array, py::array, py::array, py::array>;
+
+/// @return  whitened image, its variance, usable pixels; boxes of its parts, [n, 4], each x0, y0,
+/// x1,
+///          y1, and where they are centred, [n, 2], each x, y.
 template <class T>
-std::tuple<py::array, py::array, py::array, py::array, py::array, py::array> whiten_sample(
-    const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources,
-    const WhitenOptions& options) {
-  auto sample = [&] {
-    const py::gil_scoped_release release;
-    return whitediff::whiten_sample(plane, sources, options);
-  }();
+SampleArrays arrays_of(whitediff::Sample<T> sample) {
   std::vector<Box> parts;
   std::vector<whitediff::Point> middles;
   for (const auto& [box, center] : sample.parts) {
     parts.push_back(box);
     middles.push_back(center);
   }
-  return {to_numpy(std::move(sample.image)),
-          to_numpy(std::move(sample.whitened)),
-          to_numpy(std::move(sample.variance)),
-          to_marks(std::move(sample.usable)),
-          corners(parts),
-          positions(middles)};
+  return {to_numpy(std::move(sample.whitened)), to_numpy(std::move(sample.variance)),
+          to_marks(std::move(sample.usable)), corners(parts), positions(middles)};
+}
+
+/// @return  the image as it was, and the arrays of the sample.
+template <class T>
+std::pair<py::array, SampleArrays> whiten_sample(const Plane<T>& plane,
+                                                 const std::vector<NoiseSource<T>>& sources,
+                                                 const WhitenOptions& options, double pixels) {
+  auto sample = [&] {
+    const py::gil_scoped_release release;
+    return whitediff::whiten_sample(plane, sources, options, pixels);
+  }();
+  py::array image = to_numpy(std::move(sample.image));
+  return {std::move(image), arrays_of(std::move(sample))};
+}
+
+template <class T>
+SampleArrays sample_of(const Array<T>& whitened, const Array<T>& variance,
+                       const Array<bool>& filter_edge, const WhitenOptions& options) {
+  const auto image = view_of<T>(whitened), plane = view_of<T>(variance);
+  const auto edge = flags_of(filter_edge);
+  return arrays_of([&] {
+    const py::gil_scoped_release release;
+    return whitediff::sample_of<T>(image, plane, edge, options);
+  }());
 }
 
 template <class T>
@@ -192,6 +209,9 @@ void bind(py::module_& module, const char* source_name) {
   def(&whiten<T>);
   def(&whiten_bands<T>);
   module.def("whiten_sample", &whiten_sample<T>, py::arg("plane"), py::arg("sources"),
+             py::arg("options"), py::arg("pixels"));
+  module.def("sample_of", &sample_of<T>, py::arg("whitened").noconvert(),
+             py::arg("variance").noconvert(), py::arg("filter_edge").noconvert(),
              py::arg("options"));
 }
 

@@ -10,6 +10,13 @@ import numpy.typing as npt
 __version__: str
 
 _FloatImage = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+_Sample = tuple[
+    _FloatImage,
+    _FloatImage,
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float64],
+]
 _ReadRows = Callable[[int, int, int], npt.NDArray[Any]]
 
 class Error(RuntimeError): ...
@@ -149,6 +156,8 @@ class MeasuredCovariance:
     def lags(self) -> npt.NDArray[np.float64]: ...
     @property
     def pairs(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def window(self) -> tuple[int, int]: ...
     @property
     def far_pairs(self) -> float: ...
     def noise(self) -> MeasuredCovariance: ...
@@ -305,15 +314,17 @@ def clipped_mean(
     plane: _FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
 ) -> float: ...
 def whiten_sample(
-    plane: PlaneF | PlaneD, sources: Sequence[_NoiseSource], options: WhitenOptions
-) -> tuple[
-    _FloatImage,
-    _FloatImage,
-    _FloatImage,
-    npt.NDArray[np.bool_],
-    npt.NDArray[np.int32],
-    npt.NDArray[np.float64],
-]: ...
+    plane: PlaneF | PlaneD,
+    sources: Sequence[_NoiseSource],
+    options: WhitenOptions,
+    pixels: float,
+) -> tuple[_FloatImage, _Sample]: ...
+def sample_of(
+    whitened: _FloatImage,
+    variance: _FloatImage,
+    filter_edge: npt.NDArray[np.bool_],
+    options: WhitenOptions,
+) -> _Sample: ...
 def autocovariance(
     noise: _FloatImage, usable: npt.NDArray[np.bool_], largest_lag: int, n_threads: int
 ) -> MeasuredCovariance: ...
@@ -323,6 +334,7 @@ def autocovariances(
     parts: npt.NDArray[np.int32],
     largest_lag: int,
     n_threads: int,
+    wide: bool,
 ) -> tuple[MeasuredCovariance, list[MeasuredCovariance]]: ...
 def blank_sky(
     noise: _FloatImage, usable: npt.NDArray[np.bool_], surroundings: bool, n_threads: int

@@ -11,10 +11,6 @@ from .fill import fill_values
 
 __all__ = ["in_units_of_noise", "without_fill", "without_sources"]
 
-_ABSURD = 1e10
-# The median is that of at most so many pixels.
-_SAMPLE = 1 << 14
-
 
 def without_fill(image: FloatImage, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Give the usable pixels, which are finite, without those that have a fill value for data."""
@@ -28,8 +24,8 @@ def in_units_of_noise(
     variance: float | FloatImage,
     usable: npt.NDArray[np.bool_],
     n_threads: int = 0,
-) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
-    """Give the image over the root of its variance, and the usable pixels of known variance.
+) -> FloatImage:
+    """Give the image over the root of its variance, NaN where that is not known.
 
     A plane counts with its means over the usable pixels of blocks of 32 by 32 pixels: one that
     follows the phases of a warp, or the noise of its own image, is not the noise's to divide by.
@@ -39,7 +35,7 @@ def in_units_of_noise(
     image : numpy.ndarray, [y, x]
         Pixels.
     variance : float or numpy.ndarray, [y, x]
-        Of the shape and dtype of the image; known where it is finite, positive, and less than 1e10
+        Of the shape and dtype of the image; known where it is finite, positive, and at most 1e10
         times the median.
     usable : numpy.ndarray of bool, [y, x]
         Those that count.
@@ -49,15 +45,8 @@ def in_units_of_noise(
     if isinstance(variance, float):
         with np.errstate(invalid="ignore", divide="ignore"):
             noise: FloatImage = np.divide(image, np.sqrt(variance), dtype=image.dtype)
-    else:
-        usable = usable & np.isfinite(variance) & (variance > 0)
-        sample = variance.ravel()[:: 1 + variance.size // _SAMPLE]
-        sample = sample[np.isfinite(sample) & (sample > 0)]
-        if sample.size:
-            # Marks of variances that are not known would outweigh all others in a mean.
-            usable &= variance < _ABSURD * np.median(sample)
-        noise = _core.in_units_of_noise(image, variance, usable, n_threads)
-    return noise, usable & np.isfinite(noise)
+        return noise
+    return _core.in_units_of_noise(image, variance, usable, n_threads)
 
 
 def without_sources(
@@ -78,9 +67,9 @@ def without_sources(
     noise : numpy.ndarray, [y, x]
         In units of its standard deviation.
     usable : numpy.ndarray of bool, [y, x]
-        Finite, unmasked pixels.
+        Unmasked pixels; of these, finite ones are meant.
     surroundings : bool, optional
-        Whether four pixels around those that are not usable are left out as well.
+        Whether four pixels around those that are not usable, or not finite, are left out as well.
     n_threads : int, optional
         0 for all cores that the process may use. The result does not depend on it.
 

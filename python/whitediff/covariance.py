@@ -31,7 +31,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 NOISE_REACH = 6
-"""The longest lag that is taken for noise."""
+"""The longest lag that is taken for noise where no wide window is asked for."""
 
 # Frequencies an axis on which spectra are looked at.
 _SIDE = 64
@@ -39,9 +39,8 @@ _SIDE = 64
 _PHASES = 64
 # In place of a PSF that is not given: its sigma in pixels, and how far it is followed.
 _PSF_SIGMA, _PSF_RADIUS = 1.7, 8
-# The window of docs/mathematics.md, Eq. 19, as the core has it.
-_WHOLE_TO, _ZERO_FROM = 3, NOISE_REACH + 1
-_PLATEAU_LAGS = 25**2 - 15**2
+# Lags that are looked at one by one.
+_INNER = 3
 _SIGNIFICANT = 5.0
 _LEAST_PIXELS = 60_000
 
@@ -109,6 +108,8 @@ class NoiseCovariance:
             self.core = _core.SpatialCovariance(spatial_kernel(self.coefficients, self.frame))
         self._floor = _core.NoiseCovariance(self.lags).floor
         self.n_pairs: Floats | None = None
+        # Of docs/mathematics.md, Eq. 19.
+        self._window_edges = (3, NOISE_REACH + 1)
         self._psf = _gaussian() if psf is None else psf_image(psf)
         self.overlap = _overlap(self._psf, self.lags.shape)
 
@@ -224,6 +225,16 @@ class NoiseCovariance:
         return float((_spectrum(self.lags) < self._floor).mean())
 
     @property
+    def leaves_out(self) -> float:
+        """About what part of the power at k = 0 lies beyond the window of its measurement.
+
+        Two thirds of what the lags have that the window lets go to zero: so it is where noise went
+        through kernels of Gaussians.
+        """
+        fading = self._distance() > self._window_edges[0]
+        return float(2 / 3 * self.lags[fading].sum() / self.power_at_zero)
+
+    @property
     def psf_scale(self) -> float:
         """Variance of a matched filter over what the plane says (docs/mathematics.md, Eq. 20)."""
         return float((self.lags * self.overlap).sum())
@@ -272,7 +283,7 @@ class NoiseCovariance:
             return True
         if abs(self.psf_scale - 1.0) > _SIGNIFICANT * self.psf_scale_error:
             return True
-        inner = self._distance() <= _WHOLE_TO
+        inner = self._distance() <= _INNER
         inner &= self._distance() > 0
         return bool((np.abs(self.lags) > _SIGNIFICANT * self.errors)[inner].any())
 
@@ -333,6 +344,7 @@ class NoiseCovariance:
     def like(self, lags: Floats, frame: Frame | None = None) -> NoiseCovariance:
         """Give others with the PSF, and the numbers of pairs, of this one."""
         other = NoiseCovariance(lags, psf=self._psf, frame=frame)
+        other._window_edges = self._window_edges
         if self.n_pairs is not None:
             # Lags that were not measured, but follow, have the fewest pixels.
             same = self.n_pairs.shape == other.lags.shape
@@ -344,7 +356,10 @@ class NoiseCovariance:
         if not isinstance(other, NoiseCovariance):
             return NotImplemented
         measured = [one for one in (self, other) if one.n_pixels is not None]
-        model = min(measured, key=lambda one: one.n_pixels or 0, default=self)
+        # Errors are those of what was measured last, or on the fewest pixels.
+        model = max(
+            measured, key=lambda one: (one._window_edges, -(one.n_pixels or 0)), default=self
+        )
         frames = {one.frame for one in (self, other) if one.frame is not None}
         if not frames:
             return model.like(_product(self.lags, other.lags))
@@ -407,8 +422,10 @@ class NoiseCovariance:
         """
         if self.n_pixels is None:
             return 0.0
-        # The plateau is the mean of so many lags, each as uncertain as those of the sum.
-        plateau = (self.lags.max() * weights.sum()) ** 2 / _PLATEAU_LAGS
+        # The plateau is the mean over five lags, of which each is as uncertain as those of the sum.
+        near = self._window_edges[1]
+        number = (2 * (near + 5) + 1) ** 2 - (2 * near + 1) ** 2
+        plateau = (self.lags.max() * weights.sum()) ** 2 / number
         return float(np.sqrt(2.0 * (squares + plateau) / self.n_pixels))
 
     def _distance(self) -> npt.NDArray[np.intp]:
@@ -418,7 +435,8 @@ class NoiseCovariance:
 
     def _window(self) -> Floats:
         """Give the window of lags of docs/mathematics.md, Eq. 19."""
-        window: Floats = np.clip((_ZERO_FROM - self._distance()) / (_ZERO_FROM - _WHOLE_TO), 0, 1)
+        whole_to, zero_from = self._window_edges
+        window: Floats = np.clip((zero_from - self._distance()) / (zero_from - whole_to), 0, 1)
         return window
 
 
@@ -455,7 +473,7 @@ def blank_noise(
     n_threads: int = 0,
 ) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
     """Give an image in units of its noise, and the pixels that hold noise alone."""
-    noise, usable = in_units_of_noise(image, variance, usable, n_threads)
+    noise = in_units_of_noise(image, variance, usable, n_threads)
     usable, _, _ = without_sources(noise, usable, surroundings=True, n_threads=n_threads)
     return noise, usable
 
@@ -466,7 +484,7 @@ def covariance_of(measured: _core.MeasuredCovariance, *, psf: Any = None) -> Noi
     Parameters
     ----------
     measured : MeasuredCovariance of the core
-        Out to `NOISE_REACH` at least.
+        Out to the reach of its window at least.
     psf : array_like [v, u] or Kernel, optional
         PSF of the image.
 
@@ -478,6 +496,7 @@ def covariance_of(measured: _core.MeasuredCovariance, *, psf: Any = None) -> Noi
     noise = measured.noise()
     covariance = NoiseCovariance(noise.lags, psf=psf)
     covariance.n_pairs = noise.pairs
+    covariance._window_edges = measured.window
     return covariance
 
 

@@ -10,17 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .arrays import CutPlane, FloatImage, Marked, Planes
+from .arrays import FloatImage, Planes
 from .blank_sky import without_fill
 from .covariance import (
     NOISE_REACH,
     NoiseCovariance,
     blank_noise,
     covariance_of,
-    measured_covariance,
     psf_image,
 )
-from .meshes import spread_meshes
 from .sources import CoreSource
 from .whitening import Whitened
 
@@ -30,8 +28,11 @@ __all__ = ["chosen_covariance", "measured_noise", "measured_remains"]
 # first one leaves 2 per cent between neighbours and 4 of the variance, the second one half a
 # per cent and one.
 _STRONG = 0.1
-# As many pixels as `whiten_sample` takes, in as many parts.
-_WHOLE, _PART, _PARTS, _APART = 1_500_000, 272, 16, 16
+# Pixels that are measured, and in a wide window of lags; the longest of these, and what makes the
+# error of the power at k = 0: 2 / N times the sum of squares of the window, and of the plateau's.
+_PIXELS, _WIDE_PIXELS = 1e6, 4e6
+_WIDE_REACH = 12
+_WIDE_LAGS = 454
 
 
 def chosen_covariance(
@@ -85,23 +86,20 @@ def chosen_covariance(
     applied = choice == "measured" or covariance.is_significant
     if not applied:
         return covariance, False
+    wide = rounds > 1 and _is_long(covariance, float(np.prod(planes.image.shape)))
     for _ in range(1, max(rounds, 2 if _is_strong(covariance) else 1)):
         # What a round leaves need not be noise, as where the sky is steep.
         with suppress(ValueError):
-            covariance = covariance * measured_remains(planes, sources, options, covariance)
+            covariance = covariance * measured_remains(
+                planes, sources, options, covariance, wide=wide
+            )
     return covariance, True
 
 
-def _level(noise: FloatImage, usable: npt.NDArray[np.bool_]) -> None:
-    """Take the plane off a part of a sample: a sky that rises is no noise that pixels share."""
-    height, width = noise.shape
-    # One, y and x: what planes are made of, and what their products sum to.
-    y = np.column_stack([np.ones(height), np.linspace(-1, 1, height), np.ones(height)])
-    x = np.column_stack([np.ones(width), np.ones(width), np.linspace(-1, 1, width)])
-    moments = np.einsum("yi,yj,yx,xi,xj->ij", y, y, usable.astype(float), x, x, optimize=True)
-    values = np.where(usable, noise, 0.0)
-    coefficients = np.linalg.pinv(moments) @ np.einsum("yi,yx,xi->i", y, values, x, optimize=True)
-    noise -= ((y * coefficients) @ x.T).astype(noise.dtype)
+def _is_long(covariance: NoiseCovariance, size: float) -> bool:
+    """Whether more of the noise lies beyond the narrow window than a wide one errs by."""
+    usable = min(1.0, (covariance.n_pixels or 0) / min(size, _PIXELS))
+    return covariance.leaves_out > np.sqrt(2 * _WIDE_LAGS / (usable * min(size, _WIDE_PIXELS)))
 
 
 def _is_strong(covariance: NoiseCovariance) -> bool:
@@ -115,6 +113,8 @@ def measured_remains(
     sources: Sequence[CoreSource],
     options: _core.WhitenOptions,
     remaining: NoiseCovariance | None = None,
+    *,
+    wide: bool = False,
 ) -> NoiseCovariance:
     """Measure what remains of the noise's colour on parts of the image, whitened.
 
@@ -124,6 +124,8 @@ def measured_remains(
         As of `chosen_covariance`. In mode "score", too, it is the white image that is measured.
     remaining : NoiseCovariance, optional
         What the filters know of it already.
+    wide : bool, optional
+        Whether in the wide window of lags, on four million pixels in place of one.
 
     Raises
     ------
@@ -136,32 +138,12 @@ def measured_remains(
         chosen.mode = _core.Mode.difference
         chosen.variance = _core.VariancePropagation.estimate
     chosen.remaining = None if remaining is None else remaining.core
-    image, whitened, variance, usable, parts, centers = _core.whiten_sample(
-        planes.image, sources, chosen
-    )
-    usable = without_fill(image, usable & np.isfinite(image))
-    noise, usable = blank_noise(whitened, variance, usable, options.n_threads)
-    for x, y, right, bottom in parts:
-        _level(noise[y:bottom, x:right], usable[y:bottom, x:right])
-    found, local = _core.autocovariances(noise, usable, parts, NOISE_REACH, options.n_threads)
-    (x0, y0), (height, width) = options.xy0, planes.image.shape
-    frame = (x0, x0 + width - 1, y0, y0 + height - 1)
-    whole = covariance_of(found, psf=_psf(options, planes.image.shape))
-    # Lags of which a part has no pair are not known there.
-    known = [n for n, part in enumerate(local) if part.far_pairs > 0 and part.pairs.min() > 0]
-    if not (known and options.spatially_varying):
-        return whole
-    # Not for `import whitediff` to wait for.
-    from .local_covariance import varying_covariance
-
-    noises = [local[n].noise() for n in known]
-    return varying_covariance(
-        whole,
-        np.stack([one.lags for one in noises]),
-        np.array([one.pairs.max() for one in noises]),
-        centers[known],
-        frame,
-    )
+    pixels = _WIDE_PIXELS if wide else _PIXELS
+    image, sample = _core.whiten_sample(planes.image, sources, chosen, pixels)
+    whitened, variance, usable, parts, centers = sample
+    usable = without_fill(image, usable)
+    shape = planes.image.shape
+    return _noise_of(options, shape, whitened, variance, usable, parts, centers, wide=wide)
 
 
 def measured_noise(options: _core.WhitenOptions, whitened: Whitened) -> NoiseCovariance:
@@ -180,26 +162,42 @@ def measured_noise(options: _core.WhitenOptions, whitened: Whitened) -> NoiseCov
         If no usable noise is left.
     """
     image, variance, edge = whitened.planes
-    bits = options.ignore_mask | options.no_value_mask
-    marked = Marked(CutPlane(options.mask), bits) if options.mask.shape == image.shape else None
-    parts = [(slice(0, image.shape[0]), slice(0, image.shape[1]))]
-    if image.size > _WHOLE:
-        parts = spread_meshes(image.shape, _PART, _PARTS)
-    height = sum(rows.stop - rows.start + _APART for rows, _ in parts)
-    width = max(columns.stop - columns.start for _, columns in parts)
-    mosaic = [np.zeros((height, width), plane.dtype) for plane in (image, variance, edge)]
-    y = 0
-    for part in parts:
-        usable = ~edge[part] & np.isfinite(image[part])
-        if marked is not None:
-            usable &= ~marked[part]
-        place = np.s_[y : y + usable.shape[0], : usable.shape[1]]
-        for into, values in zip(mosaic, (image[part], variance[part], usable), strict=True):
-            into[place] = values
-        # No pair of pixels reaches from one part into the next.
-        y += usable.shape[0] + _APART
-    psf = _psf(options, image.shape)
-    return measured_covariance(*mosaic, psf=psf, n_threads=options.n_threads)
+    sample = _core.sample_of(image, variance, edge, options)
+    return _noise_of(options, image.shape, *sample)
+
+
+def _noise_of(
+    options: _core.WhitenOptions,
+    shape: tuple[int, ...],
+    whitened: FloatImage,
+    variance: FloatImage,
+    usable: npt.NDArray[np.bool_],
+    parts: npt.NDArray[np.int32],
+    centers: npt.NDArray[np.float64],
+    *,
+    wide: bool = False,
+) -> NoiseCovariance:
+    """Measure the noise of a sample of a white image, which has this shape."""
+    noise, usable = blank_noise(whitened, variance, usable, options.n_threads)
+    reach = _WIDE_REACH if wide else NOISE_REACH
+    found, local = _core.autocovariances(noise, usable, parts, reach, options.n_threads, wide)
+    whole = covariance_of(found, psf=_psf(options, shape))
+    # Lags of which a part has no pair are not known there.
+    known = [n for n, part in enumerate(local) if part.far_pairs > 0 and part.pairs.min() > 0]
+    if not (known and options.spatially_varying):
+        return whole
+    # Not for `import whitediff` to wait for.
+    from .local_covariance import varying_covariance
+
+    (x0, y0), (height, width) = options.xy0, shape
+    noises = [local[n].noise() for n in known]
+    return varying_covariance(
+        whole,
+        np.stack([one.lags for one in noises]),
+        np.array([one.pairs.max() for one in noises]),
+        centers[known],
+        (x0, x0 + width - 1, y0, y0 + height - 1),
+    )
 
 
 def _psf(options: _core.WhitenOptions, shape: tuple[int, ...]) -> npt.NDArray[np.float64] | None:

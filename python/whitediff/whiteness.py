@@ -167,9 +167,10 @@ def whiteness(
     """Measure how white the noise of an image is.
 
     Pixels more than 4.5 sigma from the median, in the image or in the image smoothed to the size of
-    a star, are taken for sources and left out with their surroundings. Of the rest, pixels within 4
-    sigma of the mean are used, and the variance is corrected for what a normal distribution loses
-    there. A variance plane is smoothed over blocks of 32 pixels.
+    a star, are taken for sources and left out with their surroundings. A sky that rises is no
+    noise: planes are taken off boxes of some 256 pixels a side. Pixels within 4 sigma of these are
+    used, and the variance is corrected for what a normal distribution loses there. A variance plane
+    is smoothed over blocks of 32 pixels.
 
     A value that recurs improbably often, such as the 0 in corners without data, is left out: it
     fills pixels. ``filled`` of the result tells which, and how many. In images of integers, where
@@ -222,7 +223,8 @@ def whiteness(
         if number := int(np.count_nonzero(usable & without_data)):
             filled[fill.value] = number
         no_data |= without_data
-    noise, usable = in_units_of_noise(pixels, plane, usable & ~no_data, n_threads)
+    usable &= ~no_data
+    noise = in_units_of_noise(pixels, plane, usable, n_threads)
     if filled:
         # As pixels that are not finite, and not as sources, whose surroundings are left out.
         noise[no_data] = np.nan

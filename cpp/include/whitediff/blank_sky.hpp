@@ -22,7 +22,9 @@ struct BlankSky {
 /// wings may reach beyond what a mask covers. Quartiles are those of some 65 000 pixels.
 /// @param noise   in units of its standard deviation.
 /// @param usable  other than 0: the pixel may be used if it is finite; of the shape of the image.
-/// @param surroundings  whether pixels around those that are not usable are left out as well.
+/// @param surroundings  whether pixels around those that are not usable, or not finite, are left
+/// out
+///                      as well.
 /// @param n_threads  0: all cores that the process may use. Never changes the result.
 /// @throws std::invalid_argument if shapes differ, or no such pixel is there.
 template <class T>
@@ -31,8 +33,9 @@ WHITEDIFF_EXPORT BlankSky blank_sky(ImageView<const T> noise, ImageView<const st
 
 /// An image in units of its noise: over the root of its variance, which is the mean over the usable
 /// pixels of blocks of 32 by 32. A variance plane that follows the phases of a warp, or the noise
-/// of its own image, is not the noise's to divide by. NaN where a block has no known variance.
-/// @param variance  of the shape of the image; known where it is positive and finite.
+/// of its own image, is not the noise's to divide by. NaN where the variance is not known.
+/// @param variance  of the shape of the image; known where it is positive, finite and at most 1e10
+///                  times the median, which is that of some 10 000 pixels.
 /// @param usable    as for blank_sky.
 template <class T>
 WHITEDIFF_EXPORT Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,

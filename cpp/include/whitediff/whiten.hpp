@@ -166,20 +166,32 @@ struct Sample {
   };
 
   Image<T> image, whitened, variance;
-  /// 1 where no mask has a bit of `ignore_mask`, and where the filter does not fall on gaps or
-  /// beyond the frame.
+  /// 1 where the image is finite, no mask has a bit of `ignore_mask`, and the filter does not fall
+  /// on gaps or beyond the frame.
   Image<std::uint8_t> usable;
   std::vector<Part> parts = {};
 };
 
-/// Makes the noise of a million pixels or so of an image white, for a look at the noise that takes
-/// less time than the whole. On images of up to 1.5 million pixels: all of it.
+/// So many pixels tell the noise on the scale of a PSF to less than one per cent.
+constexpr double sample_pixels = 1e6;
+
+/// Makes the noise of so many pixels of an image white, for a look at the noise that takes less
+/// time than the whole. Of images with up to half as many pixels more: all of it.
 /// @param options  progress does not count, nor do cells where the image is large.
 /// @throws std::invalid_argument as `whiten`.
 template <class T>
 WHITEDIFF_EXPORT Sample<T> whiten_sample(const Plane<T>& image,
                                          const std::vector<NoiseSource<T>>& sources,
-                                         const WhitenOptions& options = {});
+                                         const WhitenOptions& options = {},
+                                         double pixels = sample_pixels);
+
+/// The same parts of an image that is white already; of `image` there is none.
+/// @param options  those that it was whitened with: bits of both masks are left out.
+/// @throws std::invalid_argument if shapes differ.
+template <class T>
+WHITEDIFF_EXPORT Sample<T> sample_of(ImageView<const T> whitened, ImageView<const T> variance,
+                                     ImageView<const std::uint8_t> filter_edge,
+                                     const WhitenOptions& options = {});
 
 /// The filter of every position of the noise model of a result.
 WHITEDIFF_EXPORT std::vector<FilterImage> filter_images(const NoiseModel& noise,
