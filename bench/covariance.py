@@ -1,7 +1,7 @@
 """How right the noise is where the inputs are not white: simulated warps and coadds, real pairs.
 
-Every row measures on one half of the frame and is tested on the other, except "auto" on white
-inputs, which counts alarms. A pull is the standard deviation of a matched filter over what the
+What is measured on one half of a frame is tested on the other, both ways, and seeds are averaged.
+A pull is the standard deviation of a matched filter, or of the sum in an aperture, over what the
 variance plane says.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,94 +27,225 @@ from whitediff.whiteness import whiteness
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DATA = _ROOT.parent / "shared/data"
+sys.path.append(str(_ROOT / "tests"))
+
+from coloured_noise import (  # noqa: E402
+    bilinear,
+    drizzled_noise,
+    lanczos3,
+    psf_profile,
+    warped_noise,
+)
+from white_noise import RADIUS, inner, linear_kernel, matched  # noqa: E402
+
 _MARGIN = 32
-_REACH = 4
+_APERTURE = 5
 _SIGMAS = 4.0
+# What a normal distribution has beyond 4 sigma.
+_BEYOND_4 = 6.334e-5
 # All phases of a warp come as often in one half of a frame as in the other; an odd number, as tiles
 # are a quarter of the frame apart and would otherwise all begin with the same phase.
 _PERIODS = 11
+_RIPPLE, _RIPPLE_LENGTH = 0.1, 90.0
+_PIXELS_A_SOURCE, _MISREGISTRATION = 100, 0.15
+_WARPS = {"bilinear": (bilinear, 1), "lanczos3": (lanczos3, 3)}
 
 Pixels = npt.NDArray[Any]
+Marks = npt.NDArray[np.bool_]
 
 
-def _tests() -> Any:
-    """Give the module of the tests that makes coloured noise."""
-    sys.path.append(str(_ROOT / "tests"))
-    import coloured_noise
+class Case(NamedTuple):
+    """A difference image, and what it was made with.
 
-    return coloured_noise
+    Attributes
+    ----------
+    difference : numpy.ndarray, [y, x]
+        Its pixels.
+    given : tuple
+        Variances and kernel, as `whitediff.decorrelate` takes them.
+    power : float or None
+        The true noise power at k = 0, if it is known.
+    masked : numpy.ndarray of bool, [y, x], or None
+        Pixels without data.
+    scale : float or None
+        Of the difference.
+    bands : int
+        Into how many bands, every other of which is one half, the frame is cut.
+    """
+
+    difference: Pixels
+    given: tuple[Any, ...]
+    power: float | None = None
+    masked: Marks | None = None
+    scale: float | None = None
+    bands: int = 2
 
 
-def tested(result: Any, half: npt.NDArray[np.bool_], profile: Pixels) -> dict[str, float]:
+def halves(case: Case) -> list[Marks]:
+    """Tell the pixels of each half."""
+    height, width = case.difference.shape
+    band = np.arange(height) * case.bands // height
+    one = np.repeat((band % 2 == 1)[:, np.newaxis], width, axis=1)
+    return [one, ~one]
+
+
+def filtered(noise: Pixels, usable: Marks, image: Pixels) -> Pixels:
+    """Give the noise that is seen through a filter wherever it has nothing but usable pixels.
+
+    In units of what independent pixels of variance one would scatter.
+    """
+    reach = len(image) // 2
+    shape = [size + 2 * reach for size in noise.shape]
+    spectrum = np.fft.rfft2(np.where(usable, noise, 0), s=shape)
+    seen = np.fft.irfft2(spectrum * np.fft.rfft2(image, s=shape), s=shape)
+    seen = seen[reach:-reach, reach:-reach][~grown(~usable, reach)]
+    return seen / np.sqrt((image**2).sum())
+
+
+def clipped_deviation(values: Pixels) -> float:
+    """Give the standard deviation of what lies within 4 of them."""
+    return float(values[np.abs(values) < _SIGMAS * values.std()].std())
+
+
+def tested(result: Any, case: Case, half: Marks) -> dict[str, Any]:
     """Measure the noise of a result in a half of the frame."""
     noise = result.image / np.sqrt(result.variance)
-    inside = np.zeros(noise.shape, bool)
-    inside[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = True
-    usable = inside & half & np.isfinite(noise) & ~result.filter_edge
+    usable = np.zeros(noise.shape, bool)
+    usable[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = True
+    usable &= half & np.isfinite(noise) & ~result.filter_edge
+    if case.masked is not None:
+        usable &= ~case.masked
     found = whiteness(result.image, result.variance, mask=~usable, max_lag=3)
     usable, center, _ = without_sources(noise, usable)
-    filtered = np.where(usable, noise - center, 0)
-    for axis in (0, 1):
-        filtered = np.apply_along_axis(np.convolve, axis, filtered, profile, "same")
-    filtered = filtered[~grown(~usable, _REACH)] / (profile**2).sum()
-    sigma = filtered.std()
-    sigma = filtered[np.abs(filtered) < _SIGMAS * sigma].std()
-    others = found.autocorrelation.copy()
-    others[3, 3] = 0
+    profile = psf_profile()
+    offset = np.arange(-_APERTURE, _APERTURE + 1)
+    aperture = np.hypot(offset[:, np.newaxis], offset) <= _APERTURE
+    psf = filtered(noise - center, usable, np.outer(profile, profile))
+    # Beyond 4 sigma in units of one, as a search for sources counts them.
     return {
+        "lags": found.autocorrelation,
         "variance": found.variance,
-        "lag x": float(found.in_x[0]),
-        "lag y": float(found.in_y[0]),
-        "largest": float(abs(others).max()),
-        "pull": float(sigma),
-        "beyond 5": int((np.abs(filtered) > 5).sum()),
-        "pixels": int(filtered.size),
+        "pull": clipped_deviation(psf),
+        "aperture": clipped_deviation(filtered(noise - center, usable, aperture.astype(float))),
+        "beyond 4": float((np.abs(psf) > 4).mean() / _BEYOND_4),
+        "beyond 5": int((np.abs(psf) > 5).sum()),
+        "P(0)": np.nan if case.power is None else float(np.median(result.variance)) / case.power,
     }
 
 
-def halves(shape: tuple[int, ...], bands: int) -> npt.NDArray[np.bool_]:
-    """Tell the pixels of one half: every other of some bands of rows."""
-    band = np.arange(shape[0]) * bands // shape[0]
-    return np.repeat((band % 2 == 1)[:, np.newaxis], shape[1], axis=1)
+def routes(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Test what is made of a case without any covariance, with it measured, and blind."""
+    scale = {} if case.scale is None else {"scale": case.scale}
+    plain = whitediff.decorrelate(case.difference, *case.given, **scale)
+    for half in halves(case):
+        yield "white", tested(plain, case, half)
+        mask = half if case.masked is None else half | case.masked
+        measured = whitediff.decorrelate(
+            case.difference, *case.given, covariance="measured", mask=mask, **scale
+        )
+        yield "measured", tested(measured, case, half)
+        yield "blind", tested(whitediff.whiten(case.difference, mask=mask), case, half)
 
 
-def simulated(size: int, seed: int) -> Iterator[tuple[str, Pixels, Any, tuple[float, float]]]:
-    """Give cases: a name, the difference, the kernel, the variances."""
-    from white_noise import RADIUS, inner, linear_kernel, matched
+def show(name: str, rows: list[tuple[str, dict[str, Any]]]) -> None:
+    """Print the means of a case's rows, with their errors, one line a route."""
+    for route in dict.fromkeys(route for route, _ in rows):
+        found = [row for of, row in rows if of == route]
+        count = len(found)
+        lags = np.mean([row["lags"] for row in found], axis=0)
+        lags[3, 3] = 0
+        texts = []
+        for key in ("variance", "pull", "aperture", "P(0)", "beyond 4"):
+            values = np.array([row[key] for row in found])
+            error = values.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
+            texts.append(f"{key} {values.mean():.4f} +- {error:.4f}")
+        texts.append(f"lag x {lags[3, 4]:+.4f} y {lags[4, 3]:+.4f} largest {abs(lags).max():.4f}")
+        texts.append(f"beyond 5: {sum(row['beyond 5'] for row in found)}")
+        print(f"{name:38s} {route:9s} {'  '.join(texts)}  [{count}]", flush=True)
 
-    coloured = _tests()
-    warps = {"bilinear": (coloured.bilinear, 1), "lanczos3": (coloured.lanczos3, 3)}
-    shape, big = (size, size), (size + 2 * RADIUS, size + 2 * RADIUS)
-    kernel = linear_kernel(shape)
-    for science, template, images, ratio in (
-        (None, None, 1, 1.0),
-        (None, "bilinear", 1, 0.3),
-        (None, "bilinear", 1, 1.0),
-        (None, "lanczos3", 1, 1.0),
-        ("lanczos3", None, 1, 0.05),
-        (None, "bilinear", 20, 1.0),
-        ("lanczos3", "lanczos3", 1, 1.0),
-        ("bilinear", "bilinear", 1, 1.0),
-        ("bilinear", "bilinear", 20, 1.0),
-    ):
-        rng = np.random.default_rng(seed)
-        inputs = [
-            rng.normal(scale=np.sqrt(variance), size=big)
-            if name is None
-            else coloured.warped_noise(
-                big, variance, rng, *warps[name], n_images=n, rotation=_PERIODS / (size / 2)
-            )
-            for name, variance, n in ((science, 1.0, 1), (template, ratio, images))
-        ]
-        difference = (inner(inputs[0]) - matched(inputs[1], kernel)).astype(np.float32)
-        name = f"S {science or 'white'}, T {template or 'white'} x {images}, {ratio}"
-        yield name, difference, kernel, (1.0, ratio)
+
+def pair(
+    size: int,
+    seed: int,
+    science: str | None = None,
+    template: str | None = None,
+    images: int = 1,
+    ratio: float = 1.0,
+    extra: Callable[[int, np.random.Generator], Pixels] | None = None,
+) -> Case:
+    """Simulate a pair: warps of its images, how many the template is the mean of, v_T / v_S."""
     rng = np.random.default_rng(seed)
-    difference = coloured.drizzled_noise(shape, rng) - coloured.drizzled_noise(shape, rng)
-    yield "both drizzled", difference.astype(np.float32), np.ones((1, 1)), (1.0, 1.0)
+    big = (size + 2 * RADIUS, size + 2 * RADIUS)
+    kernel = linear_kernel((size, size))
+    inputs = [
+        rng.normal(scale=np.sqrt(variance), size=big)
+        if name is None
+        else warped_noise(
+            big, variance, rng, *_WARPS[name], n_images=n, rotation=_PERIODS / (size / 2)
+        )
+        for name, variance, n in ((science, 1.0, 1), (template, ratio, images))
+    ]
+    difference = inner(inputs[0]) - matched(inputs[1], kernel)
+    if extra is not None:
+        difference += extra(size, rng)
+    return Case(difference.astype(np.float32), (1.0, ratio, kernel), 1.0 + ratio)
 
 
-def decam() -> Iterator[tuple[str, Pixels, Any, tuple[float, float]]]:
+def ripple(size: int, rng: np.random.Generator) -> Pixels:
+    """Give waves of the sky, of a tenth of the science image's noise."""
+    in_y, in_x = (
+        np.sin(2 * np.pi * np.arange(size) / _RIPPLE_LENGTH + phase)
+        for phase in rng.uniform(0, 2 * np.pi, 2)
+    )
+    waves: Pixels = _RIPPLE * (in_y[:, np.newaxis] + in_x)
+    return waves
+
+
+def crowd(size: int, rng: np.random.Generator) -> Pixels:
+    """Give what stars leave that lie a fraction of a pixel aside in one image.
+
+    Fluxes are those of `whitediff.simulate`: 30 to 10 000 sigma of a pixel, counts as 1 / flux.
+    """
+    big = (size + 2 * RADIUS, size + 2 * RADIUS)
+    count = big[0] * big[1] // _PIXELS_A_SOURCE
+    stars = np.zeros(big)
+    place = tuple(rng.integers(size, size=count) for size in big)
+    np.add.at(stars, place, 1.0 / rng.uniform(1e-4, 1.0 / 30.0, count))
+    offset = np.arange(-8, 9)
+    here, aside = (
+        np.exp(-0.5 * ((offset - shift) / 1.3) ** 2) / (np.sqrt(2 * np.pi) * 1.3)
+        for shift in (0.0, _MISREGISTRATION)
+    )
+    left = np.outer(aside, aside) - np.outer(here, here)
+    return matched(convolve(stars, fixed_kernel(left)), linear_kernel((size, size)))
+
+
+def drizzled(size: int, seed: int) -> Case:
+    """Simulate a pair of drizzled mosaics."""
+    rng = np.random.default_rng(seed)
+    difference = drizzled_noise((size, size), rng) - drizzled_noise((size, size), rng)
+    return Case(difference.astype(np.float32), (1.0, 1.0, np.ones((1, 1))))
+
+
+SIMULATED: dict[str, Callable[[int, int], Case]] = {
+    "both white": pair,
+    "T bilinear, 0.3": partial(pair, template="bilinear", ratio=0.3),
+    "T bilinear, 1": partial(pair, template="bilinear"),
+    "T bilinear, 10": partial(pair, template="bilinear", ratio=10.0),
+    "T lanczos3, 1": partial(pair, template="lanczos3"),
+    "S lanczos3, 0.05": partial(pair, science="lanczos3", ratio=0.05),
+    "S bilinear, 1": partial(pair, science="bilinear"),
+    "T bilinear x 20, 1": partial(pair, template="bilinear", images=20),
+    "both lanczos3, 1": partial(pair, science="lanczos3", template="lanczos3"),
+    "both bilinear, 1": partial(pair, science="bilinear", template="bilinear"),
+    "both bilinear, T x 20, 1": partial(pair, science="bilinear", template="bilinear", images=20),
+    "T bilinear, 1, sky ripple 0.1": partial(pair, template="bilinear", extra=ripple),
+    "T bilinear, 1, crowded": partial(pair, template="bilinear", extra=crowd),
+    "both drizzled": drizzled,
+}
+
+
+def decam() -> Iterator[tuple[str, Case]]:
     """Give the pairs of both groups, each image matched to the first."""
     from astropy.io import fits
 
@@ -125,11 +257,12 @@ def decam() -> Iterator[tuple[str, Pixels, Any, tuple[float, float]]]:
             kernel = fits.getdata(_DATA / f"decam/{name}.MatchKernel.fits").astype(np.float64)
             difference = science - convolve(template, fixed_kernel(kernel))
             variances = whiteness(science).variance, whiteness(template).variance
-            yield f"DECam {group}a-{group}{letter}", difference, kernel, variances
+            # Real noise is not even over a frame.
+            yield f"DECam {group}a-{group}{letter}", Case(difference, (*variances, kernel), bands=8)
 
 
-def goto() -> tuple[Pixels, Any, npt.NDArray[np.bool_], float, Pixels, Pixels]:
-    """Give the HOTPANTS difference, its kernel, what has no data, its scale, and the variances."""
+def goto() -> Case:
+    """Give the HOTPANTS difference."""
     from astropy.io import fits
 
     from whitediff.io import read_exposure, read_kernel
@@ -137,88 +270,79 @@ def goto() -> tuple[Pixels, Any, npt.NDArray[np.bool_], float, Pixels, Pixels]:
     exposure = read_exposure(_DATA / "goto/difference.fits")
     no_data = exposure.mask.array & exposure.mask.getPlaneBitMask("NO_DATA") != 0
     matching = read_kernel(_DATA / "goto/kernel.fits")
-    science, template = (
+    variances = (
         whiteness(fits.getdata(_DATA / f"goto/{name}.fits").astype(np.float64)).variance
         for name in ("science", "template")
     )
-    return exposure.image.array, matching.kernel, no_data, matching.scale, science, template
-
-
-def show(name: str, route: str, row: dict[str, float], covariance: Any) -> None:
-    """Print a row."""
-    numbers = "  ".join(
-        f"{key} {value:7.4f}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in row.items()
+    return Case(
+        exposure.image.array,
+        (*variances, matching.kernel),
+        masked=no_data,
+        scale=matching.scale,
+        bands=8,
     )
-    said = f"  [{covariance!r}]" if covariance is not None else ""
-    print(f"{name:38s} {route:9s} {numbers}{said}", flush=True)
+
+
+def show_white(count: int, size: int) -> None:
+    """Count alarms among white pairs, and what a covariance that is forced changes."""
+    alarms, changes = 0, []
+    for seed in range(count):
+        case = pair(size, 1000 + seed)
+        auto = whitediff.decorrelate(case.difference, *case.given, covariance="auto")
+        alarms += auto.covariance_applied
+        forced = whitediff.decorrelate(case.difference, *case.given, covariance=auto.covariance)
+        everywhere = np.ones(case.difference.shape, bool)
+        before, after = (tested(one, case, everywhere)["pull"] for one in (auto, forced))
+        changes.append(after - before)
+    print(
+        f"white pairs with an alarm: {alarms} of {count}; forced, pulls change by "
+        f"{np.mean(changes):+.4f} in the mean, {np.std(changes):.4f} rms, "
+        f"{np.abs(changes).max():.4f} at most",
+        flush=True,
+    )
+
+
+def show_cost() -> None:
+    """Print what measuring takes at 4096 x 4096."""
+    noise = np.random.default_rng(1).normal(size=(4096, 4096)).astype(np.float32)
+    kernel = linear_kernel(noise.shape)
+    seconds: dict[str, list[float]] = {"none": [], "auto": []}
+    for _ in range(4):
+        for covariance, times in seconds.items():
+            start = perf_counter()
+            whitediff.decorrelate(noise, 1.0, 1.0, kernel, covariance=covariance)
+            times.append(perf_counter() - start)
+    for covariance, times in seconds.items():
+        print(f"4096 x 4096, covariance={covariance}: {min(times):.3f} s")
 
 
 def main() -> None:
     """Measure."""
+    parts = ("simulated", "decam", "goto", "white", "cost")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=1448, help="side of simulated frames")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--white", type=int, default=60, help="white frames, to count alarms")
-    parser.add_argument(
-        "--only", nargs="*", choices=["simulated", "decam", "goto", "white", "cost"]
-    )
+    parser.add_argument("--seeds", type=int, default=4, help="frames of every simulated case")
+    parser.add_argument("--white", type=int, default=60, help="white pairs, to count alarms")
+    parser.add_argument("--only", nargs="*", choices=parts, default=parts)
     chosen = parser.parse_args()
-    wanted = chosen.only or ["simulated", "decam", "goto", "white", "cost"]
-    profile = _tests().psf_profile()
-
-    def routes(
-        name: str, difference: Pixels, keywords: dict[str, Any], masked: Any, *given: Any
-    ) -> None:
-        # Real noise is not even over a frame; with the phases of a simulated warp, which come back
-        # every so many rows, bands must not keep step.
-        other = halves(difference.shape, 8 if name.startswith(("GOTO", "DECam")) else 2)
-        tested_half = other & ~masked
-        plain = whitediff.decorrelate(difference, *given, **keywords)
-        show(name, "white", tested(plain, tested_half, profile), None)
-        for route, result in (
-            (
-                "measured",
-                whitediff.decorrelate(
-                    difference, *given, covariance="measured", mask=other | masked, **keywords
-                ),
-            ),
-            ("blind", whitediff.whiten(difference, mask=other | masked)),
-        ):
-            show(name, route, tested(result, tested_half, profile), result.covariance)
-
-    if "simulated" in wanted:
-        for name, difference, kernel, variances in simulated(chosen.size, chosen.seed):
-            nothing = np.zeros(difference.shape, bool)
-            routes(name, difference, {}, nothing, *variances, kernel)
-    if "decam" in wanted and _DATA.is_dir():
-        for name, difference, kernel, variances in decam():
-            nothing = np.zeros(difference.shape, bool)
-            routes(name, difference, {}, nothing, *variances, kernel)
-    if "goto" in wanted and _DATA.is_dir():
-        difference, kernel, no_data, scale, *variances = goto()
-        routes("GOTO", difference, {"scale": scale}, no_data, *variances, kernel)
+    if "simulated" in chosen.only:
+        for name, make in SIMULATED.items():
+            rows = [row for seed in range(chosen.seeds) for row in routes(make(chosen.size, seed))]
+            show(name, rows)
     if not _DATA.is_dir():
         print(f"DECam and GOTO skipped: no {_DATA}")
-    if "white" in wanted:
-        alarms = 0
-        for seed in range(chosen.white):
-            rng = np.random.default_rng(1000 + seed)
-            noise = rng.normal(size=(600, 600)).astype(np.float32)
-            alarms += whitediff.NoiseCovariance.measured(noise, 1.0).is_significant
-        print(f"white frames with an alarm: {alarms} of {chosen.white}")
-    if "cost" in wanted:
-        from white_noise import linear_kernel
-
-        noise = np.random.default_rng(1).normal(size=(4096, 4096)).astype(np.float32)
-        kernel = linear_kernel(noise.shape)
-        for covariance in ("none", "auto"):
-            seconds = []
-            for _ in range(4):
-                start = perf_counter()
-                whitediff.decorrelate(noise, 1.0, 1.0, kernel, covariance=covariance)
-                seconds.append(perf_counter() - start)
-            print(f"4096 x 4096, covariance={covariance}: {min(seconds):.3f} s")
+    elif "decam" in chosen.only:
+        rows = []
+        for name, case in decam():
+            rows += (found := list(routes(case)))
+            show(name, found)
+        show("DECam, all pairs", rows)
+    if _DATA.is_dir() and "goto" in chosen.only:
+        show("GOTO", list(routes(goto())))
+    if "white" in chosen.only:
+        show_white(chosen.white, chosen.size // 2)
+    if "cost" in chosen.only:
+        show_cost()
 
 
 if __name__ == "__main__":

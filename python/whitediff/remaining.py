@@ -99,7 +99,8 @@ def chosen_covariance(
 def _is_long(covariance: NoiseCovariance, size: float) -> bool:
     """Whether more of the noise lies beyond the narrow window than a wide one errs by."""
     usable = min(1.0, (covariance.n_pixels or 0) / min(size, _PIXELS))
-    return covariance.leaves_out > np.sqrt(2 * _WIDE_LAGS / (usable * min(size, _WIDE_PIXELS)))
+    error = float(np.sqrt(2 * _WIDE_LAGS / (usable * min(size, _WIDE_PIXELS))))
+    return covariance.leaves_out > error
 
 
 def _is_strong(covariance: NoiseCovariance) -> bool:
