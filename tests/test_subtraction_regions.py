@@ -1,5 +1,6 @@
 """Differences whose scale, or convolved image, changes from region to region."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from astropy.io import fits
 
 import whitediff
+from command_line import fail
 from test_io_hotpants import HALF, NAME, columns, write_table
 from whitediff import read_exposure, read_kernel
 from whitediff.options import WhitenOptions
@@ -147,10 +149,29 @@ def test_what_needs_one_direction_is_refused(files, tmp_path, changed):
         whiten_files(job_of(files, tmp_path / "white.fits", **changed))
 
 
-def test_a_task_takes_no_pair_of_kernels(files, tmp_path):
+@pytest.mark.parametrize("varying", [True, False])
+def test_a_task_takes_no_pair_of_kernels(files, tmp_path, capsys, varying):
     task = DecorrelateALKernelSpatialTask()
-    with pytest.raises(JobError, match="takes one convolved image and one scale, as no kernel of"):
-        whiten_files(job_of(files, tmp_path / "white.fits"), task=task)
+    job = job_of(files, tmp_path / "w.fits", options=WhitenOptions(spatially_varying=varying))
+    with pytest.raises(JobError, match="takes one convolved image and one scale, got a kernel of"):
+        whiten_files(job, task=task)
+    names = ("science", "template", "difference", "kernel")
+    given = [part for name in names for part in (f"--{name}", files / f"{name}.fits")]
+    more = ["--save-metadata", tmp_path / "run.json", "-o", tmp_path / "w.fits"]
+    assert "got a --kernel of both images, " in fail(capsys, "decorrelate", *given, *more)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_takes_regions_where_one_filter_is_for_all(files, tmp_path):
+    """Its cells would lie in two regions, and have the filter of one."""
+    table = tmp_path / "kernel.fits"
+    regions = [f"[1:{EDGE},1:{SHAPE[0]}]", f"[{EDGE + 1}:{SHAPE[1]},1:{SHAPE[0]}]"]
+    write_table(table, smooth_columns(), regions, photnorm="i")
+    job = job_of(files, tmp_path / "white.fits", kernel=table)
+    with pytest.raises(JobError, match="cells of a task do not end where regions of a kernel do"):
+        whiten_files(job, task=DecorrelateALKernelSpatialTask())
+    job = replace(job, options=WhitenOptions(spatially_varying=False))
+    assert whiten_files(job, task=DecorrelateALKernelSpatialTask()).facts.filters == 1
 
 
 def test_decorrelate_takes_no_pair_of_kernels(files):

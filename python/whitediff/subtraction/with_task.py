@@ -74,7 +74,8 @@ def whiten_with_task(
     ValueError
         If the difference has another scale than the tasks assume; if an image is entirely NaN.
     JobError
-        If the job has what tasks do not take; in mode "score", if the difference is not
+        If the job has what tasks do not take, as a kernel that differs from region to region where
+        filters vary; in mode "score", if the difference is not
         preconvolved.
     WriteError
         If the output cannot be written.
@@ -83,9 +84,12 @@ def whiten_with_task(
     pair = subtraction.pair
     if pair is None or job.science is None or job.template is None:
         if job.kernel is not None:
-            raise JobError("a task takes one convolved image and one scale, as no ", "kernel",
-                           f" of both images has: {job.kernel}")  # fmt: skip
+            raise JobError("a task takes one convolved image and one scale, got a ", "kernel",
+                           f" of both images, {job.kernel}: whiten without a task")  # fmt: skip
         raise JobError("a task needs science, template and ", "kernel", "")
+    if subtraction.grid is not None and job.options.spatially_varying:
+        raise JobError("cells of a task do not end where regions of a ", "kernel",
+                       f" do, as of {job.kernel}: whiten without a task")  # fmt: skip
     for name in ("science_covariance", "template_covariance", "shared_variance"):
         if getattr(job, name) not in (None, 0.0):
             raise JobError("a task takes no ", name, "")
