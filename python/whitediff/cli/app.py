@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
 from .._core import __version__
-from .batch import batch
-from .check import check
-from .decorrelate import decorrelate
-from .detect import detect
 from .errors import reason
-from .simulate import simulate
-from .whiten import whiten
 
 __all__ = ["app", "run"]
 
 _FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
 
 
+class _Commands(click.Group):
+    """The modules of the commands, of which only that of the command that runs is imported."""
+
+    _NAMES = ("batch", "check", "decorrelate", "detect", "simulate", "whiten")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._NAMES:
+            return None
+        command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        return command
+
+
 @click.group(
+    cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -35,10 +46,6 @@ def app(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for command in (decorrelate, whiten, batch, detect, check, simulate):
-    app.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:
