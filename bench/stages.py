@@ -42,7 +42,7 @@ _DEBUG = {
 # A sample belongs to the first of these that has a name in its chain of calls, inlined ones too.
 STAGES = (
     ("fresh memory", r"^(asm_exc_page_fault|__x64_sys_(munmap|mmap|mremap|madvise))\b"),
-    ("planning", r"\b(survey|border_of|filter_support|plan_cells|change_to|FilterChange)\b"),
+    ("planning", r"\b(survey|survey_filters|filter_support|plan_cells|change_to|FilterChange)\b"),
     ("statistics", r"\b(mean_variances?|clipped_mean|Statistics|UsablePixels)\b"),
     ("levels", r"\b(level_of|level)\b"),
     ("kernel images", r"\b(NoiseModel::batch|SpatialKernel|TabulatedKernel|Kernel::evaluate)\b"),

@@ -56,8 +56,8 @@ FilterChange largest_change(const SteppedNoise& noise, const FilterOptions& opti
   PerThread<Comparison> comparisons(threads);
   parallel_for(changes.size(), threads, [&](std::size_t n) {
     Comparison& comparison = comparisons.get([&] { return Comparison(options); });
-    comparison.set_reference(noise.here[n]);
-    changes[n] = {comparison.change_to(noise.in_x[n]), comparison.change_to(noise.in_y[n])};
+    comparison.set_reference(*noise.here[n]);
+    changes[n] = {comparison.change_to(*noise.in_x[n]), comparison.change_to(*noise.in_y[n])};
   });
   FilterChange largest;
   for (const FilterChange& change : changes) {

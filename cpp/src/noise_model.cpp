@@ -54,6 +54,12 @@ Shape NoiseModel::largest_kernel() const {
   return largest;
 }
 
+std::vector<const LocalNoise*> NoiseModel::Batch::pointers() const {
+  std::vector<const LocalNoise*> pointers;
+  for (const LocalNoise& local : local_) pointers.push_back(&local);
+  return pointers;
+}
+
 NoiseModel::Batch NoiseModel::batch(std::span<const std::size_t> indices) const {
   std::vector<Point> points;
   for (const std::size_t index : indices) points.push_back(positions_.at(index));

@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "cell_plan.hpp"
-#include "filter_change.hpp"
+#include "filter_survey.hpp"
 #include "mean_variances.hpp"
 #include "parallel.hpp"
 #include "require.hpp"
@@ -57,8 +57,8 @@ class Planning {
     const Stopwatch plan_watch;
     NoiseModel noise = options_.spatially_varying ? survey() : frame_model();
     const NoiseModel::Batch local = noise.batch();
-    const FilterSupport support = support_of(local);
-    const int border = border_of(local, support);
+    FilterSurvey found = survey_filters(local.pointers(), filter_, options_.variance, threads_);
+    const int border = found.border;
     std::vector<Cell> cells = options_.cells.empty()
                                   ? plan_cells(frame_, limits(noise, local, border))
                                   : given_cells(border);
@@ -74,7 +74,7 @@ class Planning {
             .reduction = options_.reduction,
             .noise = std::move(noise),
             .filter = filter_,
-            .support = support,
+            .support = std::move(found.support),
             .border = border,
             .n_threads = threads_,
             .masked_means = masked_means_,
@@ -159,23 +159,6 @@ class Planning {
     return NoiseModel(noise.sources(), noise.psf(), std::move(positions), noise.variances());
   }
 
-  FilterSupport support_of(const NoiseModel::Batch& local) const {
-    std::vector<const LocalNoise*> noises;
-    for (std::size_t n = 0; n < local.size(); ++n) noises.push_back(&local[n]);
-    return filter_support(noises, filter_, threads_);
-  }
-
-  int border_of(const NoiseModel::Batch& local, const FilterSupport& support) const {
-    if (options_.variance == VariancePropagation::estimate) return support.radius;
-    std::vector<int> borders(local.size(), support.radius);
-    parallel_for(local.size(), threads_, [&](std::size_t n) {
-      for (const auto& response : squared_responses(local[n], filter_, support)) {
-        borders[n] = std::max(borders[n], response.shape().width / 2);
-      }
-    });
-    return *std::max_element(borders.begin(), borders.end());
-  }
-
   CellLimits limits(const NoiseModel& noise, const NoiseModel::Batch& local, int border) const {
     const double infinity = std::numeric_limits<double>::infinity();
     if (!options_.spatially_varying) return {border, infinity, infinity};
@@ -190,7 +173,7 @@ class Planning {
       const NoiseModel::Batch in_x = moved(noise, step, 0.0).batch();
       const NoiseModel::Batch in_y = moved(noise, 0.0, step).batch();
       const FilterChange change =
-          largest_change({.here = local, .in_x = in_x, .in_y = in_y}, filter_, threads_);
+          survey_change({local.pointers(), in_x.pointers(), in_y.pointers()}, filter_, threads_);
       const auto widen = [&](double& limit, double of_step) {
         const bool alike = step == first_step || of_step <= longest;
         if (alike) limit = std::max(limit, longest * step / of_step);

@@ -74,17 +74,19 @@ void transform_columns(const double* cosine_rows, const double* sine_rows, int t
 
 }  // namespace
 
+PowerSpectrum::Waves::Waves(int period) : cosine(period), sine(period) {
+  for (int k = 0; k < period; ++k) {
+    const double phase = 2.0 * std::numbers::pi * k / period;
+    cosine[k] = std::cos(phase);
+    sine[k] = std::sin(phase);
+  }
+}
+
 PowerSpectrum::PowerSpectrum(Shape grid)
     : grid_(grid),
       stride_((static_cast<std::size_t>(columns()) + lanes - 1) / lanes * lanes),
-      cosine_y_(grid.height),
-      sine_y_(grid.height) {
-  for (int k = 0; k < grid.height; ++k) {
-    const double phase = 2.0 * std::numbers::pi * k / grid.height;
-    cosine_y_[k] = std::cos(phase);
-    sine_y_[k] = std::sin(phase);
-  }
-}
+      in_y_(grid.height),
+      in_x_(grid.width) {}
 
 void PowerSpectrum::extend_waves(int terms) {
   const auto known = static_cast<int>(cosine_x_.size() / stride_);
@@ -94,9 +96,8 @@ void PowerSpectrum::extend_waves(int terms) {
   for (int dx = known; dx < terms; ++dx) {
     for (int kx = 0; kx < columns(); ++kx) {
       const auto cycle = static_cast<std::ptrdiff_t>(dx) * kx % grid_.width;
-      const double phase = 2.0 * std::numbers::pi * static_cast<double>(cycle) / grid_.width;
-      cosine_x_[dx * stride_ + kx] = std::cos(phase);
-      sine_x_[dx * stride_ + kx] = std::sin(phase);
+      cosine_x_[dx * stride_ + kx] = in_x_.cosine[cycle];
+      sine_x_[dx * stride_ + kx] = in_x_.sine[cycle];
     }
   }
 }
@@ -137,7 +138,7 @@ std::array<int, PowerSpectrum::rows_at_once> PowerSpectrum::indices(int ky) cons
 
 void PowerSpectrum::rows(const Prepared& prepared, int ky, double* power) const {
   transform_columns(prepared.cosine_rows.data(), prepared.sine_rows.data(), prepared.terms, ky,
-                    grid_.height, static_cast<int>(stride_), cosine_y_.data(), sine_y_.data(),
+                    grid_.height, static_cast<int>(stride_), in_y_.cosine.data(), in_y_.sine.data(),
                     power);
 }
 

@@ -40,6 +40,12 @@ class PowerSpectrum {
   void rows(const Prepared& prepared, int ky, double* power) const;
 
  private:
+  /// One period of the longest waves.
+  struct Waves {
+    explicit Waves(int period);
+    fft::Buffer<double> cosine, sine;
+  };
+
   void extend_waves(int terms);
   /// @param row  (dy) -> values at the shifts dx = 0 .. w - 1, with those at -1 .. -(w - 1) before.
   template <class Row>
@@ -47,8 +53,8 @@ class PowerSpectrum {
 
   Shape grid_;
   std::size_t stride_;
-  // One period of the waves in y; in x a row for every shift, sampled at all kx.
-  fft::Buffer<double> cosine_y_, sine_y_;
+  Waves in_y_, in_x_;
+  // A row for every shift in x, sampled at all kx.
   fft::Buffer<double> cosine_x_, sine_x_;
   Autocorrelation autocorrelation_;
 };

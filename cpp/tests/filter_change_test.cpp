@@ -26,7 +26,7 @@ FilterChange change_of(const KernelPtr& kernel, const std::vector<Point>& positi
   const auto here = noise_at(kernel, positions).batch();
   const auto in_x = noise_at(kernel, right).batch();
   const auto in_y = noise_at(kernel, above).batch();
-  return largest_change({.here = here, .in_x = in_x, .in_y = in_y}, {}, threads);
+  return largest_change({here.pointers(), in_x.pointers(), in_y.pointers()}, {}, threads);
 }
 
 /// The relative change of |F|^2, rms over k weighted with the power, by its definition: that of

@@ -72,6 +72,8 @@ class WHITEDIFF_EXPORT NoiseModel {
     Batch& operator=(Batch&&) = default;
     std::size_t size() const { return local_.size(); }
     const LocalNoise& operator[](std::size_t i) const { return local_[i]; }
+    /// All of it.
+    std::vector<const LocalNoise*> pointers() const;
 
    private:
     friend class NoiseModel;
