@@ -250,10 +250,21 @@ void CellWorker<T>::give_image(Engine<U>& engine, const Level& level, bool compl
 }
 
 template <class T>
-void CellWorker<T>::mark_edge(bool complete) const {
+void CellWorker<T>::mark_edge(bool complete) {
+  if (complete && expanded_.contains(box_.grown(task_.support.reach()))) return;
+  if (!complete || marked_cell_ != cell_) find_marks(complete);
+  marked_cell_ = complete ? std::optional(cell_) : std::nullopt;
+  for (const auto& [row, begin, end] : marked_) {
+    // Memory that is never written to is never paid for.
+    std::uint8_t* out = task_.output.filter_edge.row(row - task_.output.first);
+    std::fill(out + begin, out + end, std::uint8_t{1});
+  }
+}
+
+template <class T>
+void CellWorker<T>::find_marks(bool complete) {
   const int reach = task_.support.reach();
-  const bool inside = expanded_.contains(box_.grown(reach));
-  if (complete && inside) return;
+  marked_.clear();
   FilterEdge edge(task_.support, expanded_.shape());
   // Of the rows around the one at work.
   std::vector<std::vector<Gap>> gaps(2 * reach + 1);
@@ -264,11 +275,14 @@ void CellWorker<T>::mark_edge(bool complete) const {
     const int marked = y - reach;
     if (marked < box_.y0) continue;
     const bool ends_only = edge.mark(marked - expanded_.y0, gaps, marks.data());
-    std::uint8_t* out = task_.output.filter_edge.row(output_row(marked));
+    const int row = frame_row(marked);
     const auto add = [&](int begin, int end) {
       for (int x = std::max(begin, box_.x0); x < std::min(end, box_.x1); ++x) {
-        // Memory that is never written to is never paid for.
-        if (marks[x - expanded_.x0]) out[x] = 1;
+        if (!marks[x - expanded_.x0]) continue;
+        const bool follows =
+            !marked_.empty() && marked_.back().row == row && marked_.back().end == x;
+        if (!follows) marked_.push_back({row, x, x});
+        marked_.back().end = x + 1;
       }
     };
     const int middle = (expanded_.x0 + expanded_.x1) / 2;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -60,6 +61,11 @@ class CellWorker {
     Blend::Row row;
     int first = 0;
     std::vector<double> shared;
+  };
+
+  /// Pixels of a row of the frame.
+  struct Run {
+    int row, begin, end;
   };
 
   /// Transform and filter of a cell, in one precision.
@@ -124,7 +130,8 @@ class CellWorker {
   template <class U>
   void give_variance(Engine<U>& engine);
   /// Marks pixels of the box whose filter sees too much of gaps or of what the cell does not read.
-  void mark_edge(bool complete) const;
+  void mark_edge(bool complete);
+  void find_marks(bool complete);
   std::vector<Gap> gaps_of(int y) const;
   const Weights& weigh(int tile, int y);
   /// Gives the pixels of the box in a row, times their weights, to an output.
@@ -141,6 +148,9 @@ class CellWorker {
   std::unique_ptr<Engine<double>> exact_;  // made when a cell first asks for it
   bool exact_is_set_ = false;
   std::array<Weights, 2> weights_;  // of the tiles
+
+  std::vector<Run> marked_;                 // at the edge of the cell that was last there
+  std::optional<std::size_t> marked_cell_;  // which one, if it had no gaps: the same in any frame
 
   // The cell at work; rows count from the first one of the input.
   std::size_t cell_ = 0;

@@ -234,6 +234,13 @@ void Completion<T>::run(const InputRows<T>& input, const OutputRows<T>& output, 
   });
 }
 
+template <class T>
+void Completion<T>::restart() {
+  for (auto* reported : {&has_gaps_, &has_unknown_}) {
+    for (auto& row : *reported) row.store(false, std::memory_order_relaxed);
+  }
+}
+
 template class Completion<float>;
 template class Completion<double>;
 

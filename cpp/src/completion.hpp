@@ -42,6 +42,9 @@ class Completion {
   /// cell need no input.
   void run(const InputRows<T>& input, const OutputRows<T>& output, int threads);
 
+  /// Forgets what cells have reported, for the next frame; what was found so far is kept.
+  void restart();
+
   /// What was found in the rows that are complete.
   const Unknown& unknown() const { return unknown_; }
 

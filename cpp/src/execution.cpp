@@ -50,6 +50,13 @@ class Execution {
     completion_.run(input, output, plan_.n_threads);
   }
 
+  /// The same of another frame that has taken the place of the image.
+  void run_again(const OutputRows<T>& output) {
+    turns_.restart();
+    completion_.restart();
+    run(output);
+  }
+
   /// Band by band.
   void run(const WriteRows<T>& write) {
     const std::vector<std::vector<std::size_t>> groups = blend_.groups();
@@ -215,6 +222,44 @@ Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& source
   return execution.outcome();
 }
 
+template <class T>
+struct FrameFilter<T>::Parts {
+  Plane<T> image;
+  WhitenOptions options;
+  Execution<T> execution;
+
+  Parts(const std::vector<NoiseSource<T>>& sources, const WhitenOptions& of, const Whitening& plan)
+      : image(plan.frame, [](const Rows&) { return ImageView<const T>(); }),
+        options(of),
+        execution(image, sources, options, plan) {}
+};
+
+template <class T>
+FrameFilter<T>::FrameFilter(const std::vector<NoiseSource<T>>& sources,
+                            const WhitenOptions& options, const Whitening& plan)
+    : parts_(std::make_unique<Parts>(sources, options, plan)) {}
+
+template <class T>
+FrameFilter<T>::FrameFilter(FrameFilter&&) noexcept = default;
+
+template <class T>
+FrameFilter<T>::~FrameFilter() = default;
+
+template <class T>
+void FrameFilter<T>::filter(ImageView<const T> image, const Plane<std::int32_t>& mask,
+                            const OutputRows<T>& output) {
+  parts_->image = image;
+  parts_->options.mask = mask;
+  parts_->execution.run_again(output);
+}
+
+template <class T>
+Outcome FrameFilter<T>::outcome() const {
+  return parts_->execution.outcome();
+}
+
+template class FrameFilter<float>;
+template class FrameFilter<double>;
 template Outcome execute(const Plane<float>&, const std::vector<NoiseSource<float>>&,
                          const WhitenOptions&, const Whitening&, const OutputRows<float>&);
 template Outcome execute(const Plane<double>&, const std::vector<NoiseSource<double>>&,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "frame_rows.hpp"
@@ -23,5 +24,27 @@ Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& source
 template <class T>
 Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
                 const WhitenOptions& options, const Whitening& plan, const WriteRows<T>& write);
+
+/// Filters frames of one shape, one after the other, all of them as planned.
+template <class T>
+class FrameFilter {
+ public:
+  /// Keeps references to sources and plan.
+  FrameFilter(const std::vector<NoiseSource<T>>& sources, const WhitenOptions& options,
+              const Whitening& plan);
+  FrameFilter(FrameFilter&&) noexcept;
+  ~FrameFilter();
+
+  /// @param mask    of the image; may be empty.
+  /// @param output  as for `execute`.
+  void filter(ImageView<const T> image, const Plane<std::int32_t>& mask,
+              const OutputRows<T>& output);
+  /// Of all frames so far; modes are those of the last one.
+  Outcome outcome() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
 
 }  // namespace whitediff

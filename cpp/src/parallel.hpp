@@ -28,6 +28,14 @@ class PerThread {
     return *value;
   }
 
+  /// Calls visit(value) for every one that was made.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    for (const auto& value : values_) {
+      if (value) visit(*value);
+    }
+  }
+
  private:
   std::vector<std::unique_ptr<T>> values_;
 };

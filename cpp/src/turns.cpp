@@ -26,6 +26,10 @@ void Turns::finish(std::size_t cell, Part part) {
   finished_[cell].notify_all();
 }
 
+void Turns::restart() {
+  for (auto& finished : finished_) finished = 0;
+}
+
 void Turns::give_up() {
   given_up_ = true;
   for (auto& finished : finished_) {

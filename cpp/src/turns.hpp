@@ -27,6 +27,8 @@ class Turns {
   /// given up.
   bool wait(std::size_t cell, Part part) const;
   void finish(std::size_t cell, Part part);
+  /// Forgets what was given, for the next frame.
+  void restart();
   /// Wakes all who wait: there is an error, and some turns will never come.
   void give_up();
 

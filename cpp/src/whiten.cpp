@@ -1,5 +1,6 @@
 #include "whitediff/whiten.hpp"
 
+#include <atomic>
 #include <optional>
 
 #include "checks.hpp"
@@ -9,6 +10,7 @@
 #include "require.hpp"
 #include "stopwatch.hpp"
 #include "whitediff/psf.hpp"
+#include "whitediff/stack.hpp"
 
 namespace whitediff {
 namespace {
@@ -33,6 +35,106 @@ Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& 
   return *std::move(whitening);
 }
 
+/// Cells give variances only if they are propagated in full.
+template <class T>
+Image<T> blank_variance(Shape shape, const WhitenOptions& options) {
+  return options.variance == VariancePropagation::full ? zero_image<T>(shape, options.n_threads)
+                                                       : Image<T>(shape);
+}
+
+/// The stamps of a stack, their masks, and where their results go.
+template <class T>
+class Stamps {
+ public:
+  Stamps(ImageView<const T> stamps, int count, const WhitenOptions& options,
+         WhitenedStack<T>& stack)
+      : stamps_(stamps),
+        count_(count),
+        height_(stamps.height() / count),
+        options_(options),
+        output_{0, stack.image.view(), stack.variance.view(), stack.filter_edge.view()} {}
+
+  ImageView<const T> image(int n) const { return stamps_.cut(box(n)); }
+  OutputRows<T> output(int n) const {
+    return {0, output_.image.cut(box(n)), output_.variance.cut(box(n)),
+            output_.filter_edge.cut(box(n))};
+  }
+  Plane<std::int32_t> mask(int n) const {
+    if (options_.mask.empty()) return {};
+    return options_.mask.rows({n * height_, (n + 1) * height_});
+  }
+  /// Those of one stamp, in the thread that has it.
+  WhitenOptions options(int n) const {
+    WhitenOptions options = options_;
+    options.mask = mask(n);
+    options.n_threads = 1;
+    options.progress = nullptr;
+    return options;
+  }
+
+  /// Calls visit(n) for every stamp, on several threads.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    std::atomic<std::size_t> done = 0;
+    parallel_for(count_, thread_count(options_.n_threads), [&](std::size_t n) {
+      visit(static_cast<int>(n));
+      const std::size_t now = ++done;
+      if (thread_index() == 0 && options_.progress) options_.progress(now, count_);
+    });
+  }
+
+ private:
+  Box box(int n) const { return {0, n * height_, stamps_.width(), (n + 1) * height_}; }
+
+  ImageView<const T> stamps_;
+  int count_, height_;
+  const WhitenOptions& options_;
+  OutputRows<T> output_;
+};
+
+/// All stamps, whose sources are the same.
+template <class T>
+Whitening whiten_alike(const Stamps<T>& stamps, const std::vector<NoiseSource<T>>& sources,
+                       const WhitenOptions& options) {
+  WhitenOptions first = stamps.options(0);
+  first.n_threads = options.n_threads;
+  return whiten_with<T>(stamps.image(0), sources, first, [&](const Whitening& plan) {
+    Whitening of_thread = plan;
+    of_thread.n_threads = 1;
+    const WhitenOptions of_stamp = stamps.options(0);
+    PerThread<FrameFilter<T>> filters(plan.n_threads);
+    stamps.for_each([&](int n) {
+      filters.get([&] { return FrameFilter<T>(sources, of_stamp, of_thread); })
+          .filter(stamps.image(n), stamps.mask(n), stamps.output(n));
+    });
+    Outcome outcome;
+    outcome.unknown.variances.resize(sources.size());
+    filters.for_each([&](const FrameFilter<T>& filter) {
+      const Outcome part = filter.outcome();
+      outcome.unknown += part.unknown;
+      outcome.clipped_modes = part.clipped_modes;
+    });
+    return outcome;
+  });
+}
+
+/// Stamps, each with its own sources.
+template <class T>
+std::vector<Whitening> whiten_apart(const Stamps<T>& stamps,
+                                    const std::vector<std::vector<NoiseSource<T>>>& sources) {
+  std::vector<std::optional<Whitening>> found(sources.size());
+  stamps.for_each([&](int n) {
+    const WhitenOptions options = stamps.options(n);
+    const Plane<T> plane(stamps.image(n));
+    found[n] = whiten_with<T>(plane, sources[n], options, [&](const Whitening& plan) {
+      return execute(plane, sources[n], options, plan, stamps.output(n));
+    });
+  });
+  std::vector<Whitening> whitenings;
+  for (auto& whitening : found) whitenings.push_back(*std::move(whitening));
+  return whitenings;
+}
+
 }  // namespace
 
 Unknown& Unknown::operator+=(const Unknown& other) {
@@ -51,10 +153,7 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
   const Plane<T> plane(image);
   Whitening whitening = whiten_with<T>(plane, sources, options, [&](const Whitening& plan) {
     whitened = zero_image<T>(image.shape(), options.n_threads);
-    // Cells give variances only if they are propagated in full.
-    variance = options.variance == VariancePropagation::full
-                   ? zero_image<T>(image.shape(), options.n_threads)
-                   : Image<T>(image.shape());
+    variance = blank_variance<T>(image.shape(), options);
     return execute(plane, sources, options, plan,
                    OutputRows<T>{0, whitened.view(), variance.view(), filter_edge.view()});
   });
@@ -70,6 +169,35 @@ Whitening whiten_bands(const Plane<T>& image, const std::vector<NoiseSource<T>>&
   });
 }
 
+template <class T>
+WhitenedStack<T> whiten_stack(ImageView<const T> stamps, int count,
+                              const std::vector<std::vector<NoiseSource<T>>>& sources,
+                              const WhitenOptions& options) {
+  require(count >= 1 && stamps.height() % count == 0, "stamps",
+          "be " + std::to_string(count) + " of one height", stamps.shape());
+  require(sources.size() == 1 || sources.size() == static_cast<std::size_t>(count), "sources",
+          "be those of all stamps or of each", std::to_string(sources.size()) + " sets");
+  require(options.mask.empty() || options.mask.shape() == stamps.shape(), "mask",
+          "have shape " + to_string(stamps.shape()) + ", that of the stamps", options.mask.shape());
+  WhitenedStack<T> stack{{},
+                         zero_image<T>(stamps.shape(), options.n_threads),
+                         blank_variance<T>(stamps.shape(), options),
+                         Image<std::uint8_t>(stamps.shape())};
+  const Stamps<T> of(stamps, count, options, stack);
+  if (sources.size() == 1) {
+    stack.whitenings.push_back(whiten_alike(of, sources.front(), options));
+  } else {
+    stack.whitenings = whiten_apart(of, sources);
+  }
+  return stack;
+}
+
+template WhitenedStack<float> whiten_stack(ImageView<const float>, int,
+                                           const std::vector<std::vector<NoiseSource<float>>>&,
+                                           const WhitenOptions&);
+template WhitenedStack<double> whiten_stack(ImageView<const double>, int,
+                                            const std::vector<std::vector<NoiseSource<double>>>&,
+                                            const WhitenOptions&);
 template Whitened<float> whiten(ImageView<const float>, const std::vector<NoiseSource<float>>&,
                                 const WhitenOptions&);
 template Whitened<double> whiten(ImageView<const double>, const std::vector<NoiseSource<double>>&,

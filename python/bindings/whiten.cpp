@@ -5,6 +5,7 @@
 
 #include "bindings.hpp"
 #include "whitediff/photometry.hpp"
+#include "whitediff/stack.hpp"
 
 namespace {
 
@@ -153,6 +154,24 @@ Whitening whiten_bands(
       asking);
 }
 
+/// @return  how the stamps were whitened; images, variances and marks, one below the other.
+template <class T>
+std::tuple<std::vector<std::shared_ptr<Whitening>>, py::array, py::array, py::array> whiten_stack(
+    const Plane<T>& stamps, int count, const std::vector<std::vector<NoiseSource<T>>>& sources,
+    const WhitenOptions& options) {
+  const WhitenOptions asking = interruptible(options);
+  auto stack = [&] {
+    const py::gil_scoped_release release;
+    return whitediff::whiten_stack(stamps.rows({0, stamps.shape().height}), count, sources, asking);
+  }();
+  std::vector<std::shared_ptr<Whitening>> whitenings;
+  for (Whitening& whitening : stack.whitenings) {
+    whitenings.push_back(std::make_shared<Whitening>(std::move(whitening)));
+  }
+  return {std::move(whitenings), to_numpy(std::move(stack.image)),
+          to_numpy(std::move(stack.variance)), to_marks(std::move(stack.filter_edge))};
+}
+
 using SampleArrays = std::tuple<py::array, py::array, py::array, py::array, py::array>;
 
 /// @return  whitened image, its variance, usable pixels; boxes of its parts, [n, 4], each x0, y0,
@@ -208,6 +227,8 @@ void bind(py::module_& module, const char* source_name) {
   };
   def(&whiten<T>);
   def(&whiten_bands<T>);
+  module.def("whiten_stack", &whiten_stack<T>, py::arg("stamps"), py::arg("count"),
+             py::arg("sources"), py::arg("options"));
   module.def("whiten_sample", &whiten_sample<T>, py::arg("plane"), py::arg("sources"),
              py::arg("options"), py::arg("pixels"));
   module.def("sample_of", &sample_of<T>, py::arg("whitened").noconvert(),

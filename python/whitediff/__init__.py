@@ -16,6 +16,7 @@ from .decorrelate import decorrelate, decorrelate_bands, whiten, whiten_bands
 from .kernel import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
 from .options import WhitenOptions
 from .sources import NoiseSource
+from .stack import WhitenedStack, whiten_stack
 from .statistics import clipped_mean
 from .whitening import Whitened, Whitening
 
@@ -36,6 +37,7 @@ __all__ = [
     "TabulatedKernel",
     "WhitenOptions",
     "Whitened",
+    "WhitenedStack",
     "Whitening",
     "__version__",
     "clipped_mean",
@@ -45,6 +47,7 @@ __all__ = [
     "read_kernel",
     "whiten",
     "whiten_bands",
+    "whiten_stack",
     "write_exposure",
     "write_kernel",
 ]

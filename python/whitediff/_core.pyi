@@ -313,6 +313,12 @@ def whiten(
 def clipped_mean(
     plane: _FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
 ) -> float: ...
+def whiten_stack(
+    stamps: PlaneF | PlaneD,
+    count: int,
+    sources: Sequence[Sequence[_NoiseSource]],
+    options: WhitenOptions,
+) -> tuple[list[Whitening], _FloatImage, _FloatImage, npt.NDArray[np.bool_]]: ...
 def whiten_sample(
     plane: PlaneF | PlaneD,
     sources: Sequence[_NoiseSource],

@@ -47,6 +47,31 @@ def as_image(value: npt.ArrayLike, name: str) -> FloatImage:
     return _with_contiguous_rows(without_hidden(value, pixels))  # type: ignore[no-any-return]
 
 
+def as_stack(value: npt.ArrayLike, name: str) -> FloatImage:
+    """Give a native float32 or float64 stack of images; masked pixels become NaN.
+
+    Parameters
+    ----------
+    value : array_like, [n, y, x]
+        As for `as_image`.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    TypeError
+        If the values are no real numbers.
+    ValueError
+        If the array is not three-dimensional or has no pixel.
+    """
+    stack = np.asanyarray(plain(value, name))
+    if stack.ndim != 3 or stack.size == 0:
+        raise ValueError(
+            f"{name} must be a 3-D array of at least one pixel, got shape {stack.shape}"
+        )
+    return as_image(stack.reshape(-1, stack.shape[2]), name).reshape(stack.shape)
+
+
 def plain(value: Any, name: str) -> Any:
     """Give a value back if an array says all that it means.
 
@@ -145,24 +170,24 @@ def as_masks(
         {
             name: None
             if m is None
-            else _with_contiguous_rows(_narrow_mask(m, ignore_mask, no_value_mask))
+            else _with_contiguous_rows(narrow_mask(m, ignore_mask, no_value_mask))
             for name, m in arrays.items()
         },
-        _IGNORED,
-        _NO_VALUE,
+        IGNORED,
+        NO_VALUE,
     )
 
 
 # The bits of masks that are converted.
-_IGNORED, _NO_VALUE = 1, 2
+IGNORED, NO_VALUE = 1, 2
 
 
-def _narrow_mask(mask: npt.NDArray[Any], ignore_mask: int, no_value_mask: int) -> MaskImage:
-    """Give an integer or boolean mask with the bits _IGNORED and _NO_VALUE."""
+def narrow_mask(mask: npt.NDArray[Any], ignore_mask: int, no_value_mask: int) -> MaskImage:
+    """Give an integer or boolean mask with the bits IGNORED and NO_VALUE."""
     ignored = mask if mask.dtype == np.bool_ else _has_bits(mask, ignore_mask)
-    bits = _IGNORED * ignored.astype(np.int32)
+    bits = IGNORED * ignored.astype(np.int32)
     if no_value_mask:
-        bits[_has_bits(mask, no_value_mask)] |= _NO_VALUE
+        bits[_has_bits(mask, no_value_mask)] |= NO_VALUE
     return bits
 
 
@@ -401,7 +426,7 @@ def planes_on_disk(
 
         def read(begin: int, end: int, step: int) -> MaskImage:
             rows = np.asarray(mask[begin:end:step])
-            return np.ascontiguousarray(_narrow_mask(rows, ignore_mask, no_value_mask))
+            return np.ascontiguousarray(narrow_mask(rows, ignore_mask, no_value_mask))
 
         return _core.PlaneI(shape, read)
 
@@ -412,8 +437,8 @@ def planes_on_disk(
             for name, value in variances.items()
         },
         {name: mask_plane(mask, name) for name, mask in masks.items()},
-        _IGNORED,
-        _NO_VALUE,
+        IGNORED,
+        NO_VALUE,
         on_disk=True,
     )
 

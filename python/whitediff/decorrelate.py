@@ -26,7 +26,14 @@ from .whitening import VERSION_KEYWORD, Whitened, Whitening
 if TYPE_CHECKING:
     from .agreement import Subtracted
 
-__all__ = ["WriteRows", "decorrelate", "decorrelate_bands", "whiten", "whiten_bands"]
+__all__ = [
+    "WriteRows",
+    "core_options",
+    "decorrelate",
+    "decorrelate_bands",
+    "whiten",
+    "whiten_bands",
+]
 
 
 Measure = Callable[[Any], MeasuredNoise]
@@ -170,7 +177,7 @@ def decorrelate(
     )
     _require_coloured(given)
     psf = given.psf if psf is None and not preconvolved else psf
-    core = _core_options(chosen, planes, psf, xy0)
+    core = core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
         planes,
         kernel,
@@ -286,7 +293,7 @@ shared_variance, psf, preconvolved, pre_kernel, xy0, options
     )
     _require_coloured(given)
     psf = given.psf if psf is None and not preconvolved else psf
-    core = _core_options(chosen, planes, psf, xy0)
+    core = core_options(chosen, planes, psf, xy0)
     sources = subtraction_sources(
         planes,
         kernel,
@@ -354,7 +361,7 @@ def whiten(
     )
     if sources is None:
         sources, planes, chosen = _unknown_sources(planes, chosen)
-    core = _core_options(chosen, planes, given.psf if psf is None else psf, xy0)
+    core = core_options(chosen, planes, given.psf if psf is None else psf, xy0)
     raw = core_sources(sources, planes)
     return _whitened(given, planes, raw, core, chosen, rounds=_rounds(sources))
 
@@ -450,7 +457,7 @@ def whiten_bands(
     )
     if sources is None:
         sources, planes, chosen = _unknown_sources(planes, chosen)
-    core = _core_options(chosen, planes, given.psf if psf is None else psf, xy0)
+    core = core_options(chosen, planes, given.psf if psf is None else psf, xy0)
     raw = core_sources(sources, planes)
     return _whitened_in_bands(planes, raw, core, chosen, write, rounds=_rounds(sources))
 
@@ -566,7 +573,7 @@ def _tried(measure: Callable[[Any], NoiseCovariance]) -> Measure:
     return tried
 
 
-def _core_options(
+def core_options(
     options: WhitenOptions, planes: Planes, psf: Any, xy0: tuple[float, float]
 ) -> _core.WhitenOptions:
     """Give options as the compiled core takes them."""

@@ -19,6 +19,7 @@
 #include "whitediff/plans.hpp"
 #include "whitediff/psf.hpp"
 #include "whitediff/spatial_function.hpp"
+#include "whitediff/stack.hpp"
 #include "whitediff/statistics.hpp"
 #include "whitediff/version.hpp"
 #include "whitediff/whiten.hpp"
