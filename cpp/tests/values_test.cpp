@@ -112,6 +112,29 @@ TEST_CASE_TEMPLATE("the level of a box is that of its sky", T, float, double) {
   CHECK(level(0) == T(0));
 }
 
+TEST_CASE("the level of a box is the median of its values, whatever a sample of them says") {
+  const Shape shape{31, 32};
+  const int size = static_cast<int>(shape.size());
+  const Image<double> noise = test::noise<double>(shape, 5);
+  const auto check = [&](const auto& value) {
+    Image<double> image(shape);
+    for (int n = 0; n < size; ++n) image.data()[n] = value(n);
+    std::vector<double> sorted(image.data(), image.data() + size);
+    std::sort(sorted.begin(), sorted.end());
+    const Level level = level_of<double>(image.view(), {}, 0, ValueRule<double>(),
+                                         {0, 0, shape.width, shape.height}, shape.size(), infinity);
+    CHECK(level.middle == sorted[size / 2]);
+  };
+  check([&](int n) { return noise.data()[n]; });
+  check([&](int n) { return std::exp(8.0 * noise.data()[n]); });
+  check([](int n) { return n; });
+  check([](int) { return 3.0; });
+  check([](int n) { return n % 2; });
+  // Every 31st of them is taken for the sample.
+  check([](int n) { return n % 31 == 0 ? 1e6 + n : n; });
+  check([](int n) { return n % 31 == 0 ? -1e6 : n; });
+}
+
 TEST_CASE_TEMPLATE("the level of a box follows a slope, and no star", T, float, double) {
   auto image = test::noise<T>({130, 170}, 4);
   const Box box{20, 10, 160, 120};
