@@ -81,6 +81,7 @@ def cases_against(revision: str) -> Iterator[tuple[Case, ...]]:
             "task": _calls(target, "DecorrelateALKernelSpatialTask"),
             "full-variance": _calls(target, "decorrelate, full variance"),
             "stamp": _calls(target, "decorrelate", STAMP),
+            "stack": _calls(target, "whiten_stack", 64),
             "import": _processes(target, "import"),
             "help": _processes(target, "help"),
         }

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from contestants import CONTESTANTS, copy, decorrelate, fftw
+from contestants import CONTESTANTS, STAMPS, copy, decorrelate, fftw
 from errors import AnswerError, SkippedError
 from machine import core_count
 from scene import RADIUS, Scene, make_scene
@@ -236,6 +236,12 @@ CASES = (
         f"decorrelate, a later call with the same kernel, {STAMP} x {STAMP} / B of that size",
         ratio("decorrelate", _B, size=STAMP),
         target=4,
+    ),
+    Case(
+        "stack",
+        f"whiten_stack of {STAMPS} stamps of 64 x 64, one thread / their round trips",
+        ratio("whiten_stack", "FFTW round trips of stamps", size=64),
+        target=2,
     ),
     Case(
         "numpy",

@@ -23,6 +23,8 @@ Image = npt.NDArray[np.floating[Any]]
 
 # Sampling errors that a statistic may lie off: less than one in 100,000 does.
 _SIGMAS = 4.5
+# In a stack.
+STAMPS = 1000
 # Kernels that vary leave so much in variance (relative) and in correlation.
 _SYSTEMATIC = 2e-3
 
@@ -123,6 +125,37 @@ def decorrelate(
         check_white(result.image, result.variance, result.border, scene.radius)
 
     return Timed(run, check)
+
+
+def stack(scene: Scene, threads: int) -> Timed:
+    """Run ``whitediff.whiten_stack`` on many stamps of the size of the scene; one thread."""
+    stamps = np.repeat(scene.difference[None], STAMPS, axis=0)
+    sources = [
+        whitediff.NoiseSource(SCIENCE_VARIANCE),
+        whitediff.NoiseSource(TEMPLATE_VARIANCE, kernels=[scene.kernel]),
+    ]
+
+    def run() -> Any:
+        return whitediff.whiten_stack(stamps, sources, n_threads=1)
+
+    alone = whitediff.whiten(scene.difference, sources)
+
+    def check(result: Any) -> None:
+        if not np.array_equal(result.image[-1], alone.image):
+            raise AnswerError("stack: expected what whiten gives for the last stamp")
+
+    return Timed(run, check)
+
+
+def fftw_of_stamps(scene: Scene, threads: int) -> Timed:
+    """Run B of a stamp as often as there are stamps, with one thread."""
+    round_trip = _round_trip(scene.size, 1)
+
+    def run() -> None:
+        for _ in range(STAMPS):
+            round_trip()
+
+    return Timed(run, lambda _: None)
 
 
 def spatial_task(scene: Scene, threads: int) -> Timed:
@@ -356,6 +389,8 @@ def scipy_convolution(scene: Scene, threads: int, *, name: str) -> Timed:
 
 CONTESTANTS: dict[str, Contestant] = {
     "FFTW round trip": Contestant(fftw, 12),
+    "FFTW round trips of stamps": Contestant(fftw_of_stamps, 12),
+    "whiten_stack": Contestant(stack, 16 * STAMPS),
     "decorrelate": Contestant(decorrelate, 16),
     "decorrelate, variance planes": Contestant(partial(decorrelate, planes=True), 24),
     "decorrelate, full variance": Contestant(
