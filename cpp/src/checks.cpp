@@ -23,10 +23,13 @@ std::string in_short(double number) {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
+/// NaN where the kernel is not finite, which has a message of its own.
 double absolute_sum(const Kernel& kernel, Point position) {
   const Image<double> image = kernel.at(position);
   double sum = 0.0;
-  for (const double value : std::span(image.data(), image.shape().size())) sum += std::abs(value);
+  for (const double value : std::span(image.data(), image.shape().size())) {
+    sum += std::isfinite(value) ? std::abs(value) : not_a_number;
+  }
   return sum;
 }
 
@@ -40,7 +43,7 @@ double largest_power(const NoiseSource<T>& source,
   largest *= std::isfinite(source.weight) ? source.weight * source.weight : not_a_number;
   for (const KernelPtr& kernel : source.kernels) {
     const double sum = absolute_sum(*kernel, position);
-    largest *= std::isfinite(sum) ? sum * sum : not_a_number;
+    largest *= sum * sum;
   }
   const auto bound = [&](const SpatialCovariance& covariance) {
     return covariance.at(std::span(&position, 1)).front().bound();
@@ -55,7 +58,9 @@ double largest_power(const NoiseSource<T>& source,
 template <class T>
 void check_range(const std::vector<NoiseSource<T>>& sources, const WhitenOptions& options,
                  Point position) {
-  constexpr double limit = std::numeric_limits<T>::max();
+  // Of double precision sums over a grid must be in range as well.
+  constexpr double limit =
+      std::min<double>(std::numeric_limits<T>::max(), std::numeric_limits<double>::max() * 1e-6);
   const auto check_variance = [&](double variance, const std::string& what) {
     require(!(variance > limit), what, "give a variance of at most " + in_short(limit),
             in_short(variance));
@@ -74,7 +79,7 @@ void check_range(const std::vector<NoiseSource<T>>& sources, const WhitenOptions
   power /= std::max(options.filter.power_floor, std::numeric_limits<double>::epsilon());
   for (const KernelPtr& kernel : options.psf) {
     const double sum = absolute_sum(*kernel, position);
-    power *= std::isfinite(sum) ? sum * sum : not_a_number;
+    power *= sum * sum;
   }
   check_variance(power, "psf");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "require.hpp"
 
@@ -28,7 +29,9 @@ NoiseCovariance::NoiseCovariance(ImageView<const double> lags) {
     }
   }
   const double middle = lags(height / 2, width / 2);
-  require(middle > 0.0, "covariance", "be positive at no lag", middle);
+  // Below the range of numbers nothing can be divided by it.
+  require(floor_share * middle >= std::numeric_limits<double>::min(), "covariance",
+          "be positive at no lag", middle);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       const double difference = lags(y, x) - lags(height - 1 - y, width - 1 - x);

@@ -1,6 +1,7 @@
 #include "noise_spectrum.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "multiversion.hpp"
 #include "require.hpp"
@@ -94,7 +95,9 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
     bound += largest;
     least += least_of_source;
   }
-  require(power_at_zero_ > 0.0 && std::isfinite(bound), "noise",
+  // Powers are summed over the grid, and ratios taken of them.
+  const double most = bound * (1.0 + std::max(options_.power_floor, 0.0)) * grid().size();
+  require(power_at_zero_ >= std::numeric_limits<double>::min() && std::isfinite(most), "noise",
           "have a finite, positive total variance at k = 0 (a source of positive variance whose "
           "kernels do not sum to zero)",
           power_at_zero_);

@@ -148,6 +148,8 @@ TEST_CASE("PSFs whose score is beyond the range of the result are refused") {
   CHECK(refused(1.0f, 4e16, 2.0));
   CHECK(!refused(1.0, 5e16, 1.0));
   CHECK(refused(1.0, 1e153, 1.0));
+  // Every pixel is a number, their sum is none.
+  CHECK(refused(1.0, 1e308, 1.0));
 }
 
 TEST_CASE("covariances whose variance is beyond the range of the result are refused") {
@@ -170,4 +172,27 @@ TEST_CASE("covariances whose variance is beyond the range of the result are refu
     CHECK_THROWS_WITH_AS(white(2e38, remaining), doctest::Contains("a variance of at most 3.4"),
                          std::invalid_argument);
   }
+}
+
+TEST_CASE("noise whose power is at an end of the range of numbers is refused") {
+  const auto image = test::constant<double>({20, 31}, 1.0);
+  const auto white = [&](double variance, double lag, double power_floor) {
+    const double lags[] = {0.0, lag, 0.0};
+    WhitenOptions options;
+    options.filter.power_floor = power_floor;
+    options.remaining = NoiseCovariance({lags, {1, 3}});
+    const auto result = whiten<double>(image.view(), {{variance, {}, 1.0, {}}}, options);
+    CHECK(std::isfinite(result.image(10, 15)));
+  };
+  CHECK_NOTHROW(white(1e290, 1.0, 1e-10));
+  CHECK_NOTHROW(white(1e-290, 1.0, 1e-10));
+  CHECK_NOTHROW(white(1.0, 1e-300, 1e-10));
+  // A hundredth of the covariance, 0 here, stands in for power that it does not have.
+  CHECK_THROWS_WITH_AS(white(1.0, 5e-324, 1e-10), doctest::Contains("be positive at no lag"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(white(1e-200, 1e-120, 1e-10), doctest::Contains("total variance at k = 0"),
+                       std::invalid_argument);
+  // The floor stands above the power here, and their sum beyond 1.8e308.
+  CHECK_THROWS_WITH_AS(white(1e302, 1.0, 1e7), doctest::Contains("total variance at k = 0"),
+                       std::invalid_argument);
 }
