@@ -434,6 +434,19 @@ def test_foreign_table_is_not_replaced(manifest, results, capsys):
     assert list(read_results(results)["a"]) == [1]
 
 
+@pytest.mark.parametrize("about", [[], {"settings": {}}, {"settings": 3, "batch": "a"}])
+def test_table_that_tells_other_things_of_itself_is_not_replaced(manifest, results, capsys, about):
+    Table({"status": ["done"]}, meta={"whitediff": about}).write(results)
+    assert "is no table of results" in fail(capsys, "batch", manifest)
+
+
+def test_columns_that_ecsv_describes_and_lacks(manifest, capsys):
+    table = manifest.with_suffix(".ecsv")
+    Table({"difference": ["a"], "output": ["b"]}).write(table)
+    table.write_text(table.read_text().replace("{name: output,", "{"))
+    assert f"{table} is incomplete: it has no 'name'" in fail(capsys, "batch", table)
+
+
 def test_files_are_named_from_the_manifest(pairs, tmp_path, capsys, monkeypatch):
     (tmp_path / "lists").mkdir()
     (tmp_path / "elsewhere").mkdir()

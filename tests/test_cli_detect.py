@@ -102,3 +102,30 @@ def test_what_cannot_be_is_refused(score, tmp_path, capsys):
         capsys, "detect", path, *arguments, "--positions", tmp_path / "p.csv"
     )
     assert not (tmp_path / "o.ecsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: content.replace(b"NAXIS2  =  ", b"NAXIS2  = -"), "NAXIS2 of HDU 1 must"),
+        (lambda content: content.replace(b"TTYPE1  = 'x ", b"TTYPE1  = 'y "), "positions.fits: "),
+        (lambda content: content[:-1000], "is truncated"),
+        (lambda content: b"neither\0text nor FITS", "is not a FITS file"),
+    ],
+)
+def test_positions_that_cannot_be_read_are_refused(score, tmp_path, capsys, damage, message):
+    positions = tmp_path / "positions.fits"
+    Table({"x": [30.0, 64.25], "y": [20.5, 40.0]}).write(positions)
+    positions.write_bytes(damage(positions.read_bytes()))
+    said = fail(capsys, "detect", score[0], "-o", tmp_path / "o.ecsv", "--positions", positions)
+    assert message in said and str(positions) in said
+
+
+def test_positions_that_are_missing_are_measured_nowhere(score, tmp_path, capsys):
+    positions = tmp_path / "positions.ecsv"
+    table = Table({"x": [30.0, 64.25], "y": [20.5, 40.0]}, masked=True)
+    table["x"].mask[1] = True
+    table.write(positions)
+    output = tmp_path / "o.ecsv"
+    succeed(capsys, "detect", score[0], "-o", output, "--positions", positions)
+    assert np.isfinite(Table.read(output)["x"]).tolist() == [True, False]

@@ -34,7 +34,7 @@ double absolute_sum(const Kernel& kernel, Point position) {
 }
 
 /// The most power that a source can have, as far as one position tells; a variance that only pixels
-/// tell is taken for 1. NaN where a weight or a kernel is not finite, which has a message of its own.
+/// tell is taken for 1. NaN where a weight or a kernel is not finite.
 template <class T>
 double largest_power(const NoiseSource<T>& source,
                      const std::optional<SpatialCovariance>& remaining, Point position) {

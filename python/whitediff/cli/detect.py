@@ -50,12 +50,11 @@ def detect(
     inputs = [score, *([positions] if positions is not None else [])]
     check_outputs([output], inputs, overwrite=overwrite)
 
-    from astropy.table import Table
-
     from ..io import replace_file
     from ..subtraction.catalogue import source_table
+    from .tables import read_positions
 
-    given = None if positions is None else Table.read(positions)
+    given = None if positions is None else read_positions(positions)
     table = source_table(score, threshold, given)
     with replace_file(output, overwrite=overwrite) as file:
         if output.suffix == ".fits":

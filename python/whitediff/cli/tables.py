@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ import numpy as np
 from astropy.io import ascii
 from astropy.table import Table
 
+from ..io.fits_file import open_fits
+from ..io.reading import open_input, reading
 from .covariance import input_covariance
 from .noise import noise_number, noise_of
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from ..io.noise_planes import NoiseFile
     from ..subtraction.colour import InputCovariance
 
-__all__ = ["Row", "read_table", "rows"]
+__all__ = ["Row", "read_positions", "read_table", "rows"]
 
 
 def read_table(path: Path, text: Iterable[str]) -> Table:
@@ -37,13 +40,44 @@ def read_table(path: Path, text: Iterable[str]) -> Table:
     OSError, ValueError
         If the file is missing, or no table.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
-        if lines[0].startswith("# %ECSV"):
-            return ascii.read(lines, format="ecsv")
-        return ascii.read(lines, format="csv", converters=dict.fromkeys(text, str))
-    except ValueError as error:
-        raise ValueError(f"{path}: expected a table, CSV or ECSV: {error}") from error
+    with open_input(path) as file, reading(path):
+        try:
+            lines = file.read().decode("utf-8-sig").splitlines() or [""]
+            if lines[0].startswith("# %ECSV"):
+                return ascii.read(lines, format="ecsv")
+            return ascii.read(lines, format="csv", converters=dict.fromkeys(text, str))
+        except ValueError as error:
+            raise ValueError(f"expected a table, CSV or ECSV: {error}") from error
+
+
+def read_positions(path: Path) -> Table:
+    """Read a table of any format that astropy knows, and positions in its columns x and y.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Table
+        The columns x and y are numbers, those that are missing NaN.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file is missing, no table, or x or y are no numbers.
+    """
+    with open_input(path) as file:
+        is_fits = file.read(6) == b"SIMPLE" or ".fits" in path.suffixes
+    with open_fits(path) if is_fits else nullcontext(path) as source, reading(path):
+        table = Table.read(source)
+        for name in {"x", "y"} & set(table.colnames):
+            column = np.ma.asarray(table[name]).astype(np.float64)
+            if column.ndim != 1:
+                raise ValueError(f"{name} must be one number in a row, got shape {column.shape}")
+            table[name] = column.filled(np.nan)
+        return table
 
 
 def rows(table: Table, columns: Iterable[str], path: Path) -> Iterator[Row]:

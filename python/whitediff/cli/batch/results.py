@@ -168,7 +168,7 @@ class Results:
         """Take the rows that an earlier run has finished, and that would come out the same."""
         table = read_table(self._path, ())
         about = table.meta.get(_META)
-        if about is None or "status" not in table.colnames:
+        if not _is_about_results(about) or "status" not in table.colnames:
             raise ValueError(f"{self._path} exists and is no table of results: give --results FILE")
         if about["settings"] != self._settings:
             if overwrite:
@@ -195,6 +195,15 @@ class Results:
                 and _is_up_to_date(row, facts)
             ):
                 self._facts[n] = facts
+
+
+def _is_about_results(about: Any) -> bool:
+    """Whether this is what the table says of itself."""
+    return (
+        isinstance(about, Mapping)
+        and isinstance(about.get("settings"), Mapping)
+        and isinstance(about.get("batch"), str)
+    )
 
 
 def _facts_of(table: Table, row: int) -> dict[str, Any]:
