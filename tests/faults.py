@@ -8,9 +8,11 @@ tests run small numbers.
 from __future__ import annotations
 
 import argparse
+import gc
 import gzip
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -19,17 +21,23 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from io import BytesIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import redirect_stdout
+from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 
 import sound_files as formats
-import whitediff
+import whitediff.cli
 from whitediff import io, subtraction  # noqa: F401  # forks need not load them
 from whitediff.cli.app import run as command
+from whitediff.cli.batch import pool
+from whitediff.cli.batch.row import Finished, whiten_row
+from whitediff.cli.batch.row_job import RowJob
 
 COMMAND = [sys.executable, "-m", "whitediff.cli"]
 SHAPE = (96, 128)
@@ -42,29 +50,40 @@ def run(*arguments: object) -> tuple[int, str]:
     """Exit status and standard error of the command, in a fork with limits.
 
     A fork costs less than to start Python anew. A status below 0 is that of a signal: SIGXCPU if it
-    takes too long, however busy the machine is.
+    takes too long, however busy the machine is, SIGALRM if it waits for what never comes.
     """
     with tempfile.TemporaryFile() as said:
         child = os.fork()
         if child == 0:
-            status = 70
+            status: object = 70
             try:
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
                 resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+                signal.alarm(10 * SECONDS)
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.dup2(said.fileno(), 2)
                 # Whoever runs the tests may have put something else in their place.
                 sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
-                status = command([str(argument) for argument in arguments])
+                sys.argv[1:] = map(str, arguments)
+                # Processes of a batch take seconds to begin.
+                pool.finished_in_pool = in_turn
+                whitediff.cli.main()
+            except SystemExit as end:
+                status = end.code
                 sys.stderr.flush()
-                sys.stdout.flush()
             except BaseException as error:
                 os.write(2, f"{type(error).__name__}\nout of the command".encode())
             finally:
-                os._exit(status)
+                os._exit(status if isinstance(status, int) else 70)
         _, how = os.waitpid(child, 0)
         said.seek(0)
         return os.waitstatus_to_exitcode(how), said.read().decode(errors="replace")
+
+
+def in_turn(rows: dict[int, RowJob], jobs: int) -> Iterator[list[Finished]]:
+    """Do the rows of a batch in this process."""
+    for number, job in rows.items():
+        yield [whiten_row(number, job)]
 
 
 def simulate(directory: Path) -> dict[str, Path]:
@@ -80,25 +99,104 @@ def options(files: dict[str, Path]) -> list[object]:
 # Mutants -----------------------------------------------------------------------------------------
 
 
-def sound_files(directory: Path) -> list[tuple[str, Path]]:
-    """Files of every format that is read, with the option that takes them."""
+class Sound(NamedTuple):
+    """A sound file of a format, and what part it takes in a command."""
+
+    format: str
+    part: str
+    path: Path
+    # As in ``FILE[EXT]``.
+    extension: str = ""
+
+
+def sound_files(directory: Path) -> list[Sound]:
+    """Files of every format that is read."""
     files = simulate(directory / "plain")
-    found = [(name, files[name]) for name in NAMES]
-    tiled = formats.compressed_files(directory, fits.getdata(files["difference"], 1))
-    found += [("difference", path) for path in tiled]
-    path = directory / "difference.fits.gz"
-    path.write_bytes(gzip.compress(files["difference"].read_bytes()))
-    found.append(("difference", path))
-    for option, write in (
-        ("kernel", formats.kernel_files), ("science", formats.exposure_files)
-    ):  # fmt: skip
-        (directory / option).mkdir()
-        found += [(option, path) for path in write(directory / option)]
+    found = [Sound(f"simulated {name}", name, files[name]) for name in NAMES]
+
+    def add(what: str, part: str, paths: Iterable[Path]) -> None:
+        found.extend(Sound(f"{what} {path.name}", part, path) for path in paths)
+
+    def folder(name: str) -> Path:
+        (directory / name).mkdir()
+        return directory / name
+
+    pixels = fits.getdata(files["difference"], 1)
+    add("difference", "difference", formats.compressed_files(folder("tiles"), pixels))
+    packed = directory / "difference.fits.gz"
+    packed.write_bytes(gzip.compress(files["difference"].read_bytes()))
+    add("simulated", "difference", [packed])
+    add("kernel", "kernel", formats.kernel_files(folder("kernels")))
+    add("exposure", "image", formats.exposure_files(folder("exposures")))
+    for name, image in formats.convention_files(folder("conventions")).items():
+        path, bracket, extension = image.partition("[")
+        found.append(Sound(f"convention {name}", "image", Path(path), bracket + extension))
+    add("PSF", "psf", formats.psf_files(folder("psfs")))
+    covariances = formats.covariance_files(folder("covariances"))
+    add("covariance", "covariance", covariances)
+    add("covariance of the science image", "science-covariance", covariances)
+    noises, masks = formats.plane_files(folder("planes"), SHAPE)
+    add("noise", "science-variance", noises)
+    add("mask", "difference-mask", masks)
+    score = directory / "score.fits"
+    assert run("decorrelate", *options(files), "--mode", "score", "-o", score) == (0, "")
+    add("score", "score", [score])
+    row = {
+        **{name: [str(path)] for name, path in files.items()},
+        "output": ["out.fits"], "scale": ["1.0"], "convolved": ["template"],
+    }  # fmt: skip
+    add("manifest", "manifest", write_tables(folder("manifests"), row))
+    night = write_tables(folder("night"), row)[0]
+    run("batch", night, "--jobs", 1)
+    add("results", "results", [night.with_name("table.results.ecsv")])
+    add("inputs", "inputs", write_tables(folder("inputs"), {
+        "file": [str(files["science"]), str(files["template"])], "weight": ["1.0", "-1.0"],
+        "kernels": ["", str(files["kernel"])], "sign": ["+", "+"],
+    }))  # fmt: skip
+    add("positions", "positions", write_tables(folder("positions"), {
+        "x": [30.0, 64.25, 100.5], "y": [20.5, 40.0, 77.0], "name": ["a", "b", "c"],
+    }, "fits"))  # fmt: skip
     shared = Path(__file__).parents[1] / "../shared/data"
     for path in sorted((shared / "damaged").glob("*.fits")):
-        found.append(("kernel" if "kernel" in path.name or "hotpants" in path.name
-                      else "difference", path))  # fmt: skip
+        part = "kernel" if "kernel" in path.name or "hotpants" in path.name else "difference"
+        add("shared", part, [path])
     return found
+
+
+def write_tables(directory: Path, columns: dict[str, Any], *more: str) -> list[Path]:
+    """Write a table as CSV, as ECSV and in more formats."""
+    paths = [directory / f"table.{suffix}" for suffix in ("csv", "ecsv", *more)]
+    for path in paths:
+        Table(columns).write(path)
+    return paths
+
+
+def arguments(sound: Sound, mutant: Path, n: int, files: dict[str, Path]) -> list[object]:
+    """The command of the n-th trial, in which a mutant takes part."""
+    given, output = f"{mutant}{sound.extension}", ["-o", mutant.with_name("out.fits")]
+    others = {name: path for name, path in files.items() if name in NAMES}
+    match sound.part:
+        case "manifest":
+            return ["batch", given, "--jobs", 1, "--threads", 1]
+        case "results":
+            return ["batch", files["night"], "--results", given, "--jobs", 1, "--threads", 1]
+        case "inputs":
+            return ["whiten", files["difference"], "--inputs", given, *output]
+        case "positions":
+            return ["detect", files["score"], "--positions", given, *output]
+        case "score":
+            return ["detect", given, *output]
+        case "image" if n % 2:
+            return ["decorrelate", "--difference", given, *output]
+        case "image":
+            return ["check", given]
+        case "psf" | "covariance" | "difference-mask" as part:
+            # All that is known besides is the difference.
+            found = {"difference": files["difference"], part: given}
+            return ["decorrelate", *options(found), *output]
+        case part:
+            # Filters of the kernels of such files are long.
+            return ["decorrelate", "--constant", *options(others | {part: given}), *output]
 
 
 def mutate(content: bytes, rng: random.Random) -> bytes:
@@ -156,55 +254,100 @@ def mutate_stream(content: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
+def mutate_text(content: bytes, rng: random.Random) -> bytes:
+    """A text with a few changes, most of them in its numbers and words."""
+    data = bytearray(content)
+    odd = [b"-1", b"0", b"1e999", b"nan", b"99999999999999999999", b"null", b"true", b'""', b"",
+           b"[]", b"{}", b"[" * 5000, b"\0", b"\xff", "é".encode(), b"1.5", b"'", b";", b"../x",
+           b"lanczos3:0.5,0.5", b"\n", b","]  # fmt: skip
+    for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        tokens = list(re.finditer(rb"[\w.+-]+|[^\w\s]", bytes(data))) or [None]
+        token, other = rng.choice(tokens), rng.choice(tokens)
+        if token is None or other is None:
+            break
+        kind = rng.randrange(4)
+        if kind == 0:
+            data[token.start() : token.end()] = rng.choice(odd)
+        elif kind == 1:
+            data[token.start() : token.end()] = other[0]
+        elif kind == 2:
+            data[token.start() : token.end()] = b""
+        else:
+            lines = data.splitlines(keepends=True)
+            lines.insert(rng.randrange(len(lines)), lines.pop(rng.randrange(len(lines))))
+            data = bytearray(b"".join(lines))
+    return bytes(data)
+
+
 def mutants(number: int, directory: Path, seed: int) -> Counter[str]:
-    """What becomes of files that were damaged at random."""
-    return damaged(sound_files(directory), mutate, number, directory, seed)
+    """What becomes of files that were damaged at random, `number` of each format."""
+
+    def change(content: bytes, rng: random.Random) -> bytes:
+        is_text = not content.startswith(b"SIMPLE") and content.isascii()
+        return (mutate_text if is_text and rng.random() < 0.8 else mutate)(content, rng)
+
+    return damaged(sound_files(directory), change, number, directory, seed)
 
 
 def streams(number: int, directory: Path, seed: int) -> Counter[str]:
     """What becomes of compressed images whose tiles were damaged, `number` of each compression."""
     pixels = np.random.default_rng(seed).normal(300.0, 20.0, (36, 44)).astype(np.float32)
-    sound = [("check", path) for path in formats.compressed_files(directory, pixels)]
-    return damaged(sound, mutate_stream, number * len(sound), directory, seed, by_name=True)
+    sound = [
+        Sound(path.stem, "image", path) for path in formats.compressed_files(directory, pixels)
+    ]
+    return damaged(sound, mutate_stream, number, directory, seed)
 
 
 def damaged(
-    sound: Sequence[tuple[str, Path]],
+    sounds: Sequence[Sound],
     change: Callable[[bytes, random.Random], bytes],
     number: int,
     directory: Path,
     seed: int,
-    *,
-    by_name: bool = False,
 ) -> Counter[str]:
     """What becomes of changed files; `plain` in the directory has what goes with them."""
     files = {name: directory / "plain" / f"{name}.fits" for name in NAMES}
+    files |= {"score": directory / "score.fits", "night": directory / "night/table.csv"}
+    before = {path: path.read_bytes() for path in files.values() if path.exists()}
+    # Forks load no modules then.
+    for sound in {sound.part: sound for sound in sounds}.values():
+        with tempfile.TemporaryDirectory() as name, redirect_stdout(StringIO()):
+            path = Path(shutil.copy(sound.path, name))
+            command([str(argument) for argument in arguments(sound, path, 0, files)])
+    # A fork has pages of its own of what is written to; the collector writes everywhere.
+    gc.collect()
+    gc.freeze()
 
-    def trial(n: int) -> str:
-        rng = random.Random(seed * 1_000_003 + n)
-        option, path = sound[n % len(sound)]
+    def trial(n: int, sound: Sound) -> str:
+        rng = random.Random(f"{seed} {n} {sound.format}")
         place = directory / f"mutant{n}"
         place.mkdir()
-        mutant, output = place / path.name, place / "out.fits"
-        content = change(path.read_bytes(), rng)
+        mutant, output = place / sound.path.name, place / "out.fits"
+        content = change(sound.path.read_bytes(), rng)
         mutant.write_bytes(content)
-        if option == "check" or (option == "difference" and (n // len(sound)) % 2):
-            status, said = run("check", mutant)
-        else:
-            status, said = run("decorrelate", *options(files | {option: mutant}), "-o", output)
+        status, said = run(*arguments(sound, mutant, n, files))
         kind = verdict(status, said, mutant)
-        left = {path.name for path in place.iterdir()} - {mutant.name, "out.fits"}
-        if mutant.read_bytes() != content or left or (status != 0 and output.exists()):
+        expected = {mutant.name, "out.fits"}
+        if sound.part == "manifest":
+            # It may name another output.
+            expected |= {path.name for path in place.iterdir() if not path.name.startswith(".")}
+        left = {path.name for path in place.iterdir()} - expected
+        is_kept = mutant.read_bytes() == content or sound.part == "results"
+        if not is_kept or left or (status not in (0, 1) and output.exists()):
             kind = f"BAD: files left or changed: {left}"
+        elif output.exists() and sound.part in NAMES and not is_whole(output):
+            kind = "BAD: half a result"
         if kind.startswith("BAD"):
-            kept = Path(tempfile.gettempdir()) / f"faults-{seed}-{n}-{path.name}"
+            kept = Path(tempfile.gettempdir()) / f"faults-{seed}-{n}-{sound.part}-{mutant.name}"
             shutil.copy(mutant, kept)
-            print(f"{kept} as {option}: {kind}", file=sys.stderr, flush=True)
+            print(f"{kept} as {sound.format}: {kind}", file=sys.stderr, flush=True)
         shutil.rmtree(place)
-        kind = kind.partition(" [")[0]
-        return f"{path.stem}: {kind}" if by_name else kind
+        return f"{sound.format}: {kind.partition(' [')[0]}"
 
-    return Counter(map(trial, range(number)))
+    counts = Counter(trial(n, sound) for n in range(number) for sound in sounds)
+    if any(path.read_bytes() != content for path, content in before.items()):
+        counts["BAD: an input was changed"] += 1
+    return counts
 
 
 def verdict(status: int, said: str, path: Path) -> str:
@@ -218,6 +361,8 @@ def verdict(status: int, said: str, path: Path) -> str:
         return "one line, status 2" + (" with the file" if named else " without the file")
     if status == 1 and "not enough memory" in said:
         return "not enough memory, status 1"
+    if status == 1 and lines and all(line.startswith("row 1 failed: ") for line in lines):
+        return "a row of a batch failed, status 1"
     return f"BAD: status {status} [{said[-300:]!r}]"
 
 
@@ -482,6 +627,17 @@ def places(directory: Path) -> Counter[str]:
     return counts
 
 
+def print_counts(kind: str, counts: Counter[str]) -> None:
+    """A line of a table for each way that trials ended, those of formats one beside the other."""
+    rows: dict[str, dict[str, int]] = {}
+    for what, number in sorted(counts.items()):
+        name, separator, end = what.rpartition(": ")
+        rows.setdefault(f"{kind} | {name if separator else what}", {})[end] = number
+    for row, ends in rows.items():
+        shown = "; ".join(f"{number} {end}" for end, number in ends.items())
+        print(f"| {row} | {sum(ends.values())} | {shown} |", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("mutants", "streams", "calls", "signals", "rows"):
@@ -502,9 +658,9 @@ def main() -> int:
             if not wanted:
                 continue
             (directory / kind).mkdir()
-            for what, number in sorted(trial(directory / kind).items()):
-                print(f"| {kind} | {what} | {number} |", flush=True)
-                is_bad |= "BAD" in what
+            counts = trial(directory / kind)
+            print_counts(kind, counts)
+            is_bad |= any("BAD" in what for what in counts)
     return int(is_bad)
 
 

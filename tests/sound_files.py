@@ -12,13 +12,17 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+import psf_files as psfs
 import roman
+import test_io_conventions
 import test_io_exposure
 import test_io_hotpants
 import test_io_kernel
 import test_io_rubin
 import test_io_sfft
+from whitediff import NoiseCovariance
 from whitediff.io import MatchingKernel, write_exposure, write_kernel
+from whitediff.io.covariance_fits import covariance_hdu
 from whitediff.kernel import Chebyshev2D, TabulatedKernel
 from whitediff.psf import CellPsf, KernelPsf
 
@@ -122,3 +126,44 @@ def compressed_files(directory: Path, pixels: np.ndarray) -> list[Path]:
         paths.append(directory / f"{kind}.fits")
         fits.CompImageHDU(image, compression_type=kind, tile_shape=tile).writeto(paths[-1])
     return paths
+
+
+def convention_files(directory: Path) -> dict[str, str]:
+    """Write an image as each observatory does; give the image ``FILE[EXT]`` of each."""
+    return {
+        name: str(make(directory / f"convention{n}.fits"))
+        for n, (name, (make, *_)) in enumerate(test_io_conventions.CASES.items())
+    }
+
+
+def psf_files(directory: Path) -> list[Path]:
+    """Write a PSF in the formats that no kernel has."""
+    planes = ("OVERSAMP", "DET_SAMP", "OVERDIST", "DET_DIST")
+    psfs.write_stpsf(directory / "stpsf.fits", 7, 2, planes)
+    psfs.write_psfex(directory / "psfex.fits")
+    return sorted(directory.iterdir())
+
+
+def covariance_files(directory: Path) -> list[Path]:
+    """Write covariances: an image, and one that changes over the frame."""
+    lags = np.outer([0.1, 1.0, 0.1], [0.02, 0.3, 1.0, 0.3, 0.02])
+    fits.PrimaryHDU(lags).writeto(directory / "lags.fits")
+    varying = NoiseCovariance(
+        np.stack([lags, 0.1 * lags, -0.2 * lags]), frame=(0.0, 128.0, 0.0, 96.0)
+    )
+    fits.HDUList([fits.PrimaryHDU(), covariance_hdu(varying)]).writeto(directory / "varying.fits")
+    return sorted(directory.iterdir())
+
+
+def plane_files(directory: Path, shape: tuple[int, int]) -> tuple[list[Path], list[Path]]:
+    """Write variances and masks for images of a shape, each in a file of its own."""
+    rng = np.random.default_rng(3)
+    variance = rng.uniform(80.0, 120.0, shape).astype(np.float32)
+    mask = (rng.random(shape) < 0.01).astype(np.int16)
+    paths = [directory / name for name in ("variance.fits", "image.weight.fits", "mask.fits")]
+    for path, plane in zip(paths, (variance, 1 / variance, mask), strict=True):
+        fits.PrimaryHDU(plane).writeto(path)
+    header = fits.Header({"MP_BAD": 0, "MP_SAT": 1})
+    paths.append(directory / "packed_mask.fits")
+    fits.CompImageHDU(mask, header, compression_type="RICE_1").writeto(paths[-1])
+    return paths[:2], paths[2:]
