@@ -279,14 +279,15 @@ def mutate_text(content: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
+def mutate_any(content: bytes, rng: random.Random) -> bytes:
+    """A file of any format with a few changes."""
+    is_text = not content.startswith(b"SIMPLE") and content.isascii()
+    return (mutate_text if is_text and rng.random() < 0.8 else mutate)(content, rng)
+
+
 def mutants(number: int, directory: Path, seed: int) -> Counter[str]:
     """What becomes of files that were damaged at random, `number` of each format."""
-
-    def change(content: bytes, rng: random.Random) -> bytes:
-        is_text = not content.startswith(b"SIMPLE") and content.isascii()
-        return (mutate_text if is_text and rng.random() < 0.8 else mutate)(content, rng)
-
-    return damaged(sound_files(directory), change, number, directory, seed)
+    return damaged(sound_files(directory), mutate_any, number, directory, seed)
 
 
 def streams(number: int, directory: Path, seed: int) -> Counter[str]:

@@ -1,6 +1,6 @@
 """Fuzzes what reads files: a result, or one line that names the file.
 
-usage: fuzz_readers.py kernel_files|exposure_files CORPUS [OPTIONS OF LIBFUZZER...]
+usage: fuzz_readers.py kernel_files|exposure_files|psf_files CORPUS [OPTIONS OF LIBFUZZER...]
 
 CORPUS becomes a directory that begins with small sound files of every format. Every second change
 to an input is one of headers and of tables, which changes of bytes alone would take ages to find.
@@ -19,11 +19,12 @@ import atheris
 
 import faults
 import sound_files
-from whitediff.io import read_exposure, read_kernel
+from whitediff.io import read_exposure, read_kernel, read_psf
 
 READERS = {
     "kernel_files": (read_kernel, sound_files.kernel_files),
     "exposure_files": (read_exposure, sound_files.exposure_files),
+    "psf_files": (read_psf, sound_files.psf_files),
 }
 
 
@@ -59,7 +60,7 @@ def mutate(content: bytes, most: int, seed: int) -> bytes:
     rng = random.Random(seed)
     if rng.random() < 0.5:
         return bytes(atheris.Mutate(content, most))
-    return faults.mutate(content, rng)[:most]
+    return faults.mutate_any(content, rng)[:most]
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ void check_range(const std::vector<NoiseSource<T>>& sources, const WhitenOptions
     power += largest;
   }
   if (options.filter.mode != Mode::score) return;
-  // P(0) / P is at most the inverse of the floor, or of what rounding leaves of the power.
-  power /= std::max(options.filter.power_floor, std::numeric_limits<double>::epsilon());
+  // P(0) / P is at most the inverse of the floor.
+  power /= options.filter.power_floor;
   for (const KernelPtr& kernel : options.psf) {
     const double sum = absolute_sum(*kernel, position);
     power *= sum * sum;
@@ -93,6 +93,10 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
   require(!image.empty(), "image", "have at least one pixel", "shape " + of_image);
   require(std::isfinite(options.xy0.x) && std::isfinite(options.xy0.y), "xy0", "be finite",
           options.xy0);
+  constexpr double least_floor = std::numeric_limits<double>::epsilon();
+  require(options.filter.power_floor >= least_floor && std::isfinite(options.filter.power_floor),
+          "power_floor", "be finite, and at least what rounding leaves, " + in_short(least_floor),
+          in_short(options.filter.power_floor));
   require(!sources.empty(), "sources", "hold at least one noise source", "none");
   const auto check_shape = [&](Shape shape, const std::string& what) {
     require(shape == image.shape(), what, "have shape " + of_image + ", that of the image", shape);

@@ -96,7 +96,7 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
     least += least_of_source;
   }
   // Powers are summed over the grid, and ratios taken of them.
-  const double most = bound * (1.0 + std::max(options_.power_floor, 0.0)) * grid().size();
+  const double most = bound * (1.0 + options_.power_floor) * grid().size();
   require(power_at_zero_ >= std::numeric_limits<double>::min() && std::isfinite(most), "noise",
           "have a finite, positive total variance at k = 0 (a source of positive variance whose "
           "kernels do not sum to zero)",

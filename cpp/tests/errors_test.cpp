@@ -196,3 +196,16 @@ TEST_CASE("noise whose power is at an end of the range of numbers is refused") {
   CHECK_THROWS_WITH_AS(white(1e302, 1.0, 1e7), doctest::Contains("total variance at k = 0"),
                        std::invalid_argument);
 }
+
+TEST_CASE("floors of no power, or below what rounding leaves of it, are refused") {
+  const auto image = test::constant<double>({20, 31}, 1.0);
+  const double pixels[] = {0.25, 0.25, 0.25, 0.25};
+  for (const double floor :
+       {0.0, -1e30, 5e-324, std::numeric_limits<double>::infinity(), double(not_a_number)}) {
+    WhitenOptions options;
+    options.filter.power_floor = floor;
+    CHECK_THROWS_WITH_AS(
+        whiten<double>(image.view(), {{1.0, {fixed_kernel({pixels, {2, 2}})}, 1.0, {}}}, options),
+        doctest::Contains("power_floor must be finite, and at least what"), std::invalid_argument);
+  }
+}
