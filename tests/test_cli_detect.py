@@ -129,3 +129,11 @@ def test_positions_that_are_missing_are_measured_nowhere(score, tmp_path, capsys
     output = tmp_path / "o.ecsv"
     succeed(capsys, "detect", score[0], "-o", output, "--positions", positions)
     assert np.isfinite(Table.read(output)["x"]).tolist() == [True, False]
+
+
+def test_a_catalogue_in_fits_tells_its_threshold_in_silence(score, tmp_path, capsys):
+    """Warnings are errors here: the name has more letters than a keyword."""
+    output = tmp_path / "catalogue.fits"
+    succeed(capsys, "detect", score[0], "-o", output, "--threshold", 6)
+    header = fits.getheader(output, 1)
+    assert (header["THRESHOLD"], header["FILE"]) == (6, str(score[0]))

@@ -391,3 +391,14 @@ def test_the_mask_that_is_given_comes_before_that_of_the_file(tmp_path):
         mask.getPlaneBitMask("SAT"),
         0,
     ]
+
+
+def test_pixels_that_are_no_numbers_are_read_in_silence(tmp_path):
+    """Warnings are errors here: what a file holds is looked at afterwards."""
+    pixels = np.full(SHAPE, 4000.0)
+    path = write_primary(tmp_path / "stack.fits", pixels, BSOFTEN=7.0, BOFFSET=3.0)
+    assert np.isinf(read_exposure(path).image.array).all()
+    terms = [hdu(np.full(SHAPE, sign * np.inf), f"VAR_{name}")
+             for name, sign in (("POISSON", 1), ("RNOISE", -1))]  # fmt: skip
+    path = write(tmp_path / "terms.fits", hdu(IMAGE, "SCI"), *terms, TELESCOP="JWST")
+    assert np.isnan(read_exposure(path).variance.array).all()

@@ -51,7 +51,9 @@ class PsfexKernel(Kernel):
             self._psf.getPSF(PositionD(float(u) + 1.0, float(v) + 1.0))
             for u, v in zip(x, y, strict=True)
         )
-        return np.stack([_image(one, self.shape[0], 1.0, "no_pixel") for one in profiles])
+        # Whoever takes the images finds out whether they are finite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.stack([_image(one, self.shape[0], 1.0, "no_pixel") for one in profiles])
 
 
 def _image(profile: Any, side: int, scale: float, method: str) -> KernelImages:

@@ -101,9 +101,12 @@ def _write_fits(table: Table, file: BinaryIO) -> None:
 
     units = {name: str(table[name].unit) for name in table.colnames if table[name].unit}
     bare = table.copy()
+    bare.meta.clear()
     for name in units:
         bare[name].unit = None
     hdu = fits.table_to_hdu(bare)
+    for name, value in table.meta.items():
+        hdu.header[f"HIERARCH {name}" if len(name) > 8 else name] = value
     for name, unit in units.items():
         hdu.columns[name].unit = unit
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)

@@ -40,7 +40,9 @@ class Rows:
 
     def __getitem__(self, key: Key) -> NDArray[Any]:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
-        return self._read(rows)[:, columns].astype(self.dtype, copy=False)
+        # Files hold any numbers; what becomes of them is looked at, and counted, afterwards.
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return self._read(rows)[:, columns].astype(self.dtype, copy=False)
 
     def map(self, dtype: DTypeLike, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Rows:
         """Rows that are changed after they have been read.
