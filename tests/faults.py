@@ -281,7 +281,9 @@ def mutate_text(content: bytes, rng: random.Random) -> bytes:
 
 def mutate_any(content: bytes, rng: random.Random) -> bytes:
     """A file of any format with a few changes."""
-    is_text = not content.startswith(b"SIMPLE") and content.isascii()
+    is_text = content.startswith(b"#ASDF") or (
+        not content.startswith(b"SIMPLE") and content.isascii()
+    )
     return (mutate_text if is_text and rng.random() < 0.8 else mutate)(content, rng)
 
 

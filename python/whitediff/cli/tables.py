@@ -73,10 +73,10 @@ def read_positions(path: Path) -> Table:
     with open_fits(path) if is_fits else nullcontext(path) as source, reading(path):
         table = Table.read(source)
         for name in {"x", "y"} & set(table.colnames):
-            column = np.ma.asarray(table[name]).astype(np.float64)
+            column = np.ma.asarray(table[name])
             if column.ndim != 1:
                 raise ValueError(f"{name} must be one number in a row, got shape {column.shape}")
-            table[name] = column.filled(np.nan)
+            table[name] = np.ma.filled(column.astype(np.float64), np.nan)
         return table
 
 
