@@ -114,6 +114,17 @@ def des(path):
     )
 
 
+def muse(path):
+    """An image of MUSE."""
+    return write(path, hdu(IMAGE, "DATA"), hdu(VARIANCE, "STAT"))
+
+
+def herschel(path):
+    """A map of Herschel, with the time that was spent on each pixel."""
+    names = (IMAGE, "image"), (SIGMA, "error"), (SIGMA, "coverage")
+    return write(path, *(hdu(*one) for one in names))
+
+
 def euclid(path):
     """A quadrant of VIS among others."""
     planes = [
@@ -180,6 +191,8 @@ CASES = {
     "unknown": (unknown_flags, VARIANCE, ["NO_DATA", "NO_DATA"], "whatever is not 0"),
     "lsst.afw": (afw, VARIANCE, ["BAD", "SAT", "DETECTED"], "image IMAGE, variance plane"),
     "DES": (des, HOLED, ["BAD", "SAT", "CR", "", "EDGE"], "inverted weights WGT"),
+    "MUSE": (muse, VARIANCE, [], "image DATA, variance plane STAT"),
+    "Herschel": (herschel, VARIANCE, [], "left out COVERAGE"),
     "Euclid": (euclid, VARIANCE, [], "left out CCDID 1-2.SCI"),
     "SDSS, MaNGA": (manga, HOLED, ["NO_DATA"], "inverted weights IVAR"),
     "CCDData": (ccddata, VARIANCE, ["NO_DATA"], "inverted weights UNCERT"),

@@ -345,6 +345,49 @@ class TestGivenBack:
         np.testing.assert_array_equal(white.mask, HIDDEN)
 
 
+class TestImages:
+    """What the verdict compares a difference with is in its unit."""
+
+    def agreement(self, *images, unit="mJy"):
+        # Large enough for nine parts to be compared.
+        rng = np.random.default_rng(4)
+        science, template = (rng.normal(size=(331, 317)) for _ in "st")
+        difference = science.copy()
+        for v, u in np.ndindex(KERNEL.shape):
+            difference -= KERNEL[v, u] * np.roll(template, (v - 1, u - 1), (0, 1))
+        given = [make(image) for make, image in zip(images, (science, template), strict=True)]
+        difference = difference if unit is None else ccd(difference, unit)
+        result = run(difference, 1.0, 1.0, images=tuple(given))
+        return getattr(result, "whitening", result).verdict.agreement
+
+    def test_of_units_are_converted(self):
+        same = self.agreement(lambda image: ccd(image, "mJy"), lambda image: ccd(image, "mJy"))
+        assert same < 0.05
+        other = self.agreement(
+            lambda image: image / 1000 << units.Jy, lambda image: ccd(image, "mJy")
+        )
+        # Conversions round in the last bit.
+        assert other == pytest.approx(same, abs=1e-9)
+        assert self.agreement(*[lambda image: image] * 2, unit=None) == pytest.approx(
+            same, abs=1e-9
+        )
+
+    def test_of_other_units_are_refused(self):
+        with pytest.raises(
+            ValueError, match="images of science must be in the unit .* mJy, got adu"
+        ):
+            self.agreement(lambda image: ccd(image, "adu"), lambda image: image)
+
+    def test_are_put_right(self):
+        """Transposed, as any other image of xarray."""
+        upright = table(IMAGE)
+        pair = table(IMAGE, transposed=True), table(TEMPLATE)
+        other = table(IMAGE, coords={"y": Y["y"] + 1}), table(TEMPLATE)
+        run(upright, images=pair)
+        with pytest.raises(ValueError, match="images of science must have the coordinates y"):
+            run(table(IMAGE, coords=Y), images=other)
+
+
 def test_blocks_are_read_a_few_at_a_time():
     """No more rows are in memory than a band has, and none is computed for the sake of another."""
     height, width, row = 5000, 32, 100

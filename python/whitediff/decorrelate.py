@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import _core
 from .adapters import as_kernel, as_psf
-from .adapters.images import Pixels, as_pixels, as_planes
+from .adapters.images import Pixels, as_companion, as_planes
 from .arrays import FloatImage, Planes, as_callable, as_image, as_position
 from .cells import Grid
 from .covariance import NoiseCovariance
@@ -198,7 +198,7 @@ def decorrelate(
 
         subtracted = Subtracted.of_pair(
             planes.pixels,
-            *_pair_of(images, planes.image.shape),
+            *_pair_of(images, planes.image.shape, given),
             as_kernel(kernel),
             convolved,
             scale=scale,
@@ -209,12 +209,12 @@ def decorrelate(
     return _whitened(given, planes, sources, core, chosen, subtracted, preconvolved=preconvolved)
 
 
-def _pair_of(images: Any, shape: tuple[int, int]) -> tuple[FloatImage, FloatImage]:
+def _pair_of(images: Any, shape: tuple[int, int], of: Pixels) -> tuple[FloatImage, FloatImage]:
     if not (isinstance(images, tuple | list) and len(images) == 2):
         raise TypeError(f"images must be a pair (science, template), got {type(images).__name__}")
     names = ("images of science", "images of template")
     pair = [
-        as_image(as_pixels(image, name).array, name)
+        as_image(as_companion(image, name, of), name)
         for image, name in zip(images, names, strict=True)
     ]
     for image, name in zip(pair, names, strict=True):

@@ -20,7 +20,15 @@ from ..arrays import (
 )
 from .classes import is_a
 
-__all__ = ["Pixels", "as_mask", "as_measurable", "as_pixels", "as_planes", "as_variance"]
+__all__ = [
+    "Pixels",
+    "as_companion",
+    "as_mask",
+    "as_measurable",
+    "as_pixels",
+    "as_planes",
+    "as_variance",
+]
 
 
 class Pixels(NamedTuple):
@@ -161,6 +169,23 @@ def as_variance(variance: Any, name: str, of: Pixels) -> Any:
         from .units import in_square_of
 
         own = own._replace(values=in_square_of(own.values, own.unit, of.unit, name))
+    return own.array
+
+
+def as_companion(image: Any, name: str, of: Pixels) -> Any:
+    """Give the pixels of an image that goes with another, in the unit of that.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_pixels`; if units or coordinates do not go with those of the other.
+    """
+    own = as_pixels(image, name)
+    _require_same_grid(own.owner, of, name)
+    if own.unit is not None:
+        from .units import in_unit_of
+
+        own = own._replace(values=in_unit_of(own.values, own.unit, of.unit, name))
     return own.array
 
 

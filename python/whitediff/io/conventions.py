@@ -82,6 +82,10 @@ ROLES: Mapping[str, Role] = {
     # NOIRLab's Community Pipelines, as PRODTYPE.
     "WTMAP": "weight",
     "DQMASK": "mask",
+    # MUSE (ESO pipeline manual), and the maps of Herschel.
+    "DATA": "image",
+    "STAT": "variance",
+    "ERROR": "sigma",
     # Euclid (euclid.esac.esa.int/dr/q1/dpdd).
     "RMS": "sigma",
     "FLG": "mask",
