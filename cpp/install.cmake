@@ -15,6 +15,10 @@ else()
   set(private "")
 endif()
 
+if(WHITEDIFF_FFT STREQUAL "FFTW")
+  set(fft_packages "fftw3 fftw3f")
+endif()
+
 install(
   TARGETS whitediff
   EXPORT whitediffTargets

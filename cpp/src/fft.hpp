@@ -1,6 +1,7 @@
 #pragma once
 
-// The only door to FFTW: fft.cpp is the one file that includes its header.
+// The only door to Fourier transforms: fft_fftw.cpp or fft_ducc0.cpp, as WHITEDIFF_FFT says, is the
+// one file that includes the header of another library.
 
 #include <complex>
 #include <cstddef>
@@ -29,7 +30,7 @@ struct AlignedAllocator {
 template <class T>
 using Buffer = std::vector<T, AlignedAllocator<T>>;
 
-/// How well to plan: by FFTW's estimate, or by trying algorithms out.
+/// How well to plan: by an estimate, or by trying algorithms out.
 enum class Planning { estimate, measure };
 
 /// A multiple of 16, >= size and not much larger, that transforms fast.
@@ -47,7 +48,7 @@ class LineTransform {
   static constexpr int batch = static_cast<int>(64 / sizeof(Complex));
 
   /// The cached transform of a length; plans are made on first use, under a lock.
-  /// @throws Error if FFTW makes no plan.
+  /// @throws Error if there is no plan.
   static std::shared_ptr<const LineTransform> get(int length);
 
   LineTransform(int length, Planning planning);

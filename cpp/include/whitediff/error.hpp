@@ -7,7 +7,7 @@
 namespace whitediff {
 
 /// A computation that cannot be done though its arguments are well formed
-/// (FFTW makes no plan).
+/// (there is no plan for a Fourier transform).
 /// Bad arguments raise std::invalid_argument instead.
 class WHITEDIFF_EXPORT Error : public std::runtime_error {
  public:

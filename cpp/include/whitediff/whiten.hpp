@@ -137,7 +137,7 @@ using WriteRows = std::function<void(int y0, ImageView<const T> image, ImageView
 ///         negative number for a variance, a variance plane without a known pixel, no total
 ///         variance, cells outside the frame, mode score without a PSF, a kernel that gives
 ///         non-finite values.
-/// @throws Error if FFTW makes no plan.
+/// @throws Error if there is no plan for a Fourier transform.
 template <class T>
 WHITEDIFF_EXPORT Whitened<T> whiten(ImageView<const T> image,
                                     const std::vector<NoiseSource<T>>& sources,
