@@ -11,7 +11,7 @@ export CMAKE_GENERATOR ?= Ninja
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cpp test-python bench bench-figures docs docs-figures lint format clean packages install
+.PHONY: help demo test test-cpp test-python bench bench-figures docs links man docs-figures lint format clean packages install
 
 help:  ## Show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -51,6 +51,14 @@ bench-figures: install $(VENV)/bench  ## Measure all for the documentation (20 m
 docs: install $(VENV)/docs  ## Make the documentation, in build/docs/html
 	@.ci/packages doxygen
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs/html
+	$(BIN)/python docs/links.py build/docs/html
+
+links: install $(VENV)/docs  ## See whether what the documentation links to elsewhere is there
+	@.ci/packages doxygen
+	$(BIN)/sphinx-build -b linkcheck -D nb_execution_mode=off --quiet docs build/docs/links
+
+man: install $(VENV)/docs  ## Make the pages of the manual, in build/man/man1
+	$(BIN)/python docs/man.py build/man/man1
 
 docs-figures: install  ## Draw the figures of docs/ that are simulated
 	$(BIN)/python docs/resampled.py

@@ -1,7 +1,8 @@
 """Say what whitening gains in the files of `whitediff simulate`, whose transients are known.
 
 python docs/demo.py DIRECTORY [PICTURE] whitens the difference in DIRECTORY, prints how many of its
-transients are found and how many detections are false, before and after, and draws that.
+transients are found and how many detections are false, before and after, and draws that, for the
+day in PICTURE, and for the night in the file whose name ends in "-dark".
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from astropy.table import Table
+from matplotlib.figure import Figure
 
 from whitediff.io.exposure_rows import open_exposure
 from whitediff.report.alarms import expected_by_chance, without_counterpart
@@ -26,7 +28,9 @@ from whitediff.subtraction.masks import left_out_rows
 
 THRESHOLD = 5.0
 THRESHOLDS = np.arange(3.2, 8.0, 0.05)
-COLOURS = {"before": "#b34e1b", "after": "#1d5fae"}
+# Of a style of matplotlib, its paper, and the curves before, after and by chance.
+DAY = ("default", "white", {"before": "#b34e1b", "after": "#1d5fae", "chance": "0.3"})
+NIGHT = ("dark_background", "#14181e", {"before": "#ff9a66", "after": "#7ab8ff", "chance": "0.7"})
 SIDE = 160
 
 
@@ -52,10 +56,15 @@ def main() -> None:
                 n_false = np.count_nonzero(without_counterpart(detections, transients))
                 print(f"  {name + ':':8}{n_found} found, {n_false} false")
             if len(sys.argv) > 2:
-                draw(seen, after.shape, usable_area(after), Path(sys.argv[2]))
+                path = Path(sys.argv[2])
+                night = path.with_stem(f"{path.stem}-dark")
+                for (style, paper, colours), file in ((DAY, path), (NIGHT, night)):
+                    with plt.style.context(style):
+                        figure = draw(seen, after.shape, usable_area(after), colours)
+                        figure.savefig(file, dpi=100, facecolor=paper)
 
 
-def draw(seen: Any, shape: tuple[int, int], area: int, path: Path) -> None:
+def draw(seen: Any, shape: tuple[int, int], area: int, colours: dict[str, str]) -> Figure:
     """Draw a part of the frame before and after, and detections against threshold."""
     figure, (*parts, curve) = plt.subplots(
         1, 3, figsize=(12.6, 4.2), width_ratios=(1, 1, 1.25), layout="constrained"
@@ -79,21 +88,22 @@ def draw(seen: Any, shape: tuple[int, int], area: int, path: Path) -> None:
             abs(beyond["y"] - y0 - SIDE / 2) < SIDE / 2
         )
         axes.set_title(
-            f"{name}: {inside.sum()} beyond {THRESHOLD:g} σ", color=COLOURS[name], loc="left"
+            f"{name}: {inside.sum()} beyond {THRESHOLD:g} σ", color=colours[name], loc="left"
         )
         for sign, style in ((-1, "-"), (1, ":")):
             counts = look.found.counts(THRESHOLDS, sign).astype(float)
             counts[counts == 0] = np.nan
             label = f"{name}, {'negative' if sign < 0 else 'positive'}"
-            curve.step(THRESHOLDS, counts, style, where="post", color=COLOURS[name], label=label)
+            curve.step(THRESHOLDS, counts, style, where="post", color=colours[name], label=label)
     chance = expected_by_chance(seen["after"].significance.noise_power, area, THRESHOLDS)
-    curve.plot(THRESHOLDS, chance, "--", color="0.3", lw=1.2, label="by chance")
+    curve.plot(THRESHOLDS, chance, "--", color=colours["chance"], lw=1.2, label="by chance")
     curve.set(yscale="log", xlim=(THRESHOLDS[0], 8), xlabel="threshold (σ)")
     curve.set_ylim(bottom=0.3)
     curve.set_title("detections in the whole frame", loc="left")
     curve.spines[["top", "right"]].set_visible(False)
     curve.legend(frameon=False)
-    figure.savefig(path, dpi=100, facecolor="white")
+    curve.set_facecolor("none")
+    return figure
 
 
 if __name__ == "__main__":

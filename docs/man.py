@@ -1,0 +1,19 @@
+"""Write the pages of the manual about the command, one for each of its commands: `make man`.
+
+usage: man.py FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from click_man.core import write_man_pages
+
+from whitediff.cli.app import app
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_man_pages("whitediff", app, version=version("whitediff"), target_dir=str(folder))
