@@ -48,7 +48,9 @@ def broken_links(site: Path) -> list[str]:
     broken : `list` [`str`]
         "page: link" for each, in order. What lies outside the folder counts; other sites do not.
     """
-    pages = {path.resolve(): Page(path) for path in sorted(site.rglob("*.html"))}
+    # What lies in _static are templates of the theme.
+    paths = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+    pages = {path.resolve(): Page(path) for path in paths}
     broken = []
     for path, page in pages.items():
         for link in sorted(page.links):

@@ -92,9 +92,7 @@ def test_what_is_searched_is_found(address, tmp_path_factory, word, page):
 def test_no_page_scrolls_sideways_on_a_phone(address, tmp_path, tmp_path_factory):
     pages = [path.relative_to(SITE).as_posix() for path in sorted(SITE.rglob("*.html"))]
     pages = [page for page in pages if not page.startswith("_static")]
-    (tmp_path / "widths.page.html").write_text(
-        WIDTHS.format(width=PHONE, pages=json.dumps(pages))
-    )
+    (tmp_path / "widths.page.html").write_text(WIDTHS.format(width=PHONE, pages=json.dumps(pages)))
     dom = dom_of(f"{address}/widths.page.html", tmp_path_factory.mktemp("profile"), 300_000)
     widths = json.loads(unescape(re.search(r'data-out="([^"]*)"', dom).group(1)))
     assert list(widths) == pages
