@@ -6,6 +6,8 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 import whitediff
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +24,30 @@ def project_version() -> str:
 def test_module_and_metadata_tell_the_version_of_the_project() -> None:
     assert whitediff.__version__ == project_version()
     assert version("whitediff") == project_version()
+
+
+@pytest.mark.parametrize(
+    "path, before",
+    [
+        ("CITATION.cff", "\nversion: "),
+        ("codemeta.json", '"version": "'),
+        ("packaging/conan/conanfile.py", 'version = "'),
+        ("packaging/conda/recipe.yaml", 'version: "'),
+        ("packaging/debian/changelog", "whitediff ("),
+        ("packaging/vcpkg/vcpkg.json", '"version": "'),
+    ],
+)
+def test_others_tell_the_version_of_the_project(path: str, before: str) -> None:
+    found = re.search(re.escape(before) + r"([0-9.]+)", "\n" + (ROOT / path).read_text())
+    assert found is not None
+    assert found[1] == project_version()
+
+
+def test_the_library_of_debian_is_named_after_its_binary_interface() -> None:
+    interface = project_version().rpartition(".")[0]
+    name = f"libwhitediff{interface}"
+    assert (ROOT / f"packaging/debian/{name}.install").exists()
+    assert f"Package: {name}\n" in (ROOT / "packaging/debian/control").read_text()
 
 
 def test_changelog_has_the_version() -> None:
