@@ -9,7 +9,7 @@ class Whitediff(ConanFile):
     """The library, its headers and its CMake package."""
 
     name = "whitediff"
-    version = "0.1.0"
+    version = "0.2.0"
     description = "White noise, right variance and right PSF for astronomical difference images"
     license = "GPL-3.0-or-later"
     url = homepage = "https://github.com/whitediff/whitediff"
