@@ -185,7 +185,7 @@ IGNORED, NO_VALUE = 1, 2
 def narrow_mask(mask: npt.NDArray[Any], ignore_mask: int, no_value_mask: int) -> MaskImage:
     """Give an integer or boolean mask with the bits IGNORED and NO_VALUE."""
     ignored = mask if mask.dtype == np.bool_ else _has_bits(mask, ignore_mask)
-    bits = IGNORED * ignored.astype(np.int32)
+    bits: MaskImage = np.multiply(ignored, IGNORED, dtype=np.int32)
     if no_value_mask:
         bits[_has_bits(mask, no_value_mask)] |= NO_VALUE
     return bits
