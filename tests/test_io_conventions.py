@@ -362,6 +362,21 @@ def test_what_is_called_otherwise_is_never_the_image(tmp_path, name):
         read_exposure(f"{path}[{name}]")
 
 
+def test_what_is_called_a_mask_is_no_noise_and_the_other_way_round(tmp_path):
+    image = write_primary(tmp_path / "x.fits", IMAGE)
+    planes = hdu(IMAGE, "SCI"), hdu(SIGMA, "ERR"), hdu(flags(2), "DQ"), hdu(WEIGHT, "WHT")
+    path = write(tmp_path / "y.fits", *planes)
+    for kind in (None, "sigma"):
+        with pytest.raises(ValueError, match=r"y\.fits.*plane of noise .* got \[DQ\], a mask"):
+            open_noise(f"{path}[DQ]", kind).__enter__()
+    for name, role in (("SCI", "image"), ("ERR", "sigma")):
+        message = rf"y\.fits.*a mask must be asked for, got \[{name}\], which is called {role}"
+        with pytest.raises(ValueError, match=message):
+            open_exposure(image, f"{path}[{name}]").__enter__()
+    with open_noise(f"{path}[WHT]", "weight") as noise:
+        np.testing.assert_array_equal(noise.variance[:], VARIANCE)
+
+
 @pytest.mark.parametrize("extension", ["[OTHER]", "[7]", "[SCI,3]", "[0]"])
 def test_an_extension_that_is_not_there(tmp_path, extension):
     path = write(tmp_path / "x.fits", hdu(IMAGE, "SCI"))

@@ -113,11 +113,14 @@ def noise_plane(
     Raises
     ------
     ValueError
-        If there is none, or there are several.
+        If there is none, or there are several; if what is asked for is called something else.
     """
     if extension is not None:
         hdu = chosen(hdus, extension)
-        return [hdu], _kind(role_of(hdu, hdus))
+        role = role_of(hdu, hdus)
+        if role == "mask":
+            raise ValueError(f"a plane of noise must be asked for, got {extension}, a mask")
+        return [hdu], _kind(role)
     planes = [hdu for hdu in hdus if is_image(hdu)]
     groups = {_group(hdu, hdus) for hdu in planes if _kind(role_of(hdu, hdus)) is not None}
     if len(groups) > 1:
@@ -142,10 +145,14 @@ def mask_plane(hdus: Any, extension: Extension | None = None) -> Any:
     Raises
     ------
     ValueError
-        If there is none, or there are several.
+        If there is none, or there are several; if what is asked for is called something else.
     """
     if extension is not None:
-        return chosen(hdus, extension)
+        hdu = chosen(hdus, extension)
+        role = role_of(hdu, hdus)
+        if role == "image" or _kind(role) is not None:
+            raise ValueError(f"a mask must be asked for, got {extension}, which is called {role}")
+        return hdu
     planes = [hdu for hdu in hdus if is_image(hdu)]
     masks = [hdu for hdu in planes if role_of(hdu, hdus) == "mask"]
     if len(masks) > 1:
