@@ -487,7 +487,7 @@ def signals(number: int, directory: Path, seed: int) -> Counter[str]:
             kind += "one line, status 130"
         elif process.returncode == -how:
             kind += "ended by it, nothing left"
-        elif how == signal.SIGINT and "KeyboardInterrupt" in said:
+        elif how == signal.SIGINT and any(words in said for words in WORDS_OF_IMPORTS):
             kind += "while Python started: its own words"
         else:
             kind += f"BAD: status {process.returncode}, {said[-200:]!r}"
@@ -496,6 +496,10 @@ def signals(number: int, directory: Path, seed: int) -> Counter[str]:
         counts[kind] += 1
         shutil.rmtree(place)
     return counts
+
+
+# Of Python, and of numpy, which makes an ImportError of whatever stops it.
+WORDS_OF_IMPORTS = ("KeyboardInterrupt", "Original error was")
 
 
 def is_whole(path: Path) -> bool:
