@@ -311,6 +311,12 @@ class TestPsfex:
         with pytest.raises(OSError, match="image.psf"):
             read_psf(tmp_path / "image.psf")
 
+    def test_of_no_scale_is_refused(self, tmp_path):
+        pytest.importorskip("galsim")
+        write_psfex(tmp_path / "image.psf", POLSCAL1=0.0)
+        with pytest.raises(ValueError, match=r"image\.psf: .*division"):
+            read_psf(tmp_path / "image.psf")
+
     def test_needs_galsim(self, tmp_path, monkeypatch):
         write_psfex(tmp_path / "image.psf")
         monkeypatch.setattr("whitediff.io.psfex.find_spec", lambda name: None)

@@ -123,12 +123,12 @@ def test_positions_that_cannot_be_read_are_refused(score, tmp_path, capsys, dama
 
 def test_positions_that_are_missing_are_measured_nowhere(score, tmp_path, capsys):
     positions = tmp_path / "positions.ecsv"
-    table = Table({"x": [30.0, 64.25], "y": [20.5, 40.0]}, masked=True)
+    table = Table({"x": [30.0, 64.25, np.inf, np.inf], "y": [20.5, 40.0, 3.0, 3.0]}, masked=True)
     table["x"].mask[1] = True
     table.write(positions)
     output = tmp_path / "o.ecsv"
     succeed(capsys, "detect", score[0], "-o", output, "--positions", positions)
-    assert np.isfinite(Table.read(output)["x"]).tolist() == [True, False]
+    assert np.isfinite(Table.read(output)["x"]).tolist() == [True, False, False, False]
 
 
 def test_a_catalogue_in_fits_tells_its_threshold_in_silence(score, tmp_path, capsys):

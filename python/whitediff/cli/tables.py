@@ -61,7 +61,7 @@ def read_positions(path: Path) -> Table:
     Returns
     -------
     Table
-        The columns x and y are numbers, those that are missing NaN.
+        The columns x and y are finite numbers; others, and those that are missing, are NaN.
 
     Raises
     ------
@@ -76,7 +76,8 @@ def read_positions(path: Path) -> Table:
             column = np.ma.asarray(table[name])
             if column.ndim != 1:
                 raise ValueError(f"{name} must be one number in a row, got shape {column.shape}")
-            table[name] = np.ma.filled(column.astype(np.float64), np.nan)
+            values = np.ma.filled(column.astype(np.float64), np.nan)
+            table[name] = np.where(np.isfinite(values), values, np.nan)
         return table
 
 

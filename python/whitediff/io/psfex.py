@@ -32,4 +32,7 @@ def read_psfex(hdus: fits.HDUList) -> Kernel:
         raise ValueError("PSFEx files are read with GalSim: pip install galsim")
     from ..adapters.galsim import PsfexKernel
 
-    return PsfexKernel(hdus[_TABLE])
+    kernel = PsfexKernel(hdus[_TABLE])
+    # What of it cannot be drawn is found here, where the file has a name.
+    kernel.evaluate([0.0], [0.0])
+    return kernel
