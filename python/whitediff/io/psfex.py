@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+import numpy as np
 from astropy.io import fits
 
 from ..kernel import Kernel
@@ -34,5 +35,5 @@ def read_psfex(hdus: fits.HDUList) -> Kernel:
 
     kernel = PsfexKernel(hdus[_TABLE])
     # What of it cannot be drawn is found here, where the file has a name.
-    kernel.evaluate([0.0], [0.0])
+    kernel.evaluate(np.zeros(1), np.zeros(1))
     return kernel
