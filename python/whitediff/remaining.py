@@ -33,6 +33,8 @@ _STRONG = 0.1
 _PIXELS, _WIDE_PIXELS = 1e6, 4e6
 _WIDE_REACH = 12
 _WIDE_LAGS = 454
+# The sum of the window: what a plateau that is not level over it adds to that power.
+_WIDE_SUM = 336
 
 
 def chosen_covariance(
@@ -109,6 +111,12 @@ def _is_strong(covariance: NoiseCovariance) -> bool:
     return bool(ordered[-2] > _STRONG * ordered[-1])
 
 
+def _has_structure(found: _core.MeasuredCovariance) -> bool:
+    """Whether the sky has waves, which no kernel makes: they would count in a wide window."""
+    plateau = found.lags.max() - found.noise().lags.max()
+    return bool(abs(plateau) * _WIDE_SUM > 3.0 * np.sqrt(2 * _WIDE_LAGS / found.pairs.max()))
+
+
 def measured_remains(
     planes: Planes,
     sources: Sequence[CoreSource],
@@ -182,6 +190,8 @@ def _noise_of(
     noise, usable = blank_noise(whitened, variance, usable, options.n_threads)
     reach = _WIDE_REACH if wide else NOISE_REACH
     found, local = _core.autocovariances(noise, usable, parts, reach, options.n_threads, wide)
+    if wide and _has_structure(found):
+        found, local = _core.autocovariances(noise, usable, parts, reach, options.n_threads, False)
     whole = covariance_of(found, psf=_psf(options, shape))
     # Lags of which a part has no pair are not known there.
     known = [n for n, part in enumerate(local) if part.far_pairs > 0 and part.pairs.min() > 0]
