@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import whitediff
 
 ROOT = Path(__file__).parents[1]
+PROJECT = ROOT / "pyproject.toml"
 
 
 def project_version() -> str:
@@ -54,3 +56,13 @@ def test_changelog_has_the_version() -> None:
     headings = re.findall(r"^## ([0-9.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == project_version()
     assert len(headings) == len(set(headings))
+
+
+def test_changes_are_of_a_kind_that_the_changelog_has() -> None:
+    kinds = {
+        one["directory"] for one in tomllib.loads(PROJECT.read_text())["tool"]["towncrier"]["type"]
+    }
+    names = {path.name for path in (ROOT / "changelog.d").iterdir()} - {"README.md"}
+    assert {
+        name for name in names if name.split(".")[1:-1] not in [[kind] for kind in kinds]
+    } == set()
