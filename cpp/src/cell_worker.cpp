@@ -9,6 +9,7 @@
 
 #include "cell_plan.hpp"
 #include "line_products.hpp"
+#include "require.hpp"
 
 namespace whitediff {
 namespace {
@@ -200,6 +201,9 @@ double CellWorker<T>::noise_sigma(const LocalNoise& noise) const {
   for (std::size_t i = 0; i < noise.sources.size(); ++i) {
     variance += engine_.filter.gains()[i] * noise.sources[i].variance;
   }
+  // The middle of the frame, which is checked before, says little of other positions.
+  require(std::isfinite(variance), "kernel, covariance and psf",
+          "give a finite variance at every position", variance);
   return std::sqrt(variance);
 }
 

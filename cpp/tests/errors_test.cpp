@@ -209,3 +209,18 @@ TEST_CASE("floors of no power, or below what rounding leaves of it, are refused"
         doctest::Contains("power_floor must be finite, and at least what"), std::invalid_argument);
   }
 }
+
+TEST_CASE("PSFs whose score is beyond the range of numbers far from the middle are refused") {
+  const auto image = test::constant<double>({200, 31}, 1.0);
+  // The first row of nodes has a sound image, the last one of 1e160.
+  std::vector<double> images{1.0, 1e160};
+  WhitenOptions options;
+  options.filter = FilterOptions::score();
+  options.psf = {std::make_shared<TabulatedKernel>(std::vector<double>{15.0},
+                                                   std::vector<double>{150.0, 199.0}, images,
+                                                   Shape{1, 1}, KernelCenter{0, 0})};
+  options.cells = make_cells({200, 31}, 4, 1, 5, 5);
+  CHECK_THROWS_WITH_AS(whiten<double>(image.view(), {{1.0, {}, 1.0, {}}}, options),
+                       doctest::Contains("finite variance at every position"),
+                       std::invalid_argument);
+}
