@@ -9,7 +9,9 @@ from astropy.io import fits
 
 from whitediff.exposure import own_names
 from whitediff.io import read_exposure
+from whitediff.io.exposure_rows import open_exposure
 from whitediff.io.lsst_archive import read_archive
+from whitediff.io.reading import ContentError
 from whitediff.subtraction.masks import check_planes, plane_bits
 
 
@@ -48,6 +50,22 @@ def test_named_planes_in_a_file(tmp_path):
     mask = read_exposure(tmp_path / "image.fits").mask
     assert mask.getMaskPlaneDict() == {"BAD": 0, "DETECTION_EDGE": 3}
     np.testing.assert_array_equal(mask.array, bits)
+
+
+@pytest.mark.parametrize("bit", [2147483647, 64, 31, -1])
+def test_a_plane_needs_a_bit_that_masks_have(tmp_path, bit):
+    path = tmp_path / "image.fits"
+    hdus = fits.HDUList(
+        [fits.PrimaryHDU(), fits.ImageHDU(np.zeros((3, 4), np.float32), name="IMAGE")]
+    )
+    hdus.append(fits.ImageHDU(np.zeros((3, 4), np.int32), name="MASK"))
+    hdus["MASK"].header["MP_BAD"] = bit
+    hdus.writeto(path)
+    with (
+        pytest.raises(ContentError, match=rf"image\.fits: .*BAD needs .* 0 to 30, got {bit}"),
+        open_exposure(path),
+    ):
+        pass
 
 
 def write_archive(path, tree):

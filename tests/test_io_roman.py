@@ -156,6 +156,17 @@ def test_without_the_package(tmp_path, monkeypatch):
         read_exposure(path)
 
 
+def test_a_block_cannot_claim_all_memory(tmp_path):
+    path = write(tmp_path / "x.asdf", compression="zlib")
+    data = bytearray(path.read_bytes())
+    # Of a block: magic, header size, flags, compression, allocated, used, unpacked.
+    place = data.index(b"\xd3BLK") + 4 + 2 + 4 + 4 + 8 + 8
+    data[place : place + 8] = (1 << 44).to_bytes(8, "big")
+    path.write_bytes(data)
+    with pytest.raises(ReadError, match=r"x\.asdf: a block of \d+ bytes must unpack to"):
+        read_exposure(path)
+
+
 def test_damage_ends_in_one_line(tmp_path, capsys):
     """Cut off, or with some bytes changed: a result, or one line that names the file."""
     sound = write(tmp_path / "sound.asdf", compression="zlib").read_bytes()

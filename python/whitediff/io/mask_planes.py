@@ -65,11 +65,13 @@ def _named_planes(header: Any) -> dict[str, int]:
         for keyword, value in header.items()
         if keyword.startswith("MP_")
     }
-    return named | {
+    named |= {
         name: int(keyword.removeprefix("MSKN"))
         for keyword, name in header.items()
         if keyword.startswith("MSKN") and keyword.removeprefix("MSKN").isdecimal()
     }
+    # Which bits a mask can have, and how planes are named, is its own.
+    return Mask(np.zeros((1, 1), np.int32), planes=named).getMaskPlaneDict()
 
 
 def _is_of(bits: MaskBits, header: Any) -> bool:

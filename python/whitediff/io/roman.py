@@ -25,6 +25,8 @@ _PLANES = {"data": "SCI", "err": "ERR", "dq": "DQ"}
 _CARDS = {"INSTRUME": "name", "DETECTOR": "detector", "FILTER": "optical_element"}
 # Of the ASDF standard, low-level file layout: how a block begins, and the flag of one without end.
 _BLOCK, _IS_STREAM = b"\xd3BLK", 1
+# No compression that it has makes a constant image so many times smaller.
+_LARGEST_GAIN = 1 << 16
 # Pixels that a fit of polynomials to the WCS strives for, and the places where it is tried.
 _TOLERANCE, _PLACES = 1e-3, 33
 
@@ -81,7 +83,7 @@ def read_roman(path: str | os.PathLike[str]) -> tuple[fits.HDUList, list[str]]:
 
 
 def _require_whole_blocks(path: str | os.PathLike[str]) -> None:
-    """Refuse blocks that end beyond the file, where asdf would look for more for ever."""
+    """Refuse blocks that end beyond the file, as asdf never ends there, or fill all memory."""
     with (
         open_input(path) as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
@@ -90,7 +92,7 @@ def _require_whole_blocks(path: str | os.PathLike[str]) -> None:
         place = content.find(_BLOCK)
         while place >= 0 and content[place : place + 4] == _BLOCK:
             fields = content[place + 4 : place + 38].ljust(34, b"\0")
-            header, flags, _, allocated, used, _ = struct.unpack(">HI4s3Q", fields)
+            header, flags, _, allocated, used, unpacked = struct.unpack(">HI4s3Q", fields)
             if flags & _IS_STREAM:
                 break
             place += 6 + header + allocated
@@ -98,6 +100,11 @@ def _require_whole_blocks(path: str | os.PathLike[str]) -> None:
                 raise OSError(
                     f"a block must end within the {len(content)} bytes of the file, got {used} in "
                     f"{allocated} that end at {place}"
+                )
+            most = _LARGEST_GAIN * used
+            if unpacked > most:
+                raise OSError(
+                    f"a block of {used} bytes must unpack to at most {most}, got {unpacked}"
                 )
 
 
