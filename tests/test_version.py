@@ -45,6 +45,13 @@ def test_others_tell_the_version_of_the_project(path: str, before: str) -> None:
     assert found[1] == project_version()
 
 
+@pytest.mark.parametrize("path", ["cpp/tests/consume/find_package/CMakeLists.txt", "docs/cpp.md"])
+def test_consumers_ask_for_this_minor_version(path: str) -> None:
+    found = re.search(r"find_package\(whitediff ([0-9.]+)", (ROOT / path).read_text())
+    assert found is not None
+    assert found[1] == project_version().rpartition(".")[0]
+
+
 def test_the_library_of_debian_is_named_after_its_binary_interface() -> None:
     interface = project_version().rpartition(".")[0]
     name = f"libwhitediff{interface}"
