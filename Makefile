@@ -39,7 +39,7 @@ test-cpp: packages
 	ctest --preset dev --parallel 2
 
 test-python: install $(VENV)/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: install $(VENV)/bench  ## Measure speed and memory against other ways
 	$(BIN)/python bench/run.py
