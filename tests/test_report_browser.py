@@ -2,18 +2,16 @@
 
 import json
 import re
-import shutil
-import subprocess
 from html import unescape
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from browser import browse, needs_browser
 from command_line import options, run_command
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+pytestmark = needs_browser
 
 SHAPE = (140, 171)
 # What a person would do, and see; it stands in a copy of the page, whose policy lets scripts run.
@@ -47,27 +45,18 @@ def requests_of(directory):
 
 def chromium(directory, page, *arguments, dark=False, size=(1200, 900)):
     """What the browser prints, of its own and of the page."""
-    command = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
+    done = browse(
+        directory / "profile",
+        page.as_uri(),
         "--disable-component-update",
         "--disable-features=NetworkTimeServiceQuerying",
-        "--no-first-run",
         "--hide-scrollbars",
-        # Nobody is there to ask.
-        "--host-resolver-rules=MAP * ~NOTFOUND",
         "--enable-logging=stderr",
         f"--log-net-log={directory / 'net.json'}",
-        f"--user-data-dir={directory / 'profile'}",
         f"--blink-settings=preferredColorScheme={0 if dark else 1}",
         f"--window-size={size[0]},{size[1]}",
         *arguments,
-        page.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    )
     assert "CONSOLE" not in done.stderr, done.stderr
     return done.stdout
 

@@ -3,8 +3,6 @@
 import json
 import re
 import runpy
-import shutil
-import subprocess
 import threading
 from functools import partial
 from html import unescape
@@ -13,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from browser import browse, needs_browser
+
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "build/docs/html"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 needs_site = pytest.mark.skipif(not (SITE / "index.html").exists(), reason="no site: make docs")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
 PHONE = 390
 # Each page in a frame as wide as a phone, one after the other.
 WIDTHS = """<!doctype html><iframe style="width: {width}px; height: 800px; border: 0"></iframe>
@@ -56,20 +54,14 @@ def address(tmp_path):
 
 def dom_of(url, profile, milliseconds):
     """The page as it stands after so many milliseconds of its own time."""
-    command = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--no-first-run",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        f"--user-data-dir={profile}",
+    done = browse(
+        profile,
+        url,
         f"--virtual-time-budget={milliseconds}",
         "--dump-dom",
-        url,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+        hosts="MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        timeout=300,
+    )
     return done.stdout
 
 
