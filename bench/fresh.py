@@ -120,7 +120,7 @@ def help_time(options: argparse.Namespace) -> dict[str, Any]:
     """Time ``whitediff --help`` from start to end, in milliseconds."""
     begin = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "whitediff.cli", "--help"], check=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "whitediff", "--help"], check=True, stdout=subprocess.DEVNULL
     )
     seconds = time.perf_counter() - begin
     return {"value": 1e3 * seconds, "seconds": {"whitediff --help": seconds}}

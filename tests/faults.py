@@ -39,7 +39,7 @@ from whitediff.cli.batch import pool
 from whitediff.cli.batch.row import Finished, whiten_row
 from whitediff.cli.batch.row_job import RowJob
 
-COMMAND = [sys.executable, "-m", "whitediff.cli"]
+COMMAND = [sys.executable, "-m", "whitediff"]
 SHAPE = (96, 128)
 # A trial may not take more memory than this, nor more time.
 MEMORY, SECONDS = 4 << 30, 30
@@ -612,7 +612,7 @@ def places(directory: Path) -> Counter[str]:
         given = files | ({"difference": packed} if "temporary" in name else {})
         inner = " ".join(f"'{part}'" for part in options(given))
         line = f"{action}\n export TMPDIR=tmp; trap '' XFSZ\n"
-        line += f"exec '{sys.executable}' -m whitediff.cli decorrelate {inner} -o out/o.fits"
+        line += f"exec '{sys.executable}' -m whitediff decorrelate {inner} -o out/o.fits"
         done = subprocess.run(
             [*(NAMESPACE if mounts else ()), "bash", "-c", line],
             cwd=place, capture_output=True, text=True,

@@ -142,7 +142,7 @@ def test_scheduler_that_goes_away(pairs, tmp_path):
     rows[1]["kernel"] = "kernel.fits"
     manifest = write_manifest(tmp_path / "night.csv", rows)
     results = tmp_path / "night.results.ecsv"
-    command = [sys.executable, "-m", "whitediff.cli", "batch", manifest, "--scheduler"]
+    command = [sys.executable, "-m", "whitediff", "batch", manifest, "--scheduler"]
     with running_cluster() as (process, address):
         batch = subprocess.Popen([*command, address], stderr=subprocess.PIPE, text=True)
         end = time.monotonic() + 60
@@ -170,7 +170,7 @@ def test_interrupt_leaves_nothing_to_the_scheduler(pairs, tmp_path):
     rows = [row_of(pairs, n % 3, kernel="kernel.fits", output=f"white{n}.fits") for n in range(6)]
     # Who reads it waits, since it is not there.
     manifest = write_manifest(tmp_path / "night.csv", rows)
-    command = [sys.executable, "-m", "whitediff.cli", "batch", manifest, "--scheduler"]
+    command = [sys.executable, "-m", "whitediff", "batch", manifest, "--scheduler"]
 
     def wait_for_tasks(client, number):
         end = time.monotonic() + 60

@@ -22,7 +22,7 @@ from batch_files import (
 )
 from command_line import fail, run_command, succeed
 
-COMMAND = [sys.executable, "-m", "whitediff.cli", "batch"]
+COMMAND = [sys.executable, "-m", "whitediff", "batch"]
 WAITING = [sys.executable, Path(__file__).with_name("waiting_kernels.py"), "batch"]
 
 

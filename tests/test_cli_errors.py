@@ -16,7 +16,7 @@ from astropy.io import fits
 from command_line import SHAPE, fail, options, run_command, succeed, write_plain
 from whitediff import read_exposure
 
-COMMAND = [sys.executable, "-m", "whitediff.cli"]
+COMMAND = [sys.executable, "-m", "whitediff"]
 
 
 @pytest.fixture(scope="module")
@@ -414,3 +414,12 @@ def test_version(capsys):
     from whitediff import __version__
 
     assert succeed(capsys, "--version") == f"whitediff {__version__}\n"
+
+
+def test_interrupted_while_text_is_run_as_code(tmp_path):
+    (tmp_path / "click.py").write_text("exec('raise KeyboardInterrupt')")
+    done = subprocess.run(
+        COMMAND, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    # Not by a signal, which is below 0.
+    assert (done.returncode, done.stderr) == (130, "\nwhitediff: interrupted\n")
