@@ -212,7 +212,7 @@ class CorrelationKernel:
 
 
 class SampledKernel:
-    """A kernel or a PSF as lsst-images has it, of 3 x 5 pixels."""
+    """A kernel as lsst-images has it, of 3 x 5 pixels."""
 
     kernel_bbox = SimpleNamespace(
         shape=(3, 5), y=SimpleNamespace(start=-1), x=SimpleNamespace(start=-3)
@@ -220,6 +220,13 @@ class SampledKernel:
 
     def compute_kernel_image(self, *, x: float, y: float) -> Plane:
         return Plane(np.arange(15.0).reshape(3, 5) + x + 100 * y)
+
+
+class SampledPsf(SampledKernel):
+    """A PSF as lsst-images has it."""
+
+    def compute_stellar_image(self, *, x: float, y: float) -> Plane:
+        raise NotImplementedError
 
 
 class PexException(Exception):

@@ -113,6 +113,10 @@ ROWS: dict[str, tuple[Any, Any, Any]] = {
         foreign.SampledKernel, np.arange(15.0)[::-1].reshape(3, 5),
         np.arange(15.0).reshape(3, 5) / np.arange(15.0).sum(),
     ),
+    "a PSF of lsst-images": (
+        foreign.SampledPsf, (TypeError, "must be a matching kernel, got a PSF, SampledPsf"),
+        np.arange(15.0).reshape(3, 5) / np.arange(15.0).sum(),
+    ),
     "what read_kernel gives": (
         lambda: whitediff.io.MatchingKernel(as_kernel(IMAGE), "template"), IMAGE, NO_PSF,
     ),
@@ -144,6 +148,10 @@ def write_kernel(path):
     whitediff.write_kernel(as_kernel(IMAGE), path)
 
 
+def write_subtraction(path):
+    whitediff.write_kernel(whitediff.io.MatchingKernel(as_kernel(IMAGE), "template"), path)
+
+
 def write_psfex_of_galsim(path):
     pytest.importorskip("galsim")
     write_psfex(path)
@@ -151,7 +159,12 @@ def write_psfex_of_galsim(path):
 
 NO_MATCHING = (ValueError, "must hold a matching kernel, got a PSF")
 FILES: dict[str, tuple[Any, Any, Any]] = {
-    "a file of a kernel": (write_kernel, IMAGE, IMAGE),
+    "a file of a kernel alone": (write_kernel, IMAGE, IMAGE),
+    "a file of a subtraction": (
+        write_subtraction,
+        IMAGE,
+        (ValueError, r"psf\.fits: must hold a PSF, got the matching kernel"),
+    ),
     "a file of STPSF": (lambda path: write_stpsf(path, 21, 4, ("OVERSAMP",)), NO_MATCHING, At()),
     # At its zero point, (100, 50), the kernel is the Gaussian alone.
     "a file of PSFEx": (write_psfex_of_galsim, NO_MATCHING, At()),

@@ -30,7 +30,8 @@ def as_kernel(kernel: Any) -> Kernel:
     Raises
     ------
     TypeError
-        If it is none of these, or a profile of GalSim, which has no pixels: see `from_galsim`.
+        If it is none of these, a PSF of lsst-images, or a profile of GalSim, which has no pixels:
+        see `from_galsim`.
     ValueError
         If an array is not 2-D, empty, or not finite.
     """
@@ -44,6 +45,8 @@ def as_kernel(kernel: Any) -> Kernel:
         from .afw import AfwKernel
 
         return flipped(AfwKernel(kernel))
+    if hasattr(kernel, "compute_stellar_image"):
+        raise TypeError(f"kernel must be a matching kernel, got a PSF, {type(kernel).__name__}")
     if hasattr(kernel, "compute_kernel_image"):
         from .lsst_images import LsstImagesKernel
 

@@ -65,10 +65,16 @@ def read_kernel(
     ValueError
         If it holds no kernel, or an inconsistent one.
     """
+    return _read(path, difference, "matching kernel")
+
+
+def _read(
+    path: str | os.PathLike[str], difference: str | os.PathLike[str] | None, wanted: str
+) -> MatchingKernel:
     file, extension = split_name(path)
     if extension is not None:
         with open_fits(file) as hdus, reading(path):
-            return read_kernel_image(chosen(hdus, extension))
+            return read_kernel_image(chosen(hdus, extension), wanted)
     if archive_format(path) == "ndf":
         return read_archive_kernel(path)
     if is_json(path):
@@ -77,10 +83,10 @@ def read_kernel(
         beside = None
         if difference is not None and TABLE_NAME in hdus:
             beside = image_header(bare(difference))
-        return _read(hdus, beside)
+        return _of_hdus(hdus, beside, wanted)
 
 
-def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:
+def _of_hdus(hdus: fits.HDUList, difference: fits.Header | None, wanted: str) -> MatchingKernel:
     if KERNEL_NAME in hdus and "KERNTYPE" in hdus[KERNEL_NAME].header:
         return read_spatial_kernel(hdus)
     if TABLE_NAME in hdus:
@@ -93,7 +99,7 @@ def _read(hdus: fits.HDUList, difference: fits.Header | None) -> MatchingKernel:
         return read_afw_kernel(hdus)
     if is_stpsf(hdus) or is_psfex(hdus):
         raise ValueError("must hold a matching kernel, got a PSF: see whitediff.io.read_psf")
-    return read_kernel_image(find_image(hdus))
+    return read_kernel_image(find_image(hdus), wanted)
 
 
 def read_psf(path: str | os.PathLike[str], *, xy0: tuple[float, float] = (0.0, 0.0)) -> Kernel:
@@ -102,8 +108,8 @@ def read_psf(path: str | os.PathLike[str], *, xy0: tuple[float, float] = (0.0, 0
     Parameters
     ----------
     path : path-like
-        FITS file of STPSF, WebbPSF or POPPY, of PSFEx (with GalSim), or any file that `read_kernel`
-        takes.
+        FITS file of STPSF, WebbPSF or POPPY, of PSFEx (with GalSim), or a file that `read_kernel`
+        takes and that says nothing of a subtraction.
     xy0 : tuple [float, float], optional
         Position (x, y) of pixel [0, 0] of the image, for files that count from there (PSFEx).
 
@@ -124,5 +130,8 @@ def read_psf(path: str | os.PathLike[str], *, xy0: tuple[float, float] = (0.0, 0
                 return read_stpsf(hdus)
             if is_psfex(hdus):
                 return shifted(read_psfex(hdus), xy0)
-    matching = read_kernel(path)
+    matching = _read(path, None, "PSF")
+    if not (matching.convolved is None and matching.scale is None):
+        with reading(path):
+            raise ValueError("must hold a PSF, got the matching kernel of a subtraction")
     return matching.kernel if matching.origin == "parent" else shifted(matching.kernel, xy0)

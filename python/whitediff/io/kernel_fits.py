@@ -23,15 +23,22 @@ __all__ = ["KERNEL_NAME", "read_kernel_image", "read_spatial_kernel", "write_ker
 
 # The largest that a plain image can be to pass for a kernel and not for an exposure.
 _MAX_KERNEL_SIDE = 255
+# What else has one.
+_FILES = {
+    "matching kernel": "whitediff, HOTPANTS (-oki or -hki), SFFT, lsst-images or lsst.afw",
+    "PSF": "STPSF (WebbPSF), POPPY, PSFEx or whitediff (a kernel alone)",
+}
 
 
-def read_kernel_image(hdu: Any) -> MatchingKernel:
+def read_kernel_image(hdu: Any, wanted: str = "matching kernel") -> MatchingKernel:
     """Read a kernel that is the same everywhere from an image.
 
     Parameters
     ----------
     hdu : HDU or None
         The image, if there is any.
+    wanted : {"matching kernel", "PSF"}
+        What it is to be, for messages.
 
     Raises
     ------
@@ -43,9 +50,8 @@ def read_kernel_image(hdu: Any) -> MatchingKernel:
         if hdu is not None:
             found = f"an image of {hdu.shape[-1]} x {hdu.shape[-2]} pixels"
         raise ValueError(
-            "no kernel table: expected one of whitediff, HOTPANTS (-oki or -hki), SFFT, "
-            "lsst-images or lsst.afw, or a kernel image of at most "
-            f"{_MAX_KERNEL_SIDE} x {_MAX_KERNEL_SIDE} pixels, got {found}"
+            f"no {wanted} in it: one is taken from files of {_FILES[wanted]}, or from an image of "
+            f"at most {_MAX_KERNEL_SIDE} x {_MAX_KERNEL_SIDE} pixels, got {found}"
         )
     return MatchingKernel(fixed_kernel(native(hdu.data, np.float64).reshape(hdu.shape[-2:])))
 
