@@ -21,7 +21,7 @@ from conventions import (
     write,
     write_primary,
 )
-from roman import half, write_roman
+from roman import half, write_mosaic, write_roman
 from whitediff.io import read_exposure
 from whitediff.io.exposure_rows import open_exposure, open_noise
 from whitediff.io.rows import is_asinh
@@ -92,6 +92,12 @@ def roman_asdf(path):
     return write_roman(path, compression="zlib", data=IMAGE, err=half(SIGMA), dq=mask)
 
 
+def roman_mosaic(path):
+    """A mosaic in the same format."""
+    pytest.importorskip("asdf")
+    return write_mosaic(path, IMAGE, SIGMA, compression="zlib")
+
+
 def unknown_flags(path):
     """A mask whose bits nobody knows."""
     return write(path, hdu(IMAGE, "SCI"), hdu(SIGMA, "ERR"), hdu(flags(3, 7), "DQ"))
@@ -115,14 +121,24 @@ def des(path):
 
 
 def muse(path):
-    """An image of MUSE."""
-    return write(path, hdu(IMAGE, "DATA"), hdu(VARIANCE, "STAT"))
+    """An image of MUSE, with the units and flags of its pipeline."""
+    unit = "10**(-20)*erg/s/cm**2/Angstrom"
+    planes = (IMAGE, "DATA", unit), (flags(4, 31, dtype=np.uint32), "DQ", ""), (
+        VARIANCE, "STAT", f"({unit})**2",
+    )  # fmt: skip
+    return write(path, *(hdu(values, name, BUNIT=of) for values, name, of in planes))
 
 
-def herschel(path):
-    """A map of Herschel, with the time that was spent on each pixel."""
-    names = (IMAGE, "image"), (SIGMA, "error"), (SIGMA, "coverage")
-    return write(path, *(hdu(*one) for one in names))
+def spire(path):
+    """A map of SPIRE, with the time that was spent on each pixel."""
+    names = (IMAGE, "image"), (SIGMA, "error")
+    planes = [hdu(*one, BUNIT="Jy/beam") for one in names]
+    return write(path, *planes, hdu(SIGMA, "coverage"))
+
+
+def pacs(path):
+    """A map of PACS: stDev is the scatter of what fell into a pixel, and not its error."""
+    return write(path, *(hdu(IMAGE, name) for name in ("image", "coverage", "stDev")))
 
 
 def euclid(path):
@@ -187,12 +203,14 @@ CASES = {
     "HST, two chips": (hst_chip, VARIANCE, ["NO_DATA", "SAT", "", "CR", "BAD"], "left out SCI"),
     "HST, drizzled": (hst_drizzled, None, [], "left out WHT, CTX"),
     "Roman": (roman, VARIANCE, ["NO_DATA", "SAT", "", "CR", ""], "mask of Roman: DO_NOT_USE"),
+    "Roman, mosaics": (roman_mosaic, VARIANCE, [], "left out CONTEXT, VAR_FLAT"),
     "Roman, ASDF": (roman_asdf, VARIANCE, ["NO_DATA", "SAT", "", "CR", ""], "mask DQ"),
     "unknown": (unknown_flags, VARIANCE, ["NO_DATA", "NO_DATA"], "whatever is not 0"),
     "lsst.afw": (afw, VARIANCE, ["BAD", "SAT", "DETECTED"], "image IMAGE, variance plane"),
     "DES": (des, HOLED, ["BAD", "SAT", "CR", "", "EDGE"], "inverted weights WGT"),
-    "MUSE": (muse, VARIANCE, [], "image DATA, variance plane STAT"),
-    "Herschel": (herschel, VARIANCE, [], "left out COVERAGE"),
+    "MUSE": (muse, VARIANCE, ["NO_DATA", "NO_DATA"], "variance plane STAT, mask DQ"),
+    "Herschel SPIRE": (spire, VARIANCE, [], "left out COVERAGE"),
+    "Herschel PACS": (pacs, None, [], "left out COVERAGE, STDEV"),
     "Euclid": (euclid, VARIANCE, [], "left out CCDID 1-2.SCI"),
     "SDSS, MaNGA": (manga, HOLED, ["NO_DATA"], "inverted weights IVAR"),
     "CCDData": (ccddata, VARIANCE, ["NO_DATA"], "inverted weights UNCERT"),

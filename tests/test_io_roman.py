@@ -10,7 +10,7 @@ import pytest
 
 from command_line import fail
 from conventions import IMAGE, SHAPE, SIGMA, VARIANCE, flags
-from roman import half, roman_wcs, write_roman
+from roman import half, mosaic_wcs, roman_wcs, write_mosaic, write_roman
 from whitediff.io import read_exposure
 from whitediff.io.exposure_rows import open_exposure, open_noise
 from whitediff.io.reading import ContentError, ReadError
@@ -39,6 +39,24 @@ def test_an_exposure(tmp_path, compression):
     assert exposure.metadata["DETECTOR"] == "WFI01"
     assert notes[0] == "image SCI, squared standard deviations ERR, mask DQ"
     assert "left out CHISQ, VAR_POISSON" in notes
+
+
+def test_a_mosaic(tmp_path):
+    image = IMAGE.copy()
+    # No exposure reaches this corner.
+    image[:2, :3] = np.nan
+    path = write_mosaic(tmp_path / "x_coadd.asdf", image, SIGMA, compression=None)
+    with open_exposure(path) as rows:
+        exposure, notes = rows.load(), rows.notes
+    np.testing.assert_array_equal(exposure.image.array, image)
+    np.testing.assert_array_equal(exposure.variance.array, VARIANCE)
+    assert exposure.metadata["BUNIT"] == "MJy/sr"
+    assert notes[0] == "image SCI, squared standard deviations ERR"
+    assert "left out CONTEXT, VAR_FLAT, VAR_POISSON, VAR_RNOISE, VAR_SKY, WEIGHT" in notes
+    # Exposures of level 2 count otherwise.
+    with pytest.raises(ValueError, match=r"ERR is taken for .* got MJy/sr"):
+        with open_noise(path, image_unit="DN/s"):
+            pass
 
 
 def test_squares_beyond_half_precision(tmp_path):
@@ -96,6 +114,19 @@ class TestWcs:
         assert 0 < error < 1e-3
         # A distortion of a tenth of a pixel was there to be kept.
         assert fits_wcs.sip is not None
+
+    @pytest.mark.parametrize("is_fits", [False, True])
+    def test_of_a_mosaic(self, tmp_path, is_fits):
+        pytest.importorskip("gwcs")
+        wcs = mosaic_wcs(is_fits=is_fits)
+        with open_exposure(write_mosaic(tmp_path / "x.asdf", IMAGE, SIGMA, wcs=wcs)) as rows:
+            fits_wcs, notes = rows.wcs, rows.notes
+        assert any(note.startswith("WCS is approximated by polynomials") for note in notes), notes
+        x, y = np.meshgrid(np.linspace(0, SHAPE[1] - 1, 7), np.linspace(0, SHAPE[0] - 1, 9))
+        apart = np.hypot(*(a - b for a, b in zip(fits_wcs.all_pix2world(x, y, 0), wcs(x, y),
+                                                 strict=True)))  # fmt: skip
+        # A thousandth of a pixel.
+        assert apart.max() < 1e-3 * 0.055 / 3600
 
     def test_is_left_out_without_its_package(self, tmp_path, monkeypatch):
         gwcs = pytest.importorskip("gwcs")

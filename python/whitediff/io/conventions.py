@@ -82,7 +82,8 @@ ROLES: Mapping[str, Role] = {
     # NOIRLab's Community Pipelines, as PRODTYPE.
     "WTMAP": "weight",
     "DQMASK": "mask",
-    # MUSE (ESO pipeline manual), and the maps of Herschel.
+    # MUSE (its pipeline, muse_image.h), and maps of Herschel (PACS Products Explained, section 3.3;
+    # SPIRE has the same names). stDev of PACS is the scatter of what fell into a pixel.
     "DATA": "image",
     "STAT": "variance",
     "ERROR": "sigma",

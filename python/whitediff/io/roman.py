@@ -20,8 +20,11 @@ from .wcs_header import WCS_KEYWORD
 
 __all__ = ["is_asdf", "read_roman"]
 
-# Schemas wfi_image and wfi_mosaic (roman-pipeline.readthedocs.io, data products).
+# Schemas wfi_image and wfi_mosaic (github.com/spacetelescope/rad): mosaics have no dq, and weight
+# and context besides, which are left out.
 _PLANES = {"data": "SCI", "err": "ERR", "dq": "DQ"}
+# The schema has the unit, and not the file; images of level 2 may have one of two.
+_MOSAIC, _UNIT_OF_MOSAICS = "/wfi_mosaic-", "MJy/sr"
 _CARDS = {"INSTRUME": "name", "DETECTOR": "detector", "FILTER": "optical_element"}
 # Of the ASDF standard, low-level file layout: how a block begins, and the flag of one without end.
 _BLOCK, _IS_STREAM = b"\xd3BLK", 1
@@ -73,13 +76,13 @@ def read_roman(path: str | os.PathLike[str]) -> tuple[fits.HDUList, list[str]]:
         except ImportError as error:
             raise ValueError("ASDF is read by asdf: pip install 'whitediff[roman]'") from error
         _require_whole_blocks(path)
-        _require_own_blocks(asdf.util.load_yaml(path, tagged=True))
+        unit = _unit(_own_blocks(asdf.util.load_yaml(path, tagged=True)))
         with (
             asdf.config_context() as config,
             asdf.open(path, lazy_tree=True, ignore_unrecognized_tag=True) as file,
         ):
             config.validate_on_read = False
-            return _hdus(file["roman"])
+            return _hdus(file["roman"], unit)
 
 
 def _require_whole_blocks(path: str | os.PathLike[str]) -> None:
@@ -108,8 +111,8 @@ def _require_whole_blocks(path: str | os.PathLike[str]) -> None:
                 )
 
 
-def _require_own_blocks(tree: Any) -> None:
-    """Refuse arrays that lie in another file, which asdf would fetch from anywhere."""
+def _own_blocks(tree: Any) -> Any:
+    """Give the image's part of a tree; refuse arrays of other files: asdf would fetch them."""
     roman = tree.get("roman") if isinstance(tree, Mapping) else None
     if not isinstance(roman, Mapping) or "data" not in roman:
         raise ValueError("an image of Roman must have roman/data, got an ASDF file without")
@@ -118,11 +121,16 @@ def _require_own_blocks(tree: Any) -> None:
         array = array.get("value", array) if isinstance(array, Mapping) else array
         if isinstance(array, Mapping) and not isinstance(array.get("source", 0), int):
             raise ValueError(f"{name} must lie in the file itself, got {array['source']!r}")
+    return roman
 
 
-def _hdus(roman: Any) -> tuple[fits.HDUList, list[str]]:
-    planes = {name: _plane(roman[name]) for name in _PLANES if name in roman}
-    image, unit = planes["data"]
+def _unit(roman: Any) -> str:
+    return _UNIT_OF_MOSAICS if _MOSAIC in str(getattr(roman, "_tag", "")) else ""
+
+
+def _hdus(roman: Any, unit: str) -> tuple[fits.HDUList, list[str]]:
+    planes = {name: _plane(roman[name], unit) for name in _PLANES if name in roman}
+    image, _ = planes["data"]
     if image.ndim != 2:
         raise ValueError(f"data must be an image, [y, x], got the shape {image.shape}")
     meta = roman["meta"] if "meta" in roman else {}
@@ -136,14 +144,13 @@ def _hdus(roman: Any) -> tuple[fits.HDUList, list[str]]:
     hdus = [fits.PrimaryHDU(header=primary)]
     for name, (array, unit) in planes.items():
         hdus.append(_Plane(array, header if name == "data" else None, name=_PLANES[name]))
-        if unit:
+        if unit and name != "dq":
             hdus[-1].header["BUNIT"] = unit
     return fits.HDUList(hdus), notes
 
 
-def _plane(value: Any) -> tuple[NDArray[Any], str]:
+def _plane(value: Any, unit: str) -> tuple[NDArray[Any], str]:
     """Pixels in memory and their unit; files of before 2025 have quantities."""
-    unit = ""
     if isinstance(value, Mapping):
         value, unit = value["value"], str(value["unit"])
     elif hasattr(value, "unit"):
