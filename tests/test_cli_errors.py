@@ -405,6 +405,20 @@ def test_help_loads_nothing_heavy():
     assert "Make the noise of a difference image white again." in done.stdout
 
 
+def test_a_run_on_files_loads_what_it_needs(inputs, tmp_path):
+    """Astropy's world coordinates and tables take longer to import than a small image to whiten."""
+    code = (
+        "import sys; from whitediff.cli.app import run; status = run(sys.argv[1:]); "
+        "heavy = {'astropy.wcs', 'astropy.coordinates', 'astropy.table', 'astropy.time', 'yaml', "
+        "'asdf', 'scipy', 'matplotlib', 'rich', 'multiprocessing'} & set(sys.modules); "
+        "print(sorted(heavy), file=sys.stderr); sys.exit(status)"
+    )
+    arguments = map(str, ["decorrelate", *options(inputs), "-o", tmp_path / "o.fits"])
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_help_names_the_commands(capsys, arguments):
     shown = succeed(capsys, *arguments)

@@ -170,10 +170,11 @@ class Exposure(Framed):
         return self._wcs
 
     def setWcs(self, wcs: WCS | None) -> None:
-        from astropy.wcs import WCS
+        if wcs is not None:
+            from astropy.wcs import WCS
 
-        if wcs is not None and not isinstance(wcs, WCS):
-            raise TypeError(f"a WCS must be an astropy.wcs.WCS, got {type(wcs).__name__}")
+            if not isinstance(wcs, WCS):
+                raise TypeError(f"a WCS must be an astropy.wcs.WCS, got {type(wcs).__name__}")
         self._wcs = wcs
 
     def hasWcs(self) -> bool:

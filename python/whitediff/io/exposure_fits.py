@@ -18,7 +18,7 @@ from ..exposure import Exposure
 from ..psf import CellPsf, KernelPsf
 from .exposure_header import frame_header, primary_header
 from .exposure_rows import open_exposure
-from .fits_file import write_fits
+from .fits_file import table_hdu, write_fits
 from .reading import reading
 from .wcs_header import lookup_hdus
 
@@ -145,7 +145,7 @@ def _psf_hdus(psf: Any) -> list[Any]:
             fits.Column("BOX", "4K", unit="pixel", array=psf.boxes),
             fits.Column("POSITION", "2D", unit="pixel", array=psf.positions),
         ]
-        cells = fits.BinTableHDU.from_columns(columns, name="PSFCELLS")
+        cells = table_hdu("PSFCELLS", columns)
         return [fits.ImageHDU(psf.images, name="PSFIMAGE"), cells]
     raise TypeError(
         f"a PSF to be written must be a KernelPsf or a CellPsf, got {type(psf).__name__}"

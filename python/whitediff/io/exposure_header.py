@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
-from astropy.wcs import WCS
 
 from .header_cards import sound_header
 from .wcs_header import WCS_KEYWORD, has_wcs, read_wcs, wcs_header
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 __all__ = ["Frame", "frame_header", "primary_header", "read_frame"]
 

@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from ..exposure import DEFAULT_MASK_PLANES, Exposure, Mask
@@ -34,6 +33,9 @@ from .planes import label_of, mask_plane, noise_plane, planes_of
 from .reading import ContentError, reading
 from .roman import is_asdf, read_roman
 from .rows import Rows, is_asinh, pixels_of_hdu
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 __all__ = ["ExposureRows", "open_exposure", "open_noise"]
 

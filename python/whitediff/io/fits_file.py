@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -27,6 +27,7 @@ __all__ = [
     "is_plane",
     "native",
     "open_fits",
+    "table_hdu",
     "write_fits",
 ]
 
@@ -103,6 +104,14 @@ def write_fits(
                 raise
             number = error.__context__.errno or errno.ENOSPC
             raise OSError(number, os.strerror(number), os.fspath(path)) from error
+
+
+def table_hdu(name: str, columns: Sequence[fits.Column]) -> fits.BinTableHDU:
+    """Give a table of columns."""
+    hdu = fits.BinTableHDU(name=name)
+    # One that is made with its data imports astropy.table, and half of astropy with it.
+    hdu.data = fits.FITS_rec.from_columns(fits.ColDefs(columns))
+    return hdu
 
 
 def is_plane(hdu: Any) -> bool:

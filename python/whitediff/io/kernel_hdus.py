@@ -18,7 +18,7 @@ import numpy as np
 from astropy.io import fits
 
 from ..kernel import Chebyshev2D, Kernel, Polynomial2D, SpatialKernel, TabulatedKernel
-from .fits_file import native
+from .fits_file import native, table_hdu
 from .kernel_limits import check_coefficients, check_size, whole_number
 from .regions import RegionFunction, RegionKernel
 
@@ -84,7 +84,7 @@ def kernel_hdus(kernel: Kernel, number: int = 1) -> list[Any]:
             fits.Column(axis, f"{len(values)}D", unit="pixel", array=np.array([values]))
             for axis, values in (("X", kernel.x), ("Y", kernel.y))
         ]
-        others = [fits.BinTableHDU.from_columns(columns, name="GRID")]
+        others = [table_hdu("GRID", columns)]
         hdu.header["KERNTYPE"] = "TABULATED"
     elif isinstance(kernel, RegionKernel):
         hdu, others = _of_regions(kernel)
@@ -123,7 +123,7 @@ def _region_table(boxes: Any, factors: Sequence[float], name: str) -> fits.BinTa
         fits.Column("BOX", "4K", unit="pixel", array=np.array(boxes)),
         fits.Column("FACTOR", "D", array=np.array(factors, dtype=np.float64)),
     ]
-    return fits.BinTableHDU.from_columns(columns, name=name)
+    return table_hdu(name, columns)
 
 
 def _function_table(functions: Sequence[Any], name: str, regions: Any = None) -> fits.BinTableHDU:
@@ -166,7 +166,7 @@ def _function_table(functions: Sequence[Any], name: str, regions: Any = None) ->
     ]
     if regions is not None:
         columns.append(fits.Column("REGION", "J", array=np.asarray(regions)))
-    return fits.BinTableHDU.from_columns(columns, name=name)
+    return table_hdu(name, columns)
 
 
 def background_hdus(background: _Function) -> list[fits.BinTableHDU]:

@@ -12,7 +12,7 @@ from astropy.io import fits
 from ..covariance import NoiseCovariance
 from ..sources import NoiseSource
 from .covariance_fits import covariance_hdu
-from .fits_file import native, open_fits, write_fits
+from .fits_file import native, open_fits, table_hdu, write_fits
 from .kernel_hdus import FORMAT, FORMAT_KEYWORD, check_format, kernel_hdus, read_kernel_hdus
 from .kernel_limits import whole_number
 from .reading import reading
@@ -82,7 +82,7 @@ def write_noise_model(
         fits.Column("KERNELS", f"{of_source.shape[1]}J", array=of_source),
         fits.Column("MEAN_VARIANCE", "D", array=means),
     ]
-    table = fits.BinTableHDU.from_columns(columns, name="SOURCES")
+    table = table_hdu("SOURCES", columns)
     table.header[FORMAT_KEYWORD] = (FORMAT, "version of docs/kernel-format.md")
     write_fits(fits.HDUList([fits.PrimaryHDU(), table, *hdus]), path, overwrite=overwrite)
 

@@ -8,15 +8,16 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
-from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
 from .header_cards import sound_header
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 __all__ = ["WCS_KEYWORD", "has_wcs", "lookup_hdus", "read_wcs", "wcs_header"]
 
@@ -68,6 +69,9 @@ def read_wcs(
     """
     if not has_wcs(header):
         return None, []
+    from astropy.wcs import WCS
+    from astropy.wcs.utils import proj_plane_pixel_scales
+
     sound, _ = sound_header(header)
     # A number of the WCS that is none, or was left out, would be taken for its default.
     lost = set(header) - set(sound)
@@ -144,6 +148,8 @@ def _shift_tables(wcs: WCS, offset: tuple[int, int]) -> None:
 @contextmanager
 def _quiet() -> Iterator[list[str]]:
     """Keep from the screen what astropy says, and give what is worth telling, once it is said."""
+    from astropy.wcs import FITSFixedWarning
+
     said: list[str] = []
 
     def hear(record: logging.LogRecord) -> bool:
