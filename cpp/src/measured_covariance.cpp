@@ -15,6 +15,10 @@
 namespace whitediff {
 namespace {
 
+// The last of the five lags of which the plateau is the mean, and of the five beyond.
+constexpr int first_ring = narrow_window.zero_from + 5, second_ring = first_ring + 5;
+static_assert(second_ring == wide_window.zero_from + 5);
+
 /// The variance of a normal distribution cut off at so many sigma, over that of the whole.
 double kept_variance() {
   const double density =
@@ -22,12 +26,21 @@ double kept_variance() {
   return 1.0 - 2.0 * clip_sigmas * density / std::erf(clip_sigmas / std::numbers::sqrt2);
 }
 
-/// Of sums, with what clipping takes restored.
+int distance(int dy, int dx) { return std::max(std::abs(dy), std::abs(dx)); }
+
+double share(const NoiseWindow& window, int dy, int dx) {
+  const double before_zero = window.zero_from - distance(dy, dx);
+  return std::clamp(before_zero / (window.zero_from - window.whole_to), 0.0, 1.0);
+}
+
+/// The mean of a product over its pairs, with what clipping takes restored; 0 of none.
+double mean(double products, double pairs) {
+  static const double kept = kept_variance();
+  return pairs > 0.0 ? products / pairs / kept : 0.0;
+}
+
+/// Of sums.
 MeasuredCovariance means(LagProducts& sums, const FarProducts& far, NoiseWindow window) {
-  const double kept = kept_variance();
-  const auto mean = [&](double products, double pairs) {
-    return pairs > 0.0 ? products / pairs / kept : 0.0;
-  };
   const int largest_lag = sums.largest_lag();
   const int side = 2 * largest_lag + 1;
   MeasuredCovariance measured{Image<double>({side, side}), Image<double>({side, side})};
@@ -47,11 +60,37 @@ MeasuredCovariance means(LagProducts& sums, const FarProducts& far, NoiseWindow 
   return measured;
 }
 
-int distance(int dy, int dx) { return std::max(std::abs(dy), std::abs(dx)); }
+/// The mean of dx^2 over lags out to one, each with its weight.
+template <class Weight>
+double mean_square(int largest_lag, Weight weight) {
+  double squares = 0.0, sum = 0.0;
+  for (int dy = -largest_lag; dy <= largest_lag; ++dy) {
+    for (int dx = -largest_lag; dx <= largest_lag; ++dx) {
+      squares += weight(dy, dx) * dx * dx;
+      sum += weight(dy, dx);
+    }
+  }
+  return squares / sum;
+}
 
-double share(const NoiseWindow& window, int dy, int dx) {
-  const double before_zero = window.zero_from - distance(dy, dx);
-  return std::clamp(before_zero / (window.zero_from - window.whole_to), 0.0, 1.0);
+/// What a plateau is to be raised by for the narrow window, where the sky has waves: their
+/// covariance falls with the square of the lag at first, by what the farther lags tell. 0 unless
+/// those have some beyond doubt.
+double rise(const MeasuredCovariance& measured, const FarProducts& farther) {
+  const auto pairs = static_cast<double>(farther.pairs);
+  const double plateau = mean(farther.products, pairs);
+  const int middle = measured.lags.shape().width / 2;
+  // Every pair is there twice.
+  const double error = measured.lags(middle, middle) / std::sqrt(std::max(1.0, 0.5 * pairs));
+  if (std::abs(plateau) < 4.0 * error) return 0.0;
+  const auto from = [](int nearest) {
+    return [nearest](int dy, int dx) { return distance(dy, dx) < nearest ? 0.0 : 1.0; };
+  };
+  const double inside = mean_square(narrow_window.reach(),
+                                    [](int dy, int dx) { return share(narrow_window, dy, dx); });
+  const double first = mean_square(first_ring, from(first_ring - 4));
+  const double second = mean_square(second_ring, from(second_ring - 4));
+  return (measured.plateau - plateau) * (first - inside) / (second - first);
 }
 
 }  // namespace
@@ -72,23 +111,28 @@ LocalCovariances autocovariances(ImageView<const T> noise, ImageView<const std::
   }
   const int threads = thread_count(n_threads);
   std::vector<LagProducts> sums;
-  std::vector<FarProducts> far(parts.size());
+  std::vector<FarProducts> far(parts.size()), farther(parts.size());
   with_threads(threads, [&] {
     const TakenPixels<T> pixels = clipped(noise, usable, parts, threads);
     sums = lag_products(pixels, parts, largest_lag, threads);
     if (largest_lag >= window.reach()) {
       far = far_products(pixels, parts, window.zero_from + 5, threads);
+      if (window == narrow_window) farther = far_products(pixels, parts, second_ring, threads);
     }
   });
   LagProducts all_sums(largest_lag);
-  FarProducts all_far;
+  FarProducts all_far, all_farther;
   LocalCovariances measured;
   for (std::size_t n = 0; n < parts.size(); ++n) {
     all_sums.add(sums[n]);
     all_far.add(far[n]);
+    all_farther.add(farther[n]);
     measured.parts.push_back(means(sums[n], far[n], window));
   }
   measured.whole = means(all_sums, all_far, window);
+  const double raised = rise(measured.whole, all_farther);
+  measured.whole.plateau += raised;
+  for (MeasuredCovariance& part : measured.parts) part.plateau += raised;
   return measured;
 }
 

@@ -28,7 +28,8 @@ constexpr NoiseWindow wide_window{6, 12};
 struct MeasuredCovariance {
   Image<double> lags;   ///< Odd and square, no lag in the middle; in squared units of the image.
   Image<double> pairs;  ///< How many pairs of pixels each is the mean of; the pixels in the middle.
-  double plateau = 0.0;    ///< The mean over all pairs at the five lags beyond the window.
+  double plateau = 0.0;    ///< Of structure, in the window: the mean over all pairs at the five
+                           ///< lags beyond, raised where waves of the sky make it rise (Eq. 19).
   double far_pairs = 0.0;  ///< How many these are, each counted twice.
   NoiseWindow window = narrow_window;
 };
