@@ -358,7 +358,7 @@ def main() -> None:
     if _DATA.is_dir() and "goto" in chosen.only:
         show("GOTO", list(routes(goto())))
     if "white" in chosen.only:
-        show_white(chosen.white, chosen.size // 2)
+        show_white(chosen.white, chosen.size)
     if "cost" in chosen.only:
         show_cost()
 

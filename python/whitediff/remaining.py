@@ -24,10 +24,10 @@ from .whitening import Whitened
 
 __all__ = ["chosen_covariance", "measured_noise", "measured_remains"]
 
-# A correlation from which a second round is worth its time: where inputs are bilinear warps the
+# A correlation from which more rounds are worth their time: where inputs are bilinear warps the
 # first one leaves 2 per cent between neighbours and 4 of the variance, the second one half a
-# per cent and one.
-_STRONG = 0.1
+# per cent and one, and after the third the sampling error is what is left.
+_STRONG, _STRONG_ROUNDS = 0.1, 3
 # Pixels that are measured, and in a wide window of lags; the longest of these, and what makes the
 # error of the power at k = 0: 2 / N times the sum of squares of the window, and of the plateau's.
 _PIXELS, _WIDE_PIXELS = 1e6, 4e6
@@ -59,7 +59,7 @@ def chosen_covariance(
     options : WhitenOptions of the core
         Stays as it is.
     rounds : int, optional
-        How often to measure on what the last round left; a strong colour takes two at least.
+        How often to measure on what the last round left; a strong colour takes three at least.
     preconvolved : bool, optional
         Whether the image is a likelihood image.
 
@@ -89,7 +89,7 @@ def chosen_covariance(
     if not applied:
         return covariance, False
     wide = rounds > 1 and _is_long(covariance, float(np.prod(planes.image.shape)))
-    for _ in range(1, max(rounds, 2 if _is_strong(covariance) else 1)):
+    for _ in range(1, max(rounds, _STRONG_ROUNDS if _is_strong(covariance) else 1)):
         # What a round leaves need not be noise, as where the sky is steep.
         with suppress(ValueError):
             covariance = covariance * measured_remains(

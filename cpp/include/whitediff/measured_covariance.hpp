@@ -28,8 +28,9 @@ constexpr NoiseWindow wide_window{6, 12};
 struct MeasuredCovariance {
   Image<double> lags;   ///< Odd and square, no lag in the middle; in squared units of the image.
   Image<double> pairs;  ///< How many pairs of pixels each is the mean of; the pixels in the middle.
-  double plateau = 0.0;    ///< Of structure, in the window: the mean over all pairs at the five
-                           ///< lags beyond, raised where waves of the sky make it rise (Eq. 19).
+  /// Of structure, in the window: the mean over all pairs at the five lags beyond, raised to the
+  /// top that waves of the sky have there (docs/mathematics.md, Eq. 19).
+  double plateau = 0.0;
   double far_pairs = 0.0;  ///< How many these are, each counted twice.
   NoiseWindow window = narrow_window;
 };
