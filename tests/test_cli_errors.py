@@ -413,10 +413,17 @@ def test_a_run_on_files_loads_what_it_needs(inputs, tmp_path):
         "'asdf', 'scipy', 'matplotlib', 'rich', 'multiprocessing'} & set(sys.modules); "
         "print(sorted(heavy), file=sys.stderr); sys.exit(status)"
     )
-    arguments = map(str, ["decorrelate", *options(inputs), "-o", tmp_path / "o.fits"])
-    command = [sys.executable, "-c", code, *arguments]
+    placed = tmp_path / "placed.fits"
+    placed.write_bytes((inputs / "difference.fits").read_bytes())
+    cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 5.0, "CRPIX2": 7.0,
+             "CRVAL1": 10.0, "CRVAL2": 20.0, "CDELT1": -1e-4, "CDELT2": 1e-4}  # fmt: skip
+    with fits.open(placed, "update") as hdus:
+        hdus["IMAGE"].header.update(cards)
+    arguments = ["decorrelate", *options(inputs, difference=placed), "-o", tmp_path / "o.fits"]
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert fits.getheader(tmp_path / "o.fits", "IMAGE")["CTYPE2"] == "DEC--TAN"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])

@@ -10,6 +10,8 @@ from whitediff.exposure import Exposure
 from whitediff.geometry import Box2I, Extent2I, Point2I
 from whitediff.io import read_exposure, write_exposure
 from whitediff.io.exposure_rows import open_exposure
+from whitediff.io.plain_wcs import is_plain
+from whitediff.wcs_cards import WcsCards
 
 HEIGHT, WIDTH = IMAGE.shape
 # A pixel is 1e-5 degrees; headers hold some 14 digits of 10 and 20 degrees.
@@ -149,6 +151,98 @@ def test_no_word_of_astropy_on_the_screen(tmp_path, capfd):
     np.testing.assert_allclose(
         read_exposure(copied).wcs.all_pix2world([[0.0, 0.0]], 0), distorted, atol=TOLERANCE
     )
+
+
+def without(*keywords):
+    return {key: value for key, value in SKY.items() if not key.startswith(keywords)}
+
+
+SIP = SKY | {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"}
+SIP |= {"A_ORDER": 2, "B_ORDER": 3, "A_2_0": 1e-4, "B_0_2": 2e-4, "B_2_1": 3e-6, "A_DMAX": 1.5}
+INVERSE = {"AP_ORDER": 2, "BP_ORDER": 2, "AP_2_0": -1e-4, "BP_0_2": -2e-4}
+TPV = SKY | {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"}
+TPV |= {"PV1_0": 1e-6, "PV1_1": 1.0, "PV1_4": 0.3, "PV2_1": 1.0, "PV2_39": 2.0}
+SCALE = {"CDELT1": -1e-5, "CDELT2": 1.1e-5}
+PLAIN = {
+    "CD": SKY,
+    "two of CD": without("CD1_2", "CD2_1"),
+    "CDELT": without("CD") | SCALE,
+    "PC": without("CD") | SCALE | {"PC1_2": 0.1, "PC2_1": -0.1},
+    "all that is usual": SKY | {
+        "WCSAXES": 2, "WCSNAME": "mine", "CUNIT1": "deg", "CUNIT2": "deg", "RADESYS": "FK5",
+        "EQUINOX": 2000.0, "LONPOLE": 170.0, "LATPOLE": 20.0, "DATE-OBS": "12/03/97",
+        "OBSGEO-X": 1e6,
+    },
+    "declination first": SKY | {"CTYPE1": "DEC--TAN", "CTYPE2": "RA---TAN"},
+    **{name: SKY | {"CTYPE1": f"RA---{name}", "CTYPE2": f"DEC--{name}"}
+       for name in ("SIN", "STG", "ARC", "ZEA")},
+    "SIP": SIP,
+    "SIP both ways": SIP | INVERSE,
+    "TPV": TPV,
+    "at an origin": SKY | {"LTV1": -32.0, "LTV2": 5.0},
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:'(dat|obs)fix' made the change")
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_coordinates_are_copied_card_by_card(tmp_path, name):
+    """What is copied means the same to the last bit, and is what astropy makes of the file."""
+    header = fits.Header([(key, value, f"why {key}") for key, value in PLAIN[name].items()])
+    path, copied = tmp_path / "x.fits", tmp_path / "y.fits"
+    fits.writeto(path, IMAGE, header)
+    assert "WCS" not in notes_of(path)
+    read = read_exposure(path)
+    assert isinstance(read.wcs_or_cards, WcsCards)
+    write_exposure(read, copied)
+    cards = fits.getheader(copied, "IMAGE").cards
+    for key in PLAIN[name].keys() - {"DATE-OBS", "OBSGEO-X", "LTV1", "LTV2"}:
+        assert tuple(cards[key]) == tuple(header.cards[key])
+    expected = sky_of(path, 0)
+    np.testing.assert_array_equal(sky_of(copied), expected)
+    x0, y0 = read.getXY0()
+    x, y = np.meshgrid(x0 + np.arange(0, 9, 4), y0 + np.arange(0, 9, 4))
+    np.testing.assert_allclose(read.wcs.all_pix2world(x, y, 0), expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        without("CTYPE2"), without("CRVAL1"), without("CRPIX2"), without("CD"),
+        SKY | {"CTYPE2": "DEC--SIN"}, SKY | {"CTYPE2": "RA---TAN"}, SKY | {"CTYPE1": "GLON-TAN"},
+        SKY | {"CTYPE1": "RA---TNX", "CTYPE2": "DEC--TNX"},
+        SKY | {"CTYPE1": "RA---CAR", "CTYPE2": "DEC--CAR"},
+        SKY | {"CD2_1": 0.0, "CD2_2": 0.0}, SKY | {"CD2_1": -1e-5, "CD1_2": 1e-5}, SKY | SCALE,
+        SKY | {"PC1_1": 1.0}, SKY | {"CROTA2": 0.0}, SKY | {"CUNIT1": "arcsec"},
+        SKY | {"CRVAL2": True}, SKY | {"WCSAXES": 3}, SKY | {"NAXIS": 3},
+        SKY | {"CTYPE3": "FREQ"}, SKY | {"RADECSYS": "FK5"}, SKY | {"EPOCH": 1950.0},
+        SKY | {"CRVAL2": 91.0}, SKY | {"RADESYS": "FK4"},
+        SKY | {"PV1_1": 1.0}, TPV | {"PV1_40": 1.0}, TPV | {"PV3_1": 1.0},
+        SIP | SKY, SIP | {"A_ORDER": 1}, SIP | {"A_3_0": 1e-6}, SIP | {"AP_ORDER": 2},
+        TPV | {"A_ORDER": 2, "B_ORDER": 2}, SIP | {"CTYPE2": "DEC--TAN"},
+        SKY | {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"},
+        SKY | {"CPDIS1": "LOOKUP"}, SKY | {"D2IMEXT": "x.fits"}, SKY | {"PS1_0": "TABLE"},
+    ],
+)  # fmt: skip
+def test_doubtful_coordinates_are_not_plain(header):
+    assert not is_plain(fits.Header(header))
+
+
+def test_coordinates_that_are_there_twice_are_not_plain():
+    header = fits.Header(SKY)
+    assert is_plain(header)
+    header.append(("CRVAL1", 11.0))
+    assert not is_plain(header)
+
+
+def test_a_change_of_plain_coordinates_is_written(tmp_path):
+    path, copied = write_primary(tmp_path / "x.fits", IMAGE, **SKY), tmp_path / "y.fits"
+    exposure = read_exposure(path)
+    part = exposure[Box2I(Point2I(3, 2), Extent2I(9, 9))]
+    exposure.wcs.wcs.crval += 1.0
+    write_exposure(part, copied)
+    header = fits.Header(SKY | {"CRVAL1": 11.0, "CRVAL2": 21.0})
+    expected = WCS(header).all_pix2world([[3.0, 2.0]], 0)[0]
+    np.testing.assert_allclose(sky_of(copied)[:, 0, 0], expected, rtol=0, atol=TOLERANCE)
 
 
 def test_axes_of_length_1_keep_what_is_said_of_them(tmp_path):

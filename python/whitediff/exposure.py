@@ -31,6 +31,7 @@ from .image import (
     own_names,
 )
 from .psf import KernelPsf
+from .wcs_cards import WcsCards
 
 # Astropy takes long to import: not for the names of mask planes alone.
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Exposure(Framed):
         Variance [y, x], in squared units of the image; None where it is not known.
     psf : object, optional
         Anything with the methods of `whitediff.psf.KernelPsf`.
-    wcs : astropy.wcs.WCS, optional
+    wcs : astropy.wcs.WCS or WcsCards, optional
         Celestial coordinates as a function of parent pixel coordinates (counted from 0).
     xy0 : Point2I or (int, int), optional
         Pixel coordinates (x, y) of pixel [0, 0]; those of an `Image`, or (0, 0), if not given.
@@ -88,7 +89,7 @@ class Exposure(Framed):
         mask: ArrayLike | Mask | None = None,
         variance: ArrayLike | Image | None = None,
         psf: Any = None,
-        wcs: WCS | None = None,
+        wcs: WCS | WcsCards | None = None,
         xy0: Any = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
@@ -167,10 +168,10 @@ class Exposure(Framed):
 
     def getWcs(self) -> WCS | None:
         """WCS in parent pixel coordinates (counted from 0), or None."""
-        return self._wcs
+        return self._wcs.wcs if isinstance(self._wcs, WcsCards) else self._wcs
 
-    def setWcs(self, wcs: WCS | None) -> None:
-        if wcs is not None:
+    def setWcs(self, wcs: WCS | WcsCards | None) -> None:
+        if not (wcs is None or isinstance(wcs, WcsCards)):
             from astropy.wcs import WCS
 
             if not isinstance(wcs, WCS):
@@ -181,6 +182,11 @@ class Exposure(Framed):
         return self._wcs is not None
 
     wcs = property(getWcs, setWcs)
+
+    @property
+    def wcs_or_cards(self) -> WCS | WcsCards | None:
+        """The WCS, or the header cards of which it is made once it is asked for."""
+        return self._wcs
 
     def getMetadata(self) -> fits.Header:
         return self._metadata

@@ -98,7 +98,7 @@ def plane_hdus(exposure: Exposure) -> list[Any]:
     primary = fits.PrimaryHDU(header=primary_header(exposure.metadata))
     unit = str(primary.header.pop("BUNIT", ""))
     x0, y0 = exposure.getXY0()
-    frame = frame_header(exposure.wcs, (x0, y0))
+    frame = frame_header(exposure.wcs_or_cards, (x0, y0))
     image = _plane_hdu(exposure.image.array, "IMAGE", frame)
     image.header["BUNIT"] = unit or ("adu", "assumed, not known")
     mask = _plane_hdu(exposure.mask.array, "MASK", frame)
@@ -123,7 +123,7 @@ def further_hdus(exposure: Exposure) -> list[Any]:
         If the PSF cannot be written.
     """
     x0, y0 = exposure.getXY0()
-    return [*_psf_hdus(exposure.getPsf()), *lookup_hdus(exposure.wcs, (x0, y0))]
+    return [*_psf_hdus(exposure.getPsf()), *lookup_hdus(exposure.wcs_or_cards, (x0, y0))]
 
 
 def _psf_hdus(psf: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
+from ..wcs_cards import WcsCards
 from .header_cards import sound_header
 from .wcs_header import WCS_KEYWORD, has_wcs, read_wcs, wcs_header
 
@@ -35,7 +36,7 @@ class Frame:
 
     Attributes
     ----------
-    wcs : astropy.wcs.WCS or None
+    wcs : astropy.wcs.WCS, WcsCards or None
         In parent pixel coordinates, counted from 0.
     xy0 : (int, int) or None
         Pixel coordinates (x, y) of pixel [0, 0].
@@ -45,7 +46,7 @@ class Frame:
         What was mended or left out, or is found elsewhere than in the header of the image.
     """
 
-    wcs: WCS | None
+    wcs: WCS | WcsCards | None
     xy0: tuple[int, int] | None
     metadata: fits.Header
     notes: list[str]
@@ -85,7 +86,7 @@ def read_frame(hdus: fits.HDUList, image: Any, others: Sequence[Any] = ()) -> Fr
     return Frame(wcs, xy0, metadata, [*notes, *found, *said])
 
 
-def frame_header(wcs: WCS | None, xy0: tuple[int, int]) -> fits.Header:
+def frame_header(wcs: WCS | WcsCards | None, xy0: tuple[int, int]) -> fits.Header:
     """Keywords that place the pixels: WCS and origin."""
     header = fits.Header() if wcs is None else wcs_header(wcs, xy0)
     for n, (origin, axis) in enumerate(zip(xy0, ("column", "row"), strict=True), start=1):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..exposure import DEFAULT_MASK_PLANES, Exposure, Mask
 from ..psf import CellPsf, EvaluatedPsf, KernelPsf
+from ..wcs_cards import WcsCards
 from .afw_fits import read_psf as read_afw_psf
 from .conventions import NOISE_WORDS, NoiseKind
 from .exposure_header import read_frame
@@ -58,8 +59,8 @@ class ExposureRows:
         Variance [y, x], if it is known.
     psf : KernelPsf or CellPsf or EvaluatedPsf or None
         PSF, if it is known.
-    wcs : astropy.wcs.WCS or None
-        In parent pixel coordinates.
+    wcs_or_cards : astropy.wcs.WCS, WcsCards or None
+        WCS in parent pixel coordinates, or what it is made of.
     xy0 : (int, int)
         Pixel coordinates (x, y) of pixel [0, 0].
     metadata : astropy.io.fits.Header
@@ -75,7 +76,7 @@ class ExposureRows:
     mask_planes: Mapping[str, int]
     variance: Rows | None
     psf: KernelPsf | CellPsf | EvaluatedPsf | None
-    wcs: WCS | None
+    wcs_or_cards: WCS | WcsCards | None
     xy0: tuple[int, int]
     metadata: fits.Header
     variance_origin: str = NOISE_WORDS["variance"]
@@ -85,6 +86,12 @@ class ExposureRows:
     def shape(self) -> tuple[int, int]:
         """Height and width."""
         return self.image.shape
+
+    @property
+    def wcs(self) -> WCS | None:
+        """WCS in parent pixel coordinates, or None."""
+        wcs = self.wcs_or_cards
+        return wcs.wcs if isinstance(wcs, WcsCards) else wcs
 
     def load(self) -> Exposure:
         """Read all of it."""
@@ -96,7 +103,7 @@ class ExposureRows:
             mask=mask,
             variance=None if self.variance is None else self.variance[:],
             psf=self.psf,
-            wcs=self.wcs,
+            wcs=self.wcs_or_cards,
             xy0=self.xy0,
             metadata=self.metadata,
         )
@@ -228,7 +235,7 @@ def _in_memory(exposure: Exposure) -> ExposureRows:
         mask_planes=exposure.mask.getMaskPlaneDict(),
         variance=None if exposure.variance is None else rows(exposure.variance.array),
         psf=exposure.psf,
-        wcs=exposure.wcs,
+        wcs_or_cards=exposure.wcs_or_cards,
         xy0=(exposure.getX0(), exposure.getY0()),
         metadata=exposure.metadata,
     )
@@ -282,7 +289,7 @@ def _exposure(
         mask_planes=mask_planes,
         variance=None if noise is None else noise.variance,
         psf=_psf(hdus, pixels.shape),
-        wcs=frame.wcs,
+        wcs_or_cards=frame.wcs,
         xy0=frame.xy0 or (0, 0),
         metadata=frame.metadata,
         variance_origin="" if noise is None else noise.origin,

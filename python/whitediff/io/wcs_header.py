@@ -14,7 +14,9 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from ..wcs_cards import WcsCards, shift_reference
 from .header_cards import sound_header
+from .plain_wcs import is_plain
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -46,7 +48,7 @@ def has_wcs(header: fits.Header) -> bool:
 
 def read_wcs(
     header: fits.Header, hdus: fits.HDUList, xy0: tuple[int, int], shape: tuple[int, int]
-) -> tuple[WCS | None, list[str]]:
+) -> tuple[WCS | WcsCards | None, list[str]]:
     """Read the WCS of an image.
 
     Parameters
@@ -62,23 +64,25 @@ def read_wcs(
 
     Returns
     -------
-    wcs : WCS or None
+    wcs : WCS, WcsCards or None
         In parent coordinates; None where there is none that can be used and copied.
     notices : list of str
         What was mended, and what cannot be used or copied.
     """
     if not has_wcs(header):
         return None, []
-    from astropy.wcs import WCS
-    from astropy.wcs.utils import proj_plane_pixel_scales
-
     sound, _ = sound_header(header)
     # A number of the WCS that is none, or was left out, would be taken for its default.
     lost = set(header) - set(sound)
     lost |= {card.keyword for card in sound.cards if isinstance(card.value, str)}
     if any(map(_WCS_NUMBER.fullmatch, lost)):
         return None, ["WCS cannot be used, and its keywords are kept: some have no number"]
-    _shift_reference(sound, xy0)
+    if is_plain(sound):
+        return WcsCards(sound.copy(), xy0), []
+    from astropy.wcs import WCS
+    from astropy.wcs.utils import proj_plane_pixel_scales
+
+    shift_reference(sound, xy0)
     with _quiet() as said:
         # wcslib has many ways to fail, and an image is of use without its WCS.
         try:
@@ -101,23 +105,31 @@ def read_wcs(
     return wcs, [f"WCS was mended: {'; '.join(said)}"] if said else []
 
 
-def wcs_header(wcs: WCS, xy0: tuple[int, int]) -> fits.Header:
+def wcs_header(wcs: WCS | WcsCards, xy0: tuple[int, int]) -> fits.Header:
     """Keywords of the WCS of an image whose pixel [0, 0] has the parent coordinates `xy0`."""
-    with _quiet():
-        complete = wcs.to_fits(relax=True)[0].header
-    header = fits.Header([c for c in complete.cards if WCS_KEYWORD.fullmatch(c.keyword)])
-    _shift_reference(header, (-xy0[0], -xy0[1]))
+    if isinstance(wcs, WcsCards) and not wcs.is_made:
+        complete, origin = wcs.header, wcs.xy0
+    else:
+        made, origin = _made(wcs), (0, 0)
+        with _quiet():
+            complete = made.to_fits(relax=True)[0].header
+    cards = [card for card in complete.cards if WCS_KEYWORD.fullmatch(card.keyword)]
+    header = fits.Header(cards, copy=True)
+    shift_reference(header, (origin[0] - xy0[0], origin[1] - xy0[1]))
     return header
 
 
-def lookup_hdus(wcs: WCS | None, xy0: tuple[int, int]) -> list[Any]:
+def lookup_hdus(wcs: WCS | WcsCards | None, xy0: tuple[int, int]) -> list[Any]:
     """HDUs of the tables that distort a WCS: D2IMARR and WCSDVARR."""
-    if wcs is None or all(getattr(wcs, name) is None for name in _TABLES):
+    if wcs is None or (isinstance(wcs, WcsCards) and not wcs.is_made):
         return []
-    wcs = copy.deepcopy(wcs)
-    _shift_tables(wcs, (-xy0[0], -xy0[1]))
+    made = _made(wcs)
+    if all(getattr(made, name) is None for name in _TABLES):
+        return []
+    made = copy.deepcopy(made)
+    _shift_tables(made, (-xy0[0], -xy0[1]))
     with _quiet():
-        return list(wcs.to_fits(relax=True)[1:])
+        return list(made.to_fits(relax=True)[1:])
 
 
 def _sky(wcs: WCS, xy0: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -131,10 +143,8 @@ def _sky(wcs: WCS, xy0: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.f
     return np.nan_to_num(sky)
 
 
-def _shift_reference(header: fits.Header, offset: tuple[int, int]) -> None:
-    for n in (1, 2):
-        if offset[n - 1]:
-            header[f"CRPIX{n}"] = header.get(f"CRPIX{n}", 0.0) + offset[n - 1]
+def _made(wcs: WCS | WcsCards) -> WCS:
+    return wcs.wcs if isinstance(wcs, WcsCards) else wcs
 
 
 def _shift_tables(wcs: WCS, offset: tuple[int, int]) -> None:

@@ -290,6 +290,6 @@ def _without_pixels(exposure: ExposureRows, planes: Mapping[str, int]) -> Exposu
         image=plane,
         mask=Mask(bits, planes=planes),
         variance=plane,
-        wcs=exposure.wcs,
+        wcs=exposure.wcs_or_cards,
         xy0=exposure.xy0,
     )

@@ -175,7 +175,7 @@ def _with_noise(
         number = variance
         variance = rows.image.map(rows.image.dtype, lambda pixels: np.full_like(pixels, number))
     with reading(path):
-        return replace(rows, variance=variance, psf=None, wcs=None, xy0=xy0).load()
+        return replace(rows, variance=variance, psf=None, wcs_or_cards=None, xy0=xy0).load()
 
 
 def _check_scale(subtraction: Subtraction, pair: Pair) -> None:
