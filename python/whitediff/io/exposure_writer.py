@@ -19,6 +19,7 @@ from .packing import new_fits_file
 __all__ = ["ExposureWriter", "new_exposure_file"]
 
 _BLOCK, _CARD = 2880, 80
+_PIECE = 1 << 18
 
 
 class ExposureWriter:
@@ -63,7 +64,10 @@ class ExposureWriter:
         for n, rows in enumerate(planes, start=first + 1):
             hdu, position = self._hdus[n], self._positions[n]
             dtype = self._seek(hdu, position, y0)
-            self._file.write(np.ascontiguousarray(rows, dtype=dtype).data)
+            # What is swapped a piece at a time stays in the cache until it is written.
+            n_rows = max(_PIECE // (rows.shape[1] * dtype.itemsize), 1)
+            for y in range(0, len(rows), n_rows):
+                self._file.write(np.ascontiguousarray(rows[y : y + n_rows], dtype=dtype).data)
 
     def read_rows(self, plane: int, y0: int, y1: int) -> NDArray[Any]:
         """Read rows that were written, of the image (0), the mask (1) or the variance (2)."""
