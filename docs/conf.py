@@ -24,7 +24,14 @@ extensions = [
     "sphinx_design",
 ]
 exclude_patterns = ["_build"]
-nitpicky = False
+templates_path = ["_templates"]
+# Every reference leads somewhere, but those to packages that are not linked, and those of Doxygen
+# to files and whole classes, for which the pages of headers have no anchors.
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|numpy|typing)\..*"),
+    ("std:ref", r"\w+_8hpp|(class|struct)whitediff_1_1\w+"),
+]
 
 # Markdown as a forge shows it: fenced math, comments that are code for tests.
 myst_enable_extensions = ["colon_fence", "dollarmath", "html_image"]

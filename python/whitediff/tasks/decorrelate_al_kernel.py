@@ -236,7 +236,7 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2)), with v_2 the variance of the
+        ``psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2))``, with v_2 the variance of the
         convolved image (docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1). Likelihood images:
         see `computeScoreCorrection`.
         """
@@ -552,8 +552,8 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        psi = sqrt((svar + tvar K(0)^2) / (svar + tvar |K|^2)) (docs/mathematics.md, Eqs. 7 and 8;
-        DMTN-021, Eq. 1).
+        ``psi = sqrt((svar + tvar K(0)^2) / (svar + tvar |K|^2))`` (docs/mathematics.md, Eqs. 7 and
+        8; DMTN-021, Eq. 1).
         """
         return _struct(full_frame.difference_correction(kappa, svar, tvar, self.freqSpaceShape))
 
@@ -583,7 +583,7 @@ class DecorrelateALKernelTask(Task):
 
         Notes
         -----
-        F = (svar + tvar K(0)^2) |p|^2 / (svar |p|^2 + tvar |K|^2) (docs/mathematics.md, Eq. 9;
+        ``F = (svar + tvar K(0)^2) |p|^2 / (svar |p|^2 + tvar |K|^2)`` (docs/mathematics.md, Eq. 9;
         DMTN-179, Eqs. 12 and 23).
         """
         return _struct(
@@ -606,7 +606,7 @@ class DecorrelateALKernelTask(Task):
         Returns
         -------
         vplaneD : numpy.ndarray [y, x]
-            v_1 <|c_1|^2> + v_2 <|c_2|^2>, means over k.
+            ``v_1 <|c_1|^2> + v_2 <|c_2|^2>``, means over k.
 
         Notes
         -----

@@ -359,7 +359,7 @@ class DecorrelateALKernelSpatialTask(Task):
 
         Notes
         -----
-        psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2)), with v_2 the variance of the
+        ``psi(k) = sqrt((v_1 + v_2 K(0)^2) / (v_1 + v_2 |K(k)|^2))``, with v_2 the variance of the
         convolved image (docs/mathematics.md, Eqs. 7 and 8; DMTN-021, Eq. 1), for the kernel and the
         mean variances of each cell. Likelihood images: F = P(0) conj(phi_D) / P
         (docs/mathematics.md, Eqs. 3 and 9; DMTN-179, Eq. 23).
