@@ -78,7 +78,8 @@ def varying_covariance(
         terms(x.ravel(), y.ravel(), frame, _LARGEST_DEGREE),
     )
     best = _Fit.of(numbers, unit, n_pixels, designs, [0])
-    while len(best.taken) + 1 < len(lags):
+    # No term takes off more than there is.
+    while len(best.taken) + 1 < len(lags) and (best.chi_squared > sigmas**2 + 1.0).any():
         others = set(range(designs[0].shape[1])) - set(best.taken)
         fits = [_Fit.of(numbers, unit, n_pixels, designs, [*best.taken, term]) for term in others]
         excess = [fit.excess(best, sigmas) for fit in fits]
