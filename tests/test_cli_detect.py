@@ -98,7 +98,7 @@ def test_what_cannot_be_is_refused(score, tmp_path, capsys):
         capsys, "detect", path, "-o", tmp_path / "o.txt"
     )
     Table({"ra": [1.0]}).write(tmp_path / "p.csv")
-    assert "positions must have columns x and y, got ['ra']" in fail(
+    assert f"{tmp_path / 'p.csv'}: positions must have columns x and y, got ['ra']" in fail(
         capsys, "detect", path, *arguments, "--positions", tmp_path / "p.csv"
     )
     assert not (tmp_path / "o.ecsv").exists()

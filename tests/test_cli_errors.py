@@ -77,7 +77,35 @@ def test_bad_file(inputs, tmp_path, no_files, capsys, option, damage, message):
         inputs = small_images(tmp_path)
     arguments = options(inputs, **{option: path})
     found = fail(capsys, "decorrelate", *arguments, "-o", no_files / "o.fits")
-    assert message in found
+    assert message in found and str(path) in found
+
+
+NAMED_FILES = {
+    "difference": lambda path, rng: write_plain(path, np.full((60, 70), np.nan)),
+    "difference-mask": lambda path, rng: damaged_tiles(path, rng),
+    "kernel": lambda path, rng: path.write_bytes(b"BZh91AY&SY" + rng.bytes(300)),
+}
+
+
+def damaged_tiles(path, rng):
+    mask = (rng.random(SHAPE) > 0.9).astype(np.int32)
+    fits.CompImageHDU(mask, compression_type="GZIP_1").writeto(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) - 2880 * 2
+    content[middle : middle + 400] = rng.bytes(400)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("option", NAMED_FILES)
+def test_the_file_that_is_wrong_is_named(inputs, tmp_path, no_files, capsys, rng, option):
+    path = tmp_path / "bad.fits"
+    NAMED_FILES[option](path, rng)
+    arguments = options(inputs, **{option: path})
+    if option == "difference":
+        arguments = ["--difference", path]
+    assert f"whitediff: {path}" in fail(
+        capsys, "decorrelate", *arguments, "-o", no_files / "o.fits"
+    )
 
 
 def small_images(directory):
@@ -438,10 +466,25 @@ def test_version(capsys):
     assert succeed(capsys, "--version") == f"whitediff {__version__}\n"
 
 
-def test_interrupted_while_text_is_run_as_code(tmp_path):
-    (tmp_path / "click.py").write_text("exec('raise KeyboardInterrupt')")
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Python ends a process by SIGINT if such code was interrupted.
+        "exec('import signal; signal.raise_signal(signal.SIGTERM)')",
+        # What Python and packages make of an interrupt.
+        "import signal\ntry: signal.raise_signal(signal.SIGTERM)\nexcept BaseException as error:\n"
+        "    raise RuntimeError('no') from error",
+        "import signal\ntry: signal.raise_signal(signal.SIGINT)\nexcept BaseException as error:\n"
+        "    raise ImportError('numpy must be installed') from error",
+    ],
+)
+# With the command, and by a command that runs.
+@pytest.mark.parametrize("module", ["click", "rich"])
+def test_interrupted_while_modules_are_loaded(tmp_path, inputs, code, module):
+    (tmp_path / f"{module}.py").write_text(code)
     done = subprocess.run(
-        COMMAND, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
-    )
+        [*COMMAND, "check", str(inputs / "difference.fits")],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
     # Not by a signal, which is below 0.
     assert (done.returncode, done.stderr) == (130, "\nwhitediff: interrupted\n")

@@ -1,9 +1,10 @@
 """The command ``whitediff``."""
 
 import os
-import signal
 import sys
 from io import TextIOWrapper
+
+from .interrupts import interrupted, raise_interrupts
 
 __all__ = ["main"]
 
@@ -29,12 +30,7 @@ _EXTRAS = {
 def main() -> None:
     """Run the command with the arguments of the process, and leave with its exit status."""
     _complete_streams()
-    for name in ("SIGTERM", "SIGHUP"):
-        # As a batch system sends them when time is up, or a terminal that is closed; `nohup` has
-        # the second ignored. They end a run as Ctrl-C does, through whatever is to be tidied up.
-        number = getattr(signal, name)
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+    raise_interrupts()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # Names of files may hold what the terminal cannot show.
@@ -43,23 +39,29 @@ def main() -> None:
         from .app import run
 
         status = run(sys.argv[1:])
-    except KeyboardInterrupt:
-        # While the command is still being loaded.
+    except ModuleNotFoundError as error:
+        status = _missing(error)
+    except BaseException as error:
+        # While the command is being loaded.
+        if not interrupted(error):
+            raise
         print("\nwhitediff: interrupted", file=sys.stderr)
         status = 130
-    except ModuleNotFoundError as error:
-        parts = (error.name or "").split(".")
-        names = (".".join(parts[:2]), parts[0])
-        package = next((name for name in names if name in _EXTRAS), None)
-        if package is None:
-            raise
-        extra = _EXTRAS[package]
-        print(
-            f"whitediff: the package {package} is missing: pip install 'whitediff[{extra}]'",
-            file=sys.stderr,
-        )
-        status = 1
     sys.exit(_flushed(status))
+
+
+def _missing(error: ModuleNotFoundError) -> int:
+    """Say which extra brings a package that is not there."""
+    parts = (error.name or "").split(".")
+    names = (".".join(parts[:2]), parts[0])
+    package = next((name for name in names if name in _EXTRAS), None)
+    if package is None:
+        raise error
+    print(
+        f"whitediff: the package {package} is missing: pip install 'whitediff[{_EXTRAS[package]}]'",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _flushed(status: int) -> int:

@@ -10,6 +10,7 @@ import click
 
 from .._core import __version__
 from .errors import reason
+from .interrupts import interrupted
 
 __all__ = ["app", "run"]
 
@@ -63,22 +64,28 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         status = app.main(list(arguments), prog_name="whitediff", standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted", _INTERRUPTED)
-    except click.ClickException as error:
-        return _complain(error.format_message(), _BAD_INPUT)
-    except ModuleNotFoundError:
-        raise
-    except (TypeError, ValueError) as error:
-        return _complain(reason(error), _BAD_INPUT)
-    except OSError as error:
-        # What cannot be read has a name; what cannot be written there, as the terminal, has none.
-        is_input = error.errno is None or error.filename is not None
-        return _complain(reason(error), _BAD_INPUT if is_input else _FAILED)
-    except Exception as error:
-        return _complain(reason(error), _FAILED)
+    except BaseException as error:
+        if isinstance(error, click.Abort):
+            return _complain("interrupted", _INTERRUPTED)
+        if interrupted(error):
+            # As click begins a line.
+            print(file=sys.stderr)
+            return _complain("interrupted", _INTERRUPTED)
+        if not isinstance(error, Exception) or isinstance(error, ModuleNotFoundError):
+            raise
+        return _complain(*_what_failed(error))
     # A command that leaves by `Context.exit` gives the status that it left with.
     return status or 0
+
+
+def _what_failed(error: Exception) -> tuple[str, int]:
+    if isinstance(error, click.ClickException):
+        return error.format_message(), _BAD_INPUT
+    is_input = isinstance(error, TypeError | ValueError)
+    if isinstance(error, OSError):
+        # What cannot be read has a name; what cannot be written there, as the terminal, has none.
+        is_input = error.errno is None or error.filename is not None
+    return reason(error), _BAD_INPUT if is_input else _FAILED
 
 
 def _complain(message: str, status: int) -> int:

@@ -51,11 +51,13 @@ def detect(
     check_outputs([output], inputs, overwrite=overwrite)
 
     from ..io import replace_file
+    from ..io.reading import naming
     from ..subtraction.catalogue import source_table
     from .tables import read_positions
 
     given = None if positions is None else read_positions(positions)
-    table = source_table(score, threshold, given)
+    with naming(positions=positions):
+        table = source_table(score, threshold, given)
     with replace_file(output, overwrite=overwrite) as file:
         if output.suffix == ".fits":
             _write_fits(table, file)

@@ -42,7 +42,10 @@ def read_table(path: Path, text: Iterable[str]) -> Table:
     """
     with open_input(path) as file, reading(path):
         try:
-            lines = file.read().decode("utf-8-sig").splitlines() or [""]
+            text_of_file = file.read().decode("utf-8-sig")
+            if "\0" in text_of_file:
+                raise ValueError("it has a null byte")
+            lines = text_of_file.splitlines() or [""]
             if lines[0].startswith("# %ECSV"):
                 return ascii.read(lines, format="ecsv")
             return ascii.read(lines, format="csv", converters=dict.fromkeys(text, str))

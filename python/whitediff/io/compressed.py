@@ -56,7 +56,10 @@ def plain(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
                 while piece:
                     copy.write(piece)
                     piece = stream.read(_PIECE)
-        except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+            # Of the disk, or told already.
+            if isinstance(error, ReadError) or getattr(error, "errno", None) is not None:
+                raise
             raise ReadError(f"{name} is truncated or damaged: {error}") from error
         copy.flush()
         with open(copy.name, "rb") as content:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -109,6 +109,14 @@ class ExposureRows:
         )
 
 
+class _OtherMask(NamedTuple):
+    """The HDU of a mask that has a file of its own, and the primary header of that."""
+
+    path: str | os.PathLike[str]
+    hdu: Any
+    header: fits.Header
+
+
 @contextmanager
 def open_exposure(
     path: str | os.PathLike[str], mask: str | os.PathLike[str] | None = None
@@ -145,7 +153,10 @@ def open_exposure(
             exposure = replace(exposure, notes=[*exposure.notes, *notes])
         if is_archive(hdus):
             exposure = replace(exposure, psf=read_archive_psf(file))
-        planes: Any = {name: _read_from(path, getattr(exposure, name)) for name in _PLANES}
+        origins = dict.fromkeys(_PLANES, path) | ({} if mask is None else {"mask": mask})
+        planes: Any = {
+            name: _read_from(origin, getattr(exposure, name)) for name, origin in origins.items()
+        }
         yield replace(exposure, **planes)
 
 
@@ -203,13 +214,13 @@ def _hdus(file: str) -> Iterator[tuple[fits.HDUList, list[str]]]:
 
 
 @contextmanager
-def _mask_hdu(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Any]]:
-    """The HDU of a mask that has a file of its own, and the primary header of that."""
+def _mask_hdu(path: str | os.PathLike[str]) -> Iterator[_OtherMask]:
+    """A mask that has a file of its own."""
     file, extension = split_name(path)
     with _hdus(file) as (hdus, _):
         with reading(path):
             found = mask_plane(hdus, extension)
-        yield found, hdus[0].header
+        yield _OtherMask(path, found, hdus[0].header)
 
 
 def _read_from(path: str | os.PathLike[str], rows: Rows | None) -> Rows | None:
@@ -242,7 +253,7 @@ def _in_memory(exposure: Exposure) -> ExposureRows:
 
 
 def _exposure(
-    hdus: fits.HDUList, extension: Extension | None, other_mask: tuple[Any, Any] | None
+    hdus: fits.HDUList, extension: Extension | None, other_mask: _OtherMask | None
 ) -> ExposureRows:
     planes = planes_of(hdus, extension)
     if other_mask is not None and planes.mask is not None:
@@ -262,13 +273,15 @@ def _exposure(
     mask: Rows | None = None
     mask_planes: Mapping[str, int] = dict(DEFAULT_MASK_PLANES)
     hdu, headers = planes.mask, [image.header, hdus[0].header]
+    of_mask: AbstractContextManager[None] = nullcontext()
     if other_mask is not None:
-        hdu, header = other_mask
-        headers = [header, *headers]
+        hdu, headers = other_mask.hdu, [other_mask.header, *headers]
+        of_mask = reading(other_mask.path)
     elif sum(other.name == "MASK" and "MSKN0000" in other.header for other in hdus) > 1:
         raise ValueError("mask must have at most 31 planes, got more than one extension of them")
     if hdu is not None:
-        mask, mask_planes, note = mask_rows(hdu, headers)
+        with of_mask:
+            mask, mask_planes, note = mask_rows(hdu, headers)
         notes.append(note)
     if "MASKVAL" in frame.metadata:
         invalid = [frame.metadata["MASKVAL"]]

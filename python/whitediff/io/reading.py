@@ -13,7 +13,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from .atomic import WriteError
 
-__all__ = ["ContentError", "ReadError", "in_one_line", "open_input", "reading"]
+__all__ = ["ContentError", "ReadError", "in_one_line", "naming", "open_input", "reading"]
 
 # Libraries put whole tables and headers into their messages.
 _MAX_LENGTH = 300
@@ -62,6 +62,24 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
             )
 
 
+@contextmanager
+def naming(**files: object) -> Iterator[None]:
+    """Put the file before what is said of an argument that was read from it.
+
+    Parameters
+    ----------
+    **files : path-like or None
+        By the names of arguments, with which errors begin.
+    """
+    try:
+        yield
+    except ValueError as error:
+        file = files.get(str(error).partition(" ")[0])
+        if file is None:
+            raise
+        raise ContentError(f"{file}: {error}") from error
+
+
 def _told(error: Exception, caught: Sequence[warnings.WarningMessage] = ()) -> str:
     """Give what an error and the warnings before it say, in one line of bounded length."""
     said = str(error)
@@ -85,9 +103,14 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     Raises
     ------
     OSError
-        If it is missing, or is no regular file: devices and pipes may have no end.
+        If it is missing, its name cannot be one, or it is no regular file: devices and pipes may
+        have no end.
     """
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:
+        raise ReadError(f"{os.fspath(path)!r} is not the name of a file: {error}") from error
     # To open a pipe would wait for someone to write into it.
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    if not stat.S_ISREG(mode):
         raise ReadError(f"{os.fspath(path)} is not a regular file")
     return open(path, "rb")

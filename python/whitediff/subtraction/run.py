@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from ..io.covariance_fits import covariance_hdu
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.exposure_writer import ExposureWriter, new_exposure_file
 from ..io.point_sources import point_source_units
+from ..io.reading import naming
 from ..sources import NoiseSource
 from ..verdict import Verdict
 from ..whitening import PointSources, Whitening
@@ -132,12 +133,12 @@ def whiten_files(
         from .with_task import configured_job, planes_of, whiten_with_task
 
         job = configured_job(job, task)
-        with open_inputs(job, planes_of(task, job)) as inputs:
+        with _naming(job), open_inputs(job, planes_of(task, job)) as inputs:
             _check_not_white(job, inputs)
             facts, judged = whiten_with_task(task, job, inputs)
             whitening = None
     else:
-        with open_inputs(job) as inputs:
+        with _naming(job), open_inputs(job) as inputs:
             _check_not_white(job, inputs)
             whitening, facts, judged = _whiten_in_bands(job, inputs)
     noise = {name: source.description for name, source in inputs.noise.items()}
@@ -152,6 +153,17 @@ def whiten_files(
         whitening,
         judged,
     )
+
+
+def _naming(job: Job) -> AbstractContextManager[None]:
+    """Put files before what is said of the arguments that were read from them."""
+    noise = {
+        "science_variance": job.science_variance,
+        "template_variance": job.template_variance,
+    }
+    files = {name: given for name, given in noise.items() if not isinstance(given, float)}
+    mask = job.difference_mask or job.difference
+    return naming(image=job.difference, mask=mask, kernel=job.kernel, psf=job.psf, **files)
 
 
 def _check_not_white(job: Job, inputs: Inputs) -> None:
