@@ -160,17 +160,18 @@ def test_sample_of_meshes(rng):
 def test_cells_of_a_row_are_options(pairs, tmp_path, capsys, results):
     plane = np.full((150, 131), 90.0, np.float32)
     write_plain(tmp_path / "plane.fits", plane)
+    write_plain(tmp_path / "psf.fits", np.outer([1.0, 2.0, 1.0], [1.0, 3.0, 1.0]))
     table = Table([row_of(pairs, 0), row_of(pairs, 1)])
     table["science_variance"] = MaskedColumn(["plane.fits", ""], mask=[False, True])
     table["template_variance"] = MaskedColumn([250.0, 0], mask=[False, True])
-    table["psf"] = MaskedColumn([f"{pairs}/1/kernel.fits", ""], mask=[False, True])
+    table["psf"] = MaskedColumn(["psf.fits", ""], mask=[False, True])
     table["convolved"] = ["template", ""]
     table["scale"] = MaskedColumn([1.0, 7.0], mask=[False, True])
     manifest = tmp_path / "night.ecsv"
     table.write(manifest)
     batch(manifest, "--constant", "--variance", "full")
     given = ["--science-variance", tmp_path / "plane.fits", "--template-variance", 250]
-    given += ["--psf", pairs / "1/kernel.fits", "--convolved", "template", "--scale", 1]
+    given += ["--psf", tmp_path / "psf.fits", "--convolved", "template", "--scale", 1]
     for n, extra in ((0, given), (1, [])):
         single = tmp_path / "single.fits"
         arguments = ["--constant", "--variance", "full", "--overwrite", *extra]
