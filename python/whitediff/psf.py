@@ -298,7 +298,9 @@ class CellPsf(_Psf):
         if not inside:
             nearest = np.argmin(np.hypot(*(self._positions - (x, y)).T))
             inside = [cell for cell in self._cells if nearest in cell.index]
-        return np.asarray(np.mean([cell.between(self._images, x, y) for cell in inside], axis=0))
+        images = [cell.between(self._images, x, y) for cell in inside]
+        # Most positions are in one cell; PSFs are evaluated at a thousand of them.
+        return images[0] if len(images) == 1 else np.asarray(np.mean(images, axis=0))
 
 
 @dataclass(frozen=True)
@@ -315,6 +317,8 @@ class _Nodes:
         return x0 <= column < x1 and y0 <= row < y1
 
     def between(self, images: NDArray[np.float64], x: float, y: float) -> NDArray[np.float64]:
+        if self.index.size == 1:
+            return np.asarray(images[self.index.item()])
         x0, y0, x1, y1 = self.box
         columns, weights_x = _parabola(self.x, min(max(x, x0), x1 - 1))
         rows, weights_y = _parabola(self.y, min(max(y, y0), y1 - 1))
