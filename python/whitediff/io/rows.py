@@ -12,6 +12,8 @@ from .fits_file import native
 
 __all__ = ["Rows", "is_asinh", "pixels_of_hdu", "rows_of_hdu"]
 
+_SCALING = {"BSCALE", "BZERO", "BLANK"}
+
 Key = slice | tuple[slice, slice]
 
 
@@ -59,7 +61,9 @@ class Rows:
 
 def rows_of_hdu(hdu: Any) -> Rows:
     """Rows of an image HDU, compressed or not; the file must stay open."""
-    section = hdu.section
+    # Sections are read anew for each request, by way of the header; data that are as they are
+    # stored are looked up in the mapped file.
+    section = hdu.section if _SCALING & set(hdu.header) else hdu.data
     *others, height, width = hdu.shape
     # Axes of length 1, as radio astronomers have them.
     first = (0,) * len(others)
