@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <memory>
+#include <span>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "median.hpp"
 #include "multiversion.hpp"
 
 namespace whitediff {
@@ -47,62 +52,71 @@ WHITEDIFF_ALWAYS_INLINE bool none_outside(const T* row, int size, T least, T gre
 constexpr std::size_t least_sample = 32;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Few enough are sorted at once; of more, those between two that lie around the middle of a sample
-// are set apart first, in a loop without branches.
-constexpr std::size_t many_values = 256;
-constexpr std::size_t sampled_values = 32;
-
-/// The value at an index of the values in order.
-double value_at(std::vector<double>::iterator begin, std::vector<double>::iterator end,
-                std::ptrdiff_t index) {
-  std::nth_element(begin, begin + index, end);
-  return begin[index];
+WHITEDIFF_MULTIVERSION
+double sum(const double* values, std::size_t size) {
+  double total = 0.0;
+#pragma omp simd reduction(+ : total)
+  for (std::size_t n = 0; n < size; ++n) total += values[n];
+  return total;
 }
 
-double median(std::vector<double>& values) {
-  const auto middle = static_cast<std::ptrdiff_t>(values.size() / 2);
-  if (values.size() < many_values) return value_at(values.begin(), values.end(), middle);
-  std::array<double, sampled_values> sample;
-  const std::size_t step = values.size() / sampled_values;
-  for (std::size_t n = 0; n < sampled_values; ++n) sample[n] = values[n * step];
-  std::sort(sample.begin(), sample.end());
-  const double least = sample[sampled_values / 4], greatest = sample[3 * sampled_values / 4];
-  std::vector<double> between(values.size());
-  std::ptrdiff_t below = 0, found = 0;
-  for (const double value : values) {
-    between[found] = value;
-    below += value < least;
-    found += (value >= least) & (value <= greatest);
+/// Some pixels: values, and places counted from the middle of a box.
+class Pixels {
+ public:
+  explicit Pixels(std::size_t most) {
+    for (auto* numbers : {&values_, &x_, &y_}) {
+      *numbers = std::make_unique_for_overwrite<double[]>(most);
+    }
   }
-  const std::ptrdiff_t index = middle - below;
-  // A sample may mislead.
-  if (index < 0 || index >= found) return value_at(values.begin(), values.end(), middle);
-  return value_at(between.begin(), between.begin() + found, index);
-}
 
-struct Pixel {
-  double value, x, y;  ///< Place counted from the middle of the box.
+  std::size_t size() const { return size_; }
+  std::span<const double> values() const { return {values_.get(), size_}; }
+  double sum_of_x() const { return sum(x_.get(), size_); }
+  double sum_of_y() const { return sum(y_.get(), size_); }
+
+  /// Without a branch: where a pixel is not to be kept the next one takes its place.
+  void add(double value, double x, double y, bool kept) {
+    values_[size_] = value;
+    x_[size_] = x;
+    y_[size_] = y;
+    size_ += kept;
+  }
+  void take_off(double dx, double dy) {
+    for (std::size_t n = 0; n < size_; ++n) values_[n] -= dx * x_[n] + dy * y_[n];
+  }
+
+ private:
+  std::unique_ptr<double[]> values_, x_, y_;
+  std::size_t size_ = 0;
 };
 
-void take_off(std::vector<Pixel>& pixels, double dx, double dy) {
-  for (Pixel& pixel : pixels) pixel.value -= dx * pixel.x + dy * pixel.y;
+/// How fast values rise from the pixels of two quarters of a box to those of the others.
+double slope(const Pixels& a, const Pixels& b, const Pixels& c, const Pixels& d,
+             double (Pixels::*sum_of)() const) {
+  const std::size_t before = a.size() + b.size(), after = c.size() + d.size();
+  if (std::min(before, after) < least_sample) return 0.0;
+  const double distance = ((c.*sum_of)() + (d.*sum_of)()) / static_cast<double>(after) -
+                          ((a.*sum_of)() + (b.*sum_of)()) / static_cast<double>(before);
+  return (median({c.values(), d.values()}) - median({a.values(), b.values()})) / distance;
 }
 
-/// How fast the values rise along an axis.
-double slope(const std::vector<Pixel>& pixels, double Pixel::*axis) {
-  std::vector<double> values[2];
-  for (auto& half : values) half.reserve(pixels.size());
-  double sums[2] = {0.0, 0.0};
-  for (const Pixel& pixel : pixels) {
-    const int half = pixel.*axis < 0.0 ? 0 : 1;
-    values[half].push_back(pixel.value);
-    sums[half] += pixel.*axis;
+/// The pixels of the quarters of a box: on either side above, and below.
+struct Quarters {
+  std::array<Pixels, 4> of;
+
+  explicit Quarters(std::size_t most)
+      : of{Pixels(most), Pixels(most), Pixels(most), Pixels(most)} {}
+
+  std::size_t size() const { return of[0].size() + of[1].size() + of[2].size() + of[3].size(); }
+  double median() const {
+    return whitediff::median({of[0].values(), of[1].values(), of[2].values(), of[3].values()});
   }
-  if (std::min(values[0].size(), values[1].size()) < least_sample) return 0.0;
-  const double distance = sums[1] / static_cast<double>(values[1].size()) -
-                          sums[0] / static_cast<double>(values[0].size());
-  return (median(values[1]) - median(values[0])) / distance;
-}
+  double slope_in_x() const { return slope(of[0], of[2], of[1], of[3], &Pixels::sum_of_x); }
+  double slope_in_y() const { return slope(of[0], of[1], of[2], of[3], &Pixels::sum_of_y); }
+  void take_off(double dx, double dy) {
+    for (Pixels& pixels : of) pixels.take_off(dx, dy);
+  }
+};
 
 }  // namespace
 
@@ -157,53 +171,52 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
   // Neighbours come with one cache line.
   constexpr int run = 16;
   const auto share = static_cast<double>(box.shape().size()) / static_cast<double>(count);
-  int step = std::max(1, static_cast<int>(share <= run ? share : std::sqrt(share * run)));
+  const int step = std::max(1, static_cast<int>(share <= run ? share : std::sqrt(share * run)));
   Level level;
   level.about = box.center();
   // What the mask asks to ignore comes second.
-  std::vector<Pixel> usable, ignored;
-  usable.reserve(2 * count);
-  for (;;) {
-    for (int y = box.y0 + step / 2; y < box.y1; y += step) {
+  const auto all_at = [&](int apart) {
+    const std::size_t most = (box.shape().size() + apart - 1) / apart + box.width();
+    Quarters usable(most), ignored(mask.empty() ? 0 : most);
+    for (int y = box.y0 + apart / 2; y < box.y1; y += apart) {
       const T* row = image.row(y);
       const std::int32_t* bits = mask.empty() ? nullptr : mask.row(y);
-      for (int x0 = box.x0 + step / 2; x0 < box.x1; x0 += step) {
-        const int end = std::min(x0 + std::min(run, step), box.x1);
+      const double at_y = y - level.about.y;
+      for (int x0 = box.x0 + apart / 2; x0 < box.x1; x0 += apart) {
+        const int end = std::min(x0 + std::min(run, apart), box.x1);
         for (int x = x0; x < end; ++x) {
-          if (!rule.is_value(row, bits, x)) continue;
-          (bits && (bits[x] & ignore) ? ignored : usable)
-              .push_back({double(row[x]), x - level.about.x, y - level.about.y});
+          const double at_x = x - level.about.x;
+          const int quarter = 2 * (at_y >= 0.0) + (at_x >= 0.0);
+          const bool is_value = rule.is_value(row, bits, x);
+          const bool is_ignored = bits && (bits[x] & ignore);
+          usable.of[quarter].add(row[x], at_x, at_y, is_value && !is_ignored);
+          if (bits) ignored.of[quarter].add(row[x], at_x, at_y, is_value && is_ignored);
         }
       }
     }
-    if (step == 1 || usable.size() >= least_sample) break;
-    step = 1;
-    usable.clear();
-    ignored.clear();
-  }
-  std::vector<Pixel>& pixels = usable.empty() ? ignored : usable;
-  if (pixels.empty()) return level;
+    return std::pair(std::move(usable), std::move(ignored));
+  };
+  auto [usable, ignored] = all_at(step);
+  if (step > 1 && usable.size() < least_sample) std::tie(usable, ignored) = all_at(1);
+  Quarters& pixels = usable.size() == 0 ? ignored : usable;
+  if (pixels.size() == 0) return level;
   const auto kept = [flat](double slope, int side) {
     return 0.5 * std::abs(slope) * side > flat ? slope : 0.0;
   };
   if (flat < infinity) {
-    level.dx = kept(slope(pixels, &Pixel::x), box.width());
-    level.dy = kept(slope(pixels, &Pixel::y), box.height());
+    level.dx = kept(pixels.slope_in_x(), box.width());
+    level.dy = kept(pixels.slope_in_y(), box.height());
   }
   if (level.dx != 0.0 || level.dy != 0.0) {
     // These are as uncertain as the values are spread out by them.
-    take_off(pixels, level.dx, level.dy);
-    const double dx = slope(pixels, &Pixel::x), dy = slope(pixels, &Pixel::y);
-    const double kept_x = kept(level.dx + dx, box.width());
-    const double kept_y = kept(level.dy + dy, box.height());
-    take_off(pixels, kept_x - level.dx, kept_y - level.dy);
+    pixels.take_off(level.dx, level.dy);
+    const double kept_x = kept(level.dx + pixels.slope_in_x(), box.width());
+    const double kept_y = kept(level.dy + pixels.slope_in_y(), box.height());
+    pixels.take_off(kept_x - level.dx, kept_y - level.dy);
     level.dx = kept_x;
     level.dy = kept_y;
   }
-  std::vector<double> values(pixels.size());
-  std::transform(pixels.begin(), pixels.end(), values.begin(),
-                 [](const Pixel& pixel) { return pixel.value; });
-  level.middle = median(values);
+  level.middle = pixels.median();
   return level;
 }
 
