@@ -163,7 +163,8 @@ void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transfo
     }
   }
   transform.load(shape_.height, [&](int tile, int y, T*) -> std::span<const T> {
-    if (tile > 0) return {};
+    const bool blank = y > height / 2 && y < shape_.height - height / 2;
+    if (tile > 0 || blank) return {};
     return {wrapped.data() + static_cast<std::size_t>(y) * shape_.width,
             static_cast<std::size_t>(shape_.width)};
   });

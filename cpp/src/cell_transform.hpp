@@ -40,22 +40,29 @@ class CellTransform {
   std::size_t lines_size() const { return shape_.width * pitch(); }
 
   /// Transforms rows 0 .. height - 1, less the level(tile, y) of each; source(tile, y, room) gives
-  /// row y of a tile, which it may write into `room`. The rest of the transform is zero. Columns
-  /// are left to do. Says whether all numbers of the tiles, less the level, are in a range.
+  /// row y of a tile, which it may write into `room`, or nothing. The rest of the transform is
+  /// zero. Columns are left to do. Says whether all numbers of the tiles, less the level, are in a
+  /// range.
   template <class LevelOf, class Source>
   bool load(int height, const LevelOf& level, const Range<T>& range, const Source& source) {
     const std::size_t pitch = rows_->pitch();
     bool inside = true;
     for (int y = 0; y < height; y += batch) {
+      bool blank = true;
       for (int j = 0; j < batch; ++j) {
         std::span<const T> tiles[2];
         for (int tile = 0; tile < 2 && y + j < height; ++tile) {
           tiles[tile] = source(tile, y + j, tile_rows_[tile].data());
+          blank = blank && tiles[tile].empty();
         }
         const Ramps<T> levels{level(0, y + j), level(1, y + j)};
         inside &= load_row(tiles[0], tiles[1], levels, range, scratch_.data() + j * pitch);
       }
-      rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
+      if (blank) {
+        std::fill_n(spectrum_.data() + y * pitch, batch * pitch, Complex(0));
+      } else {
+        rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
+      }
     }
     std::fill(spectrum_.begin() + static_cast<std::ptrdiff_t>(height * pitch), spectrum_.end(),
               Complex(0));
