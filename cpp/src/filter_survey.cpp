@@ -35,8 +35,19 @@ void append(const std::vector<KernelImage>& kernels, Key& key) {
   }
 }
 
+/// Numbers of the kernels, which are most of a key.
+std::size_t size_of_kernels(const LocalNoise& noise) {
+  std::size_t size = 64;
+  for (const LocalSource& source : noise.sources) {
+    for (const KernelImage& kernel : source.kernels) size += kernel.pixels.shape().size();
+  }
+  return size;
+}
+
 Key key_of(const LocalNoise& noise) {
-  Key key{static_cast<double>(noise.sources.size())};
+  Key key;
+  key.reserve(size_of_kernels(noise));
+  key.push_back(static_cast<double>(noise.sources.size()));
   for (const LocalSource& source : noise.sources) {
     key.push_back(source.variance);
     key.push_back(source.weight);

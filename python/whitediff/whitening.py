@@ -70,8 +70,6 @@ class Whitening:
 
     Attributes
     ----------
-    cells : Cells
-        The cells, and the noise that was found in each.
     border : int
         Pixels that a cell reads beyond its box.
     truncation : float
@@ -80,20 +78,12 @@ class Whitening:
         Threads used.
     clipped_modes : int
         Fourier modes with less power than the floor, over all filters.
-    gaps : dict [str, int]
-        Pixels of the image that have no value: "marked" by the mask; of the others, those
-        "not_finite" and those "too_large" to be one. They came out as they went in.
-    unknown_variances : tuple [int, ...]
-        Of every source (science, template), pixels whose variance is not known: mean variances
-        stood in for them.
     masked_means : bool
         Whether a source had no known variance but under the mask: its means are those.
     covariance : NoiseCovariance or None
         What remains of the noise's colour, as measured or given.
     covariance_applied : bool
         Whether the filters take account of it.
-    seconds : dict [str, float]
-        What the stages took: "plan", "statistics", "filter".
     xy0 : tuple [float, float]
         Position (x, y) of pixel [0, 0] in the coordinates of kernel and PSF.
     bank : object
@@ -117,24 +107,44 @@ class Whitening:
         self.xy0 = xy0
         self.covariance = covariance
         self.covariance_applied = covariance_applied
-        self.cells = Cells(
+        self.border = bank.border
+        self.truncation = bank.truncation
+        self.n_threads = bank.n_threads
+        self.clipped_modes = bank.clipped_modes
+        self.masked_means = bank.masked_means
+
+    # Of a stamp, what is seldom asked for would take as long as a tenth of the whitening.
+    @cached_property
+    def cells(self) -> Cells:
+        """The cells, and the noise that was found in each."""
+        bank = self.bank
+        return Cells(
             boxes=bank.boxes,
             expanded=bank.expanded,
             centers=bank.centers,
             variances=bank.variances,
         )
-        self.border = bank.border
-        self.truncation = bank.truncation
-        self.n_threads = bank.n_threads
-        self.clipped_modes = bank.clipped_modes
-        self.gaps = {
-            why: int(getattr(bank.unknown, why)) for why in ("marked", "not_finite", "too_large")
-        }
-        self.unknown_variances = tuple(bank.unknown.variances)
-        self.masked_means = bank.masked_means
-        self.seconds = {
-            stage: float(getattr(bank.seconds, stage)) for stage in ("plan", "statistics", "filter")
-        }
+
+    @cached_property
+    def gaps(self) -> dict[str, int]:
+        """Pixels of the image that have no value, by the reason; they came out as they went in.
+
+        Those "marked" by the mask; of the others, those "not_finite" and those "too_large" to be
+        one.
+        """
+        unknown = self.bank.unknown
+        return {why: int(getattr(unknown, why)) for why in ("marked", "not_finite", "too_large")}
+
+    @cached_property
+    def unknown_variances(self) -> tuple[int, ...]:
+        """Of every source, pixels whose variance is not known: mean variances stood in for them."""
+        return tuple(self.bank.unknown.variances)
+
+    @cached_property
+    def seconds(self) -> dict[str, float]:
+        """What the stages took: "plan", "statistics", "filter"."""
+        seconds = self.bank.seconds
+        return {stage: float(getattr(seconds, stage)) for stage in ("plan", "statistics", "filter")}
 
     @cached_property
     def filters(self) -> npt.NDArray[np.float64]:

@@ -107,7 +107,7 @@ def as_pixels(image: Any, name: str) -> Pixels:
     ValueError
         If a DataArray has other dimensions, or a unit that is not known; if a unit is logarithmic.
     """
-    if type(image) is np.ndarray:
+    if type(image) in _PLAIN:
         return Pixels(image)
     if is_a(image, "astropy.nddata", "NDData"):
         return Pixels(plain(image.data, name), _linear(image.unit, name), image.mask, image)
@@ -126,6 +126,9 @@ def as_pixels(image: Any, name: str) -> Pixels:
         raise TypeError(f"{name} must hold real numbers, as {_TAKEN}, got {type(image).__name__}")
     return Pixels(plain(image, name))
 
+
+# What says all that it means: there is no need to ask what it is.
+_PLAIN = (np.ndarray, float, int)
 
 _TAKEN = (
     "arrays, masked arrays and dask arrays, NDData, CCDData and Quantity of astropy and DataArrays "
@@ -156,6 +159,8 @@ def as_variance(variance: Any, name: str, of: Pixels) -> Any:
         As `as_pixels`; if an uncertainty is none of the known kinds; if units or coordinates do not
         go with those of the image.
     """
+    if type(variance) in _PLAIN:
+        return variance
     is_nddata = is_a(variance, "astropy.nddata", "NDData")
     if is_nddata or is_a(variance, "astropy.nddata", "NDUncertainty"):
         from .nddata import variance_of
@@ -191,13 +196,15 @@ def as_companion(image: Any, name: str, of: Pixels) -> Any:
 
 def as_mask(mask: Any, name: str, of: Pixels) -> Any:
     """Give a mask as an array, None for None; a DataArray upright."""
+    if mask is None or type(mask) is np.ndarray:
+        return mask
     if is_a(mask, "xarray", "DataArray"):
         from .xarray import upright
 
         mask = upright(mask, name)
         _require_same_grid(mask, of, name)
         mask = mask.data
-    return mask if mask is None else plain(mask, name)
+    return plain(mask, name)
 
 
 def as_planes(
@@ -295,7 +302,7 @@ class _Blocks:
 
 
 def _is_lazy(array: Any) -> bool:
-    return is_a(array, "dask.array", "Array")
+    return type(array) is not np.ndarray and is_a(array, "dask.array", "Array")
 
 
 def _with_rows(array: Any) -> Any:
