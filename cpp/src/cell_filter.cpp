@@ -168,10 +168,8 @@ void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transfo
     return {wrapped.data() + static_cast<std::size_t>(y) * shape_.width,
             static_cast<std::size_t>(shape_.width)};
   });
-  lines.resize(shape_.width * pitch_);
-  transform.transform_columns([&](int first, const Complex* columns) {
-    std::copy_n(columns, transform.batch * pitch_, lines.data() + first * pitch_);
-  });
+  lines.resize(transform.lines_size());
+  transform.transform_columns(lines.data());
 }
 
 template class CellFilter<float>;

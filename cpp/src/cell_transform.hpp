@@ -86,22 +86,16 @@ class CellTransform {
   template <class Visit>
   void transform_columns(const Visit& visit) {
     for (int x = 0; x < shape_.width; x += batch) {
-      transpose(spectrum_.data() + x, rows_->pitch(), shape_.height, batch, lines_.data(), pitch());
-      columns_->forward(lines_.data(), filtered_lines_.data());
+      transform(x, filtered_lines_.data());
       visit(x, filtered_lines_.data());
     }
   }
-
-  /// Transforms columns back, with visit(first, lines) before it.
-  template <class Visit>
-  void restore_columns(const Visit& visit) {
-    for (int x = 0; x < shape_.width; x += batch) {
-      visit(x, filtered_lines_.data());
-      restore(x);
-    }
+  /// The same into lines_size() numbers.
+  void transform_columns(Complex* lines) {
+    for (int x = 0; x < shape_.width; x += batch) transform(x, lines + x * pitch());
   }
 
-  /// Both at once, with visit(first, lines) between.
+  /// Transforms columns forth and back, with visit(first, lines) between.
   template <class Visit>
   void filter_columns(const Visit& visit) {
     transform_columns([&](int x, Complex* lines) {
@@ -140,6 +134,11 @@ class CellTransform {
     for (; x < imaginary.size(); ++x) row[x] = Complex(0, residual(imaginary[x], levels[1], x));
     std::fill(row + x, row + shape_.width, Complex(0));
     return inside;
+  }
+
+  void transform(int x, Complex* lines) {
+    transpose(spectrum_.data() + x, rows_->pitch(), shape_.height, batch, lines_.data(), pitch());
+    columns_->forward(lines_.data(), lines);
   }
 
   void restore(int x) {

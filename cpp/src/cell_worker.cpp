@@ -316,7 +316,7 @@ bool CellWorker<T>::filter_variance(Engine<U>& engine, const LocalNoise& noise) 
   const auto& sources = task_.input.sources;
   CellTransform<U>& transform = engine.transform;
   const std::size_t batch_size = transform.batch * transform.pitch();
-  engine.variance_lines.assign(transform.lines_size(), std::complex<U>(0));
+  engine.variance_lines.resize(transform.lines_size());
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     const double mean = noise.sources[i].variance;
@@ -337,16 +337,17 @@ bool CellWorker<T>::filter_variance(Engine<U>& engine, const LocalNoise& noise) 
           [&](int tile, int y, U* room) { return as<U>(tile_row(*plane, tile, y), room); });
       if (!plain) wide = load_known(engine, i, mean) || wide;
     }
-    const auto& response = engine.filter.squared_response(i);
-    transform.transform_columns([&](int first, const auto* lines) {
+    const std::complex<U>* response = engine.filter.squared_response(i).data();
+    const bool is_first = i == 0, is_last = i + 1 == sources.size();
+    const auto add = [&](int first, auto* lines) {
       const std::size_t begin = first * transform.pitch();
-      multiply_add(lines, response.data() + begin, batch_size,
-                   engine.variance_lines.data() + begin);
-    });
+      std::complex<U>* sums = engine.variance_lines.data() + begin;
+      multiply(response + begin, batch_size, lines);
+      if (!is_first) whitediff::add(sums, batch_size, lines);
+      if (!is_last) std::copy_n(lines, batch_size, sums);
+    };
+    is_last ? transform.filter_columns(add) : transform.transform_columns(add);
   }
-  transform.restore_columns([&](int first, auto* lines) {
-    std::copy_n(engine.variance_lines.data() + first * transform.pitch(), batch_size, lines);
-  });
   return wide;
 }
 

@@ -24,11 +24,8 @@ WHITEDIFF_ALWAYS_INLINE void product(const T* a, std::size_t size, T* b) {
 }
 
 template <class T>
-WHITEDIFF_ALWAYS_INLINE void add_product(const T* a, const T* b, std::size_t size, T* sum) {
-  for (std::size_t i = 0; i < size; ++i) {
-    sum[2 * i] += a[2 * i] * b[2 * i] - a[2 * i + 1] * b[2 * i + 1];
-    sum[2 * i + 1] += a[2 * i] * b[2 * i + 1] + a[2 * i + 1] * b[2 * i];
-  }
+WHITEDIFF_ALWAYS_INLINE void sum(const T* a, std::size_t size, T* b) {
+  for (std::size_t i = 0; i < 2 * size; ++i) b[i] += a[i];
 }
 
 }  // namespace
@@ -53,16 +50,12 @@ void multiply(const std::complex<double>* filter, std::size_t size, std::complex
 }
 
 WHITEDIFF_MULTIVERSION
-void multiply_add(const std::complex<float>* lines, const std::complex<float>* filter,
-                  std::size_t size, std::complex<float>* sums) {
-  add_product(reinterpret_cast<const float*>(lines), reinterpret_cast<const float*>(filter), size,
-              reinterpret_cast<float*>(sums));
+void add(const std::complex<float>* others, std::size_t size, std::complex<float>* lines) {
+  sum(reinterpret_cast<const float*>(others), size, reinterpret_cast<float*>(lines));
 }
 WHITEDIFF_MULTIVERSION
-void multiply_add(const std::complex<double>* lines, const std::complex<double>* filter,
-                  std::size_t size, std::complex<double>* sums) {
-  add_product(reinterpret_cast<const double*>(lines), reinterpret_cast<const double*>(filter), size,
-              reinterpret_cast<double*>(sums));
+void add(const std::complex<double>* others, std::size_t size, std::complex<double>* lines) {
+  sum(reinterpret_cast<const double*>(others), size, reinterpret_cast<double*>(lines));
 }
 
 }  // namespace whitediff

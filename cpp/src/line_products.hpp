@@ -5,7 +5,7 @@
 
 namespace whitediff {
 
-// Products of spectra, number by number. std::complex's own operator looks for NaN, which keeps it
+// Products and sums of spectra, number by number. std::complex's own operator looks for NaN, which keeps it
 // from being vectorised.
 
 /// lines *= filter
@@ -14,10 +14,8 @@ void multiply(const double* filter, std::size_t size, std::complex<double>* line
 void multiply(const std::complex<float>* filter, std::size_t size, std::complex<float>* lines);
 void multiply(const std::complex<double>* filter, std::size_t size, std::complex<double>* lines);
 
-/// sums += lines * filter
-void multiply_add(const std::complex<float>* lines, const std::complex<float>* filter,
-                  std::size_t size, std::complex<float>* sums);
-void multiply_add(const std::complex<double>* lines, const std::complex<double>* filter,
-                  std::size_t size, std::complex<double>* sums);
+/// lines += others
+void add(const std::complex<float>* others, std::size_t size, std::complex<float>* lines);
+void add(const std::complex<double>* others, std::size_t size, std::complex<double>* lines);
 
 }  // namespace whitediff
