@@ -5,8 +5,8 @@
 
 namespace whitediff {
 
-// Products and sums of spectra, number by number. std::complex's own operator looks for NaN, which keeps it
-// from being vectorised.
+// Products and sums of spectra, number by number. std::complex's own operator looks for NaN, which
+// keeps it from being vectorised.
 
 /// lines *= filter
 void multiply(const float* filter, std::size_t size, std::complex<float>* lines);
