@@ -14,6 +14,7 @@ from typing import Any
 
 from contestants import CONTESTANTS, STAMPS, copy, decorrelate, fftw
 from errors import AnswerError, SkippedError
+from files import from_file_to_file, start
 from machine import core_count
 from scene import RADIUS, Scene, make_scene
 from timing import Clock, Timed, take_turns
@@ -347,6 +348,21 @@ CASES = (
         unit="ms",
     ),
     Case("help", "whitediff --help", in_new_process("help"), target=300, unit="ms"),
+    Case(
+        "files",
+        "whitediff decorrelate, planes and masks, a later run of a process / 1.5 F + B",
+        lambda settings: Measured(
+            *from_file_to_file(settings.size, settings.threads, settings.repeat, settings.clock)
+        ),
+        target=1,
+    ),
+    Case(
+        "start",
+        "whitediff decorrelate of 256 x 256, a new process beyond a later run",
+        lambda settings: Measured(*start(settings.threads, settings.repeat, settings.clock)),
+        target=250,
+        unit="ms",
+    ),
     Case(
         "variance",
         "variance of whitened white noise, kernel varying over 1024 x 1024, off theory by",

@@ -39,7 +39,7 @@ def measured(output, *arguments):
 def test_run_writes_results(tmp_path):
     from cases import CASES
 
-    slow = ("first-call", "memory-full", "memory-constant", "import", "help")
+    slow = ("first-call", "memory-full", "memory-constant", "import", "help", "start")
     cases = [case.name for case in CASES if case.name not in slow]
     record = measured(tmp_path / "bench.json", "--size", 256, "--case", *cases)
     results = {row["case"]: row for row in record["results"]}
