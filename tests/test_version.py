@@ -59,6 +59,13 @@ def test_the_library_of_debian_is_named_after_its_binary_interface() -> None:
     assert f"Package: {name}\n" in (ROOT / "packaging/debian/control").read_text()
 
 
+def test_conda_has_what_a_build_takes() -> None:
+    recipe = (ROOT / "packaging/conda/recipe.yaml").read_text()
+    for needed in tomllib.loads(PROJECT.read_text())["build-system"]["requires"]:
+        name, _, least = needed.partition(">=")
+        assert re.search(rf"^    - {re.escape(name)} >={re.escape(least)}", recipe, re.MULTILINE)
+
+
 def test_changelog_has_the_version() -> None:
     headings = re.findall(r"^## ([0-9.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == project_version()

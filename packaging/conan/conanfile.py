@@ -1,6 +1,7 @@
 """Recipe of Conan 2 for the C++ library."""
 
 from conan import ConanFile
+from conan.tools.build import check_min_cppstd
 from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
 from conan.tools.files import copy, get
 
@@ -23,6 +24,9 @@ class Whitediff(ConanFile):
 
     def requirements(self):  # noqa: D102
         self.requires("fftw/3.3.10", options={"precision_single": True, "precision_double": True})
+
+    def validate(self):  # noqa: D102
+        check_min_cppstd(self, 20)
 
     def source(self):  # noqa: D102
         get(self, f"{self.url}/archive/refs/tags/v{self.version}.tar.gz", strip_root=True)
