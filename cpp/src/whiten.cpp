@@ -1,13 +1,16 @@
 #include "whitediff/whiten.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
+#include <string>
 
 #include "checks.hpp"
 #include "execution.hpp"
 #include "parallel.hpp"
 #include "planning.hpp"
 #include "require.hpp"
+#include "row_bands.hpp"
 #include "stopwatch.hpp"
 #include "whitediff/psf.hpp"
 #include "whitediff/stack.hpp"
@@ -40,6 +43,18 @@ template <class T>
 Image<T> blank_variance(Shape shape, const WhitenOptions& options) {
   return options.variance == VariancePropagation::full ? zero_image<T>(shape, options.n_threads)
                                                        : Image<T>(shape);
+}
+
+template <class Pixel>
+void clear(ImageView<Pixel> pixels, int threads) {
+  for_each_band<Pixel>(pixels.shape(), threads, [&](int begin, int end) {
+    for (int y = begin; y < end; ++y) std::fill_n(pixels.row(y), pixels.width(), Pixel(0));
+  });
+}
+
+void require_shape(Shape shape, Shape of_image, const std::string& name) {
+  require(shape == of_image, name, "have shape " + to_string(of_image) + ", that of the image",
+          shape);
 }
 
 /// The stamps of a stack, their masks, and where their results go.
@@ -161,6 +176,23 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
 }
 
 template <class T>
+Whitening whiten_into(ImageView<const T> image, const std::vector<NoiseSource<T>>& sources,
+                      ImageView<T> whitened, ImageView<T> variance,
+                      ImageView<std::uint8_t> filter_edge, const WhitenOptions& options) {
+  require_shape(whitened.shape(), image.shape(), "whitened");
+  require_shape(variance.shape(), image.shape(), "variance");
+  require_shape(filter_edge.shape(), image.shape(), "filter_edge");
+  const Plane<T> plane(image);
+  return whiten_with<T>(plane, sources, options, [&](const Whitening& plan) {
+    clear(whitened, plan.n_threads);
+    if (options.variance == VariancePropagation::full) clear(variance, plan.n_threads);
+    clear(filter_edge, plan.n_threads);
+    return execute(plane, sources, options, plan,
+                   OutputRows<T>{0, whitened, variance, filter_edge});
+  });
+}
+
+template <class T>
 Whitening whiten_bands(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
                        const WriteRows<T>& write, const WhitenOptions& options) {
   require(static_cast<bool>(write), "write", "be a function", "none");
@@ -202,6 +234,12 @@ template Whitened<float> whiten(ImageView<const float>, const std::vector<NoiseS
                                 const WhitenOptions&);
 template Whitened<double> whiten(ImageView<const double>, const std::vector<NoiseSource<double>>&,
                                  const WhitenOptions&);
+template Whitening whiten_into(ImageView<const float>, const std::vector<NoiseSource<float>>&,
+                               ImageView<float>, ImageView<float>, ImageView<std::uint8_t>,
+                               const WhitenOptions&);
+template Whitening whiten_into(ImageView<const double>, const std::vector<NoiseSource<double>>&,
+                               ImageView<double>, ImageView<double>, ImageView<std::uint8_t>,
+                               const WhitenOptions&);
 template Whitening whiten_bands(const Plane<float>&, const std::vector<NoiseSource<float>>&,
                                 const WriteRows<float>&, const WhitenOptions&);
 template Whitening whiten_bands(const Plane<double>&, const std::vector<NoiseSource<double>>&,

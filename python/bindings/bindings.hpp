@@ -48,6 +48,13 @@ whitediff::ImageView<const T> view_of(const Array<T>& array) {
   return {array.data(), shape, array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};
 }
 
+/// The same of an array that may be written to.
+template <class T>
+whitediff::ImageView<T> writable_view_of(Array<T>& array) {
+  const auto view = view_of<T>(array);
+  return {array.mutable_data(), view.shape(), view.stride()};
+}
+
 inline whitediff::ImageView<const std::uint8_t> flags_of(const Array<bool>& marks) {
   static_assert(sizeof(bool) == sizeof(std::uint8_t));
   const auto flags = view_of<bool>(marks);

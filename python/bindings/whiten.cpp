@@ -132,6 +132,23 @@ Whitened whiten(const Plane<T>& plane, const std::vector<NoiseSource<T>>& source
           std::move(filter_edge)};
 }
 
+/// @param image, variance  what the result is written to.
+template <class T>
+Whitened whiten_into(const Plane<T>& plane, const std::vector<NoiseSource<T>>& sources,
+                     const WhitenOptions& options, Array<T> image, Array<T> variance) {
+  const WhitenOptions asking = interruptible(options);
+  Image<std::uint8_t> filter_edge(plane.shape());
+  const auto whitened = writable_view_of<T>(image),
+             plane_of_variance = writable_view_of<T>(variance);
+  Whitening result = [&] {
+    const py::gil_scoped_release release;
+    return whitediff::whiten_into<T>(plane.rows({0, plane.shape().height}), sources, whitened,
+                                     plane_of_variance, filter_edge.view(), asking);
+  }();
+  return {std::make_shared<Whitening>(std::move(result)), std::move(image), std::move(variance),
+          to_marks(std::move(filter_edge))};
+}
+
 /// @param write  may keep the arrays.
 template <class T>
 Whitening whiten_bands(
@@ -227,6 +244,8 @@ void bind(py::module_& module, const char* source_name) {
   };
   def(&whiten<T>);
   def(&whiten_bands<T>);
+  module.def("whiten_into", &whiten_into<T>, py::arg("plane"), py::arg("sources"),
+             py::arg("options"), py::arg("image").noconvert(), py::arg("variance").noconvert());
   module.def("whiten_stack", &whiten_stack<T>, py::arg("stamps"), py::arg("count"),
              py::arg("sources"), py::arg("options"));
   module.def("whiten_sample", &whiten_sample<T>, py::arg("plane"), py::arg("sources"),

@@ -310,6 +310,13 @@ def whiten(
     options: WhitenOptions,
     write: Callable[[int, _FloatImage, _FloatImage, npt.NDArray[np.bool_]], object],
 ) -> Whitening: ...
+def whiten_into(
+    plane: PlaneF | PlaneD,
+    sources: Sequence[_NoiseSource],
+    options: WhitenOptions,
+    image: _FloatImage,
+    variance: _FloatImage,
+) -> Whitened: ...
 def clipped_mean(
     plane: _FloatImage, mask: npt.NDArray[np.int32] | None, ignore_mask: int
 ) -> float: ...

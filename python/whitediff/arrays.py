@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -92,6 +92,47 @@ def plain(value: Any, name: str) -> Any:
 
 
 _MEANINGS = ("unit", "units", "uncertainty", "unmasked")
+
+
+def as_output(
+    value: Any, shape: tuple[int, int], dtype: npt.DTypeLike, inputs: Iterable[Any]
+) -> tuple[FloatImage, FloatImage]:
+    """Give the pair of arrays, image and variance, that a result is to be written to.
+
+    Parameters
+    ----------
+    value : tuple [numpy.ndarray, numpy.ndarray]
+        What the caller says.
+    shape, dtype : tuple [int, int], data-type
+        Those of the result.
+    inputs : iterable of object
+        Those of them that are arrays may not overlap with the result.
+
+    Raises
+    ------
+    TypeError
+        If they are not two arrays, or not of the dtype of the result.
+    ValueError
+        If shapes differ, an array is not contiguous or cannot be written to, or memory overlaps.
+    """
+    if not (isinstance(value, tuple | list) and len(value) == 2):
+        raise TypeError(f"out must be a pair of arrays (image, variance), got {value!r}")
+    for name, array in zip(("image", "variance"), value, strict=True):
+        if type(array) not in (np.ndarray, np.memmap):
+            raise TypeError(f"{name} of out must be an array, got {type(array).__name__}")
+        if array.dtype != dtype:
+            raise TypeError(f"{name} of out must have dtype {np.dtype(dtype)}, got {array.dtype}")
+        if array.shape != shape:
+            raise ValueError(f"{name} of out must have shape {shape}, got {array.shape}")
+        if not array.flags.carray:
+            raise ValueError(f"{name} of out must be contiguous and writeable, got other memory")
+    image, variance = value
+    arrays = [array for array in inputs if isinstance(array, np.ndarray)]
+    if np.may_share_memory(image, variance) or any(
+        np.may_share_memory(array, output) for array in arrays for output in value
+    ):
+        raise ValueError("out must not overlap, nor with an input, got memory that does")
+    return image, variance
 
 
 def without_hidden(original: Any, pixels: FloatImage) -> FloatImage:
@@ -263,6 +304,8 @@ class Planes:
         Bits of the masks: which pixels statistics leave out, and which have no value.
     on_disk : bool
         Whether rows are read when they are needed.
+    out : tuple [numpy.ndarray, numpy.ndarray] or None
+        What image and variance are written to; None: to new arrays.
     """
 
     image: _core.PlaneF | _core.PlaneD
@@ -271,6 +314,7 @@ class Planes:
     ignore_mask: int
     no_value_mask: int
     on_disk: bool = False
+    out: tuple[FloatImage, FloatImage] | None = None
 
     @property
     def pixels(self) -> Known:

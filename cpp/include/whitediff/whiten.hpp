@@ -143,6 +143,17 @@ WHITEDIFF_EXPORT Whitened<T> whiten(ImageView<const T> image,
                                     const std::vector<NoiseSource<T>>& sources,
                                     const WhitenOptions& options = {});
 
+/// The same into pixels that are there already: new memory takes a sixth of the time.
+/// @param whitened, variance, filter_edge  of the shape of the image, whatever is in them. They
+/// share
+///                                         no pixel with it, its sources, masks or each other.
+template <class T>
+WHITEDIFF_EXPORT Whitening whiten_into(ImageView<const T> image,
+                                       const std::vector<NoiseSource<T>>& sources,
+                                       ImageView<T> whitened, ImageView<T> variance,
+                                       ImageView<std::uint8_t> filter_edge,
+                                       const WhitenOptions& options = {});
+
 /// The same for a frame that need not fit into memory: planes are read, and the result is written,
 /// in bands of rows. The result is that of `whiten`, bit by bit.
 ///

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from ..arrays import (
     FloatImage,
     Planes,
     as_image,
+    as_output,
     as_variance_plane,
     plain,
     planes_in_memory,
@@ -216,6 +219,7 @@ def as_planes(
     no_value_mask: int,
     *,
     on_disk: bool = False,
+    out: Any = None,
 ) -> tuple[Pixels, Planes]:
     """Give an image of any package, and what belongs to it, as the compiled core takes it.
 
@@ -231,6 +235,8 @@ def as_planes(
         As for `whitediff.arrays.as_masks`.
     on_disk : bool, optional
         Whether rows are to be read when they are needed; those of dask arrays are in any case.
+    out : tuple [numpy.ndarray, numpy.ndarray], optional
+        Where the result goes: what `whitediff.arrays.as_output` takes.
 
     Returns
     -------
@@ -250,7 +256,12 @@ def as_planes(
         bits = {name: None if mask is None else _with_rows(mask) for name, mask in bits.items()}
         on_disk = True
     read = planes_on_disk if on_disk else planes_in_memory
-    return pixels, read(arrays.pop(""), name, arrays, bits, ignore_mask, no_value_mask)
+    given = (*arrays.values(), *bits.values())
+    planes = read(arrays.pop(""), name, arrays, bits, ignore_mask, no_value_mask)
+    if out is not None:
+        dtype = np.float32 if isinstance(planes.image, _core.PlaneF) else np.float64
+        planes = replace(planes, out=as_output(out, planes.image.shape, dtype, given))
+    return pixels, planes
 
 
 def as_measurable(
