@@ -18,6 +18,7 @@ from errors import AnswerError, SkippedError
 from fftw import RoundTrip
 from scene import SCIENCE_VARIANCE, TEMPLATE_VARIANCE, Scene
 from timing import Timed
+from whitediff.whiteness import whiteness as measured_whiteness
 
 Image = npt.NDArray[np.floating[Any]]
 
@@ -109,12 +110,18 @@ def decorrelate(
     *,
     planes: bool = False,
     kernel: whitediff.SpatialKernel | None = None,
+    into: bool = False,
     **options: Any,
 ) -> Timed:
-    """Run ``whitediff.decorrelate``: image and variance; `kernel` must equal the scene's."""
+    """Run ``whitediff.decorrelate``: image and variance; `kernel` must equal the scene's.
+
+    With `into`, into arrays that are there already.
+    """
     kernel = kernel or scene.kernel
     science = scene.science_plane if planes else SCIENCE_VARIANCE
     template = scene.template_plane if planes else TEMPLATE_VARIANCE
+    if into:
+        options["out"] = (np.zeros_like(scene.difference), np.zeros_like(scene.difference))
 
     def run() -> whitediff.Whitened:
         return whitediff.decorrelate(
@@ -387,6 +394,41 @@ def scipy_convolution(scene: Scene, threads: int, *, name: str) -> Timed:
     return Timed(run, lambda result: _check_equal(scene, result))
 
 
+def astropy_convolution(scene: Scene, threads: int) -> Timed:
+    """Convolve the image with one ready-made filter, by the transforms of the whole frame."""
+    try:
+        from astropy.convolution import convolve_fft
+    except ImportError as error:
+        raise SkippedError(f"no astropy: {error}") from None
+    kernel = _expected(scene).filters[0]
+
+    def run() -> Image:
+        return np.asarray(
+            convolve_fft(
+                scene.difference,
+                kernel,
+                boundary="fill",
+                normalize_kernel=False,
+                nan_treatment="fill",
+                allow_huge=True,
+            )
+        )
+
+    return Timed(run, lambda result: _check_equal(scene, result))
+
+
+def whiteness(scene: Scene, threads: int) -> Timed:
+    """Measure how white an image is, which is white: what ``whitediff check`` does with pixels."""
+    image = np.random.default_rng(5).standard_normal(scene.difference.shape, np.float32)
+
+    def check(found: Any) -> None:
+        worst = max(abs(found.in_x[0]), abs(found.in_y[0])) * np.sqrt(image.size)
+        if not worst <= _SIGMAS:
+            raise AnswerError(f"correlation: expected none, got {worst:.1f} sampling errors")
+
+    return Timed(lambda: measured_whiteness(image, 1.0, n_threads=threads), check)
+
+
 CONTESTANTS: dict[str, Contestant] = {
     "FFTW round trip": Contestant(fftw, 12),
     "FFTW round trips of stamps": Contestant(fftw_of_stamps, 12),
@@ -396,6 +438,11 @@ CONTESTANTS: dict[str, Contestant] = {
     "decorrelate, full variance": Contestant(
         partial(decorrelate, planes=True, variance="full"), 24
     ),
+    "decorrelate into arrays": Contestant(partial(decorrelate, into=True), 16),
+    "decorrelate into arrays, variance planes": Contestant(
+        partial(decorrelate, planes=True, into=True), 24
+    ),
+    "whiteness": Contestant(whiteness, 32),
     "decorrelate, one filter": Contestant(constant, 32),
     "decorrelate, one filter, planes and PSF": Contestant(constant_whole, 32),
     "DecorrelateALKernelSpatialTask": Contestant(spatial_task, 40),
@@ -405,6 +452,7 @@ CONTESTANTS: dict[str, Contestant] = {
     "scipy oaconvolve, one filter": Contestant(
         partial(scipy_convolution, name="oaconvolve"), 60, 1 << 13
     ),
+    "astropy convolve_fft, one filter": Contestant(astropy_convolution, 120, 1 << 12),
     "numpy full frame, one filter": Contestant(numpy_full_frame, 100, 1 << 13),
     "numpy full frame, planes and PSF": Contestant(numpy_whole, 120, 1 << 13),
     "numpy full frame, real transforms": Contestant(numpy_real, 72, 1 << 13),

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,10 @@ def memory(options: argparse.Namespace) -> dict[str, Any]:
     The peak is the kernel's own record of resident memory, set back before the call: everything
     counts that the call touched, plans and the threads' stacks too.
     """
-    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if not (status.exists() and reset.exists()):
-        return {"skipped": "no /proc/self/clear_refs on this system"}
+    if not _COUNTS_MEMORY:
+        return _NO_COUNT
     from contestants import decorrelate
     from scene import make_scene
-
-    def resident(field: str) -> float:
-        line = next(line for line in status.read_text().splitlines() if line.startswith(field))
-        return int(line.split()[1]) / 1024
 
     function = decorrelate(
         make_scene(options.size),
@@ -94,11 +90,95 @@ def memory(options: argparse.Namespace) -> dict[str, Any]:
         variance=options.variance,
         spatially_varying=not options.constant,
     )
-    reset.write_text("5")
+    peak, result = _peak(function.run)
+    return {"value": peak - (result.image.nbytes + result.variance.nbytes) / 2**20, "seconds": {}}
+
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_COUNTS_MEMORY = _STATUS.exists() and _RESET.exists()
+_NO_COUNT = {"skipped": "no /proc/self/clear_refs on this system"}
+
+
+def _peak(run: Callable[[], Any]) -> tuple[float, Any]:
+    """Give the memory, in MiB, that is taken at most while something runs, and what that gives."""
+
+    def resident(field: str) -> float:
+        lines = _STATUS.read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
+
+    _RESET.write_text("5")
     before = resident("VmRSS")
-    result = function.run()
-    outputs = (result.image.nbytes + result.variance.nbytes) / 2**20
-    return {"value": resident("VmHWM") - before - outputs, "seconds": {}}
+    result = run()
+    return resident("VmHWM") - before, result
+
+
+class _Noise:
+    """The rows of a frame that lies nowhere: those of a piece of noise, again and again."""
+
+    def __init__(self, size: int) -> None:
+        import numpy as np
+
+        self.shape, self.dtype = (size, size), np.dtype(np.float32)
+        self._piece = np.random.default_rng(1).standard_normal((64, size), np.float32)
+        self.largest = 0
+
+    def __getitem__(self, rows: slice) -> Any:
+        import numpy as np
+
+        band = self._piece[np.arange(rows.start, rows.stop, rows.step) % len(self._piece)]
+        self.largest = max(self.largest, band.nbytes)
+        return band
+
+
+def _in_bands(size: int, threads: int) -> tuple[Callable[[], float], Callable[[], float]]:
+    """Give a run of `decorrelate_bands`, in seconds, and the MiB of the largest of its bands.
+
+    A band is rows that are read, and rows that are written, which are there twice: in the making
+    and handed over.
+    """
+    import whitediff
+    from scene import SCIENCE_VARIANCE, TEMPLATE_VARIANCE, make_scene
+
+    kernel, noise = make_scene(256).kernel, _Noise(size)
+    written = 0
+
+    def write(y0: int, *planes: Any) -> None:
+        nonlocal written
+        written = max(written, sum(plane.nbytes for plane in planes))
+
+    def run() -> float:
+        begin = time.process_time()
+        whitediff.decorrelate_bands(
+            noise, SCIENCE_VARIANCE, TEMPLATE_VARIANCE, kernel, write, n_threads=threads
+        )
+        return time.process_time() - begin
+
+    return run, lambda: (noise.largest + 2 * written) / 2**20
+
+
+def bands_memory(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure the peak memory of a frame in bands beyond these, in MiB."""
+    if not _COUNTS_MEMORY:
+        return _NO_COUNT
+    run, bands = _in_bands(options.size, options.threads)
+    peak, _ = _peak(run)
+    return {"value": peak - bands(), "seconds": {}, "MiB": {"bands": bands(), "peak": peak}}
+
+
+def bands_scale(options: argparse.Namespace) -> dict[str, Any]:
+    """Compare the processor time a pixel of a frame in bands with that of one of 4096 x 4096."""
+    from statistics import median
+
+    small = min(options.size, 4096)
+    (large_run, _), (small_run, _) = (
+        _in_bands(size, options.threads) for size in (options.size, small)
+    )
+    before, of_large = [small_run() for _ in range(2)], large_run()
+    of_small = median([*before, *(small_run() for _ in range(3))])
+    return {
+        "value": of_large / of_small * (small / options.size) ** 2,
+        "seconds": {str(options.size): of_large, str(small): of_small},
+    }
 
 
 def import_time(options: argparse.Namespace) -> dict[str, Any]:
@@ -133,6 +213,8 @@ if __name__ == "__main__":
         "first-memory": first_memory,
         "planning": planning,
         "memory": memory,
+        "bands-memory": bands_memory,
+        "bands-scale": bands_scale,
         "import": import_time,
         "help": help_time,
     }

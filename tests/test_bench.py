@@ -45,7 +45,7 @@ def test_run_writes_results(tmp_path):
     results = {row["case"]: row for row in record["results"]}
     assert list(results) == cases
     assert all(row["outcome"] != "wrong" for row in results.values())
-    for name in ("scale", "memory-large"):
+    for name in ("scale", "memory-large", "bands-memory", "bands-scale"):
         assert results[name]["outcome"] == "skipped"
         assert "--large" in results[name]["reason"]
     assert results["numpy"]["outcome"] in ("pass", "miss")
