@@ -22,7 +22,7 @@ from .fits_file import table_hdu, write_fits
 from .reading import reading
 from .wcs_header import lookup_hdus
 
-__all__ = ["further_hdus", "plane_hdus", "read_exposure", "write_exposure"]
+__all__ = ["further_hdus", "plane_hdus", "primary_hdu", "read_exposure", "write_exposure"]
 
 
 def read_exposure(path: str | os.PathLike[str]) -> Exposure:
@@ -95,8 +95,8 @@ def write_exposure(
 
 def plane_hdus(exposure: Exposure) -> list[Any]:
     """HDUs of the metadata, the image, the mask and, if it is known, the variance."""
-    primary = fits.PrimaryHDU(header=primary_header(exposure.metadata))
-    unit = str(primary.header.pop("BUNIT", ""))
+    primary = primary_hdu(exposure)
+    unit = str(exposure.metadata.get("BUNIT", ""))
     x0, y0 = exposure.getXY0()
     frame = frame_header(exposure.wcs_or_cards, (x0, y0))
     image = _plane_hdu(exposure.image.array, "IMAGE", frame)
@@ -112,6 +112,13 @@ def plane_hdus(exposure: Exposure) -> list[Any]:
     variance.header["UTYPE"] = "VarianceUncertainty"
     variance.header["BUNIT"] = f"({unit or 'adu'})**2"
     return [primary, image, mask, variance]
+
+
+def primary_hdu(exposure: Exposure) -> fits.PrimaryHDU:
+    """HDU of the metadata, apart from the unit of the image."""
+    primary = fits.PrimaryHDU(header=primary_header(exposure.metadata))
+    primary.header.pop("BUNIT", None)
+    return primary
 
 
 def further_hdus(exposure: Exposure) -> list[Any]:

@@ -13,7 +13,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from ..exposure import Exposure
-from .exposure_fits import further_hdus, plane_hdus
+from .exposure_fits import further_hdus, plane_hdus, primary_hdu
 from .packing import new_fits_file
 
 __all__ = ["ExposureWriter", "new_exposure_file"]
@@ -39,8 +39,7 @@ class ExposureWriter:
         self, file: BinaryIO, exposure: Exposure, more_planes: Mapping[str, str] | None = None
     ) -> None:
         self._file = file
-        self._more_planes = more_planes or {}
-        self._hdus = _complete_hdus(exposure, self._more_planes)
+        self._hdus = _complete_hdus(exposure, more_planes or {})
         self._positions = [0]
         for hdu in self._hdus:
             self._positions.append(_end_of_data(hdu, self._positions[-1]))
@@ -97,7 +96,9 @@ class ExposureWriter:
         others : sequence of astropy.io.fits.ImageHDU, optional
             Extensions that follow the PSF and the tables of the WCS.
         """
-        primary = _bytes_of_header(_complete_hdus(exposure, self._more_planes)[0])
+        hdus = fits.HDUList([primary_hdu(exposure), *self._hdus[1:]])
+        hdus.update_extend()
+        primary = _bytes_of_header(hdus[0])
         if len(primary) > self._positions[1]:
             raise ValueError(
                 f"the header of a file that is being written must keep its {self._positions[1]} "

@@ -23,7 +23,7 @@ from ..kernel import Kernel, shifted
 from ..meshes import in_one_row, sky_meshes
 from .facts import VERSION_KEYWORD
 from .job import Job, JobError
-from .masks import check_planes, plane_bits
+from .masks import check_planes, has_bits, plane_bits
 
 __all__ = ["Component", "Pair", "Subtraction", "blank_where_missing", "open_subtraction"]
 
@@ -253,7 +253,7 @@ def blank_where_missing(
         for value in filled:
             pixels[pixels == value] = np.nan
         if mask is not None:
-            pixels[(mask[rows] & bits) != 0] = np.nan
+            pixels[has_bits(mask[rows], bits)] = np.nan
         return pixels
 
     return replace(exposure, image=Rows(image.shape, image.dtype, read))

@@ -15,6 +15,7 @@ from ..io.rows import Rows
 __all__ = [
     "FILTER_EDGE",
     "check_planes",
+    "has_bits",
     "left_out",
     "left_out_rows",
     "plane_bits",
@@ -64,7 +65,14 @@ def left_out_rows(exposure: ExposureRows, planes: Iterable[str]) -> Rows | None:
     if exposure.mask is None:
         return None
     bits = plane_bits(exposure.mask_planes, planes)
-    return exposure.mask.map(np.bool_, lambda mask: (mask & bits) != 0)
+    return exposure.mask.map(np.bool_, lambda mask: has_bits(mask, bits))
+
+
+def has_bits(rows: NDArray[np.integer], bits: int) -> NDArray[np.bool_]:
+    """Tell which pixels of rows of a mask, which may be changed, have any of some bits."""
+    # New memory takes longer than the test itself.
+    rows &= bits
+    return np.asarray(rows != 0)
 
 
 def plane_bits(own: Mapping[str, int], planes: Iterable[str]) -> int:
