@@ -28,6 +28,10 @@ _LEFT_OUT = (
     "decorrelate, one filter, planes and PSF",
     "FFTW round trips of stamps",
     "whiten_stack",
+    "decorrelate into arrays",
+    "decorrelate into arrays, variance planes",
+    "whiteness",
+    "astropy convolve_fft, one filter",
 )
 
 Function = Callable[[Settings], Timed]
