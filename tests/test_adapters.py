@@ -131,7 +131,7 @@ class TestAsPsf:
         np.testing.assert_allclose((image[2, 3], image[1, 3]), (1 / 3, 2 / 3))
 
     def test_of_an_lsst_images_psf_is_upright(self):
-        image = as_psf(foreign.SampledKernel()).evaluate([0.0], [0.0])[0]
+        image = as_psf(foreign.SampledPsf()).evaluate([0.0], [0.0])[0]
         np.testing.assert_allclose(image, np.arange(15.0).reshape(3, 5) / 105)
 
     @pytest.mark.parametrize("image", [np.zeros((3, 3)), -np.ones((3, 3))])

@@ -111,7 +111,7 @@ ROWS: dict[str, tuple[Any, Any, Any]] = {
     "a PSF of lsst.afw": (lambda: foreign.GappyPsf(IMAGE, -1.0), NO_KERNEL, SCALED),
     "a kernel of lsst-images": (
         foreign.SampledKernel, np.arange(15.0)[::-1].reshape(3, 5),
-        np.arange(15.0).reshape(3, 5) / np.arange(15.0).sum(),
+        (TypeError, "psf must be a PSF, got a matching kernel, SampledKernel"),
     ),
     "a PSF of lsst-images": (
         foreign.SampledPsf, (TypeError, "must be a matching kernel, got a PSF, SampledPsf"),

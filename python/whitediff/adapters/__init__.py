@@ -70,13 +70,13 @@ def as_psf(psf: Any) -> Kernel:
     ----------
     psf : Kernel, array_like [v, u], or object
         An object may have ``computeKernelImage(point)`` and ``getAveragePosition()`` (lsst.afw
-        PSFs), or ``compute_kernel_image(x=, y=)`` (lsst-images), or be a model of photutils or
-        astropy, or an image of any package.
+        PSFs), or ``compute_kernel_image(x=, y=)`` and ``compute_stellar_image`` (those of
+        lsst-images), or be a model of photutils or astropy, or an image of any package.
 
     Raises
     ------
     TypeError, ValueError
-        As `as_kernel`.
+        As `as_kernel`; and if it is a matching kernel of lsst-images.
     """
     if isinstance(psf, Kernel):
         return normalized(psf)
@@ -84,10 +84,10 @@ def as_psf(psf: Any) -> Kernel:
         from .afw import AfwPsf
 
         return normalized(AfwPsf(psf))
+    if hasattr(psf, "compute_stellar_image"):
+        return _lsst_image(psf)
     if hasattr(psf, "compute_kernel_image"):
-        from .lsst_images import LsstImagesKernel
-
-        return normalized(LsstImagesKernel(psf))
+        raise TypeError(f"psf must be a PSF, got a matching kernel, {type(psf).__name__}")
     if is_a(psf, "astropy.modeling", "Model"):
         from .models import psf_of_model
 
@@ -101,20 +101,27 @@ def as_pre_kernel(kernel: Any) -> Kernel:
     Parameters
     ----------
     kernel : Kernel, array_like [v, u], PSF or object
-        What `as_psf` takes; or an object with ``getDimensions()`` and
-        ``computeImage(image, doNormalize, x, y)`` (an lsst.afw kernel), whose image is taken as
-        it is, since it acts by correlation.
+        What `as_psf` takes; or a kernel of lsst.afw or lsst-images, whose image is taken as it
+        is, since it acts by correlation.
 
     Returns
     -------
     kernel : Kernel
         The kernel, true convolution with which would turn it round once more.
     """
+    if hasattr(kernel, "compute_kernel_image"):
+        return _lsst_image(kernel)
     if not _is_afw_kernel(kernel):
         return as_psf(kernel)
     from .afw import AfwKernel
 
     return normalized(AfwKernel(kernel))
+
+
+def _lsst_image(kernel: Any) -> Kernel:
+    from .lsst_images import LsstImagesKernel
+
+    return normalized(LsstImagesKernel(kernel))
 
 
 def _is_afw_kernel(kernel: Any) -> bool:
