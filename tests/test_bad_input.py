@@ -130,6 +130,10 @@ VALUE_ERRORS = {
         "pre_kernel must come with preconvolved, got a difference that is not",
     ),
     "PSF of no sum": ({"psf": np.zeros((3, 3)), "mode": "score"}, "finite, positive sum, got 0"),
+    "PSF of infinite parts": (
+        {"psf": np.array([[1e308, 1e308, -1e308, -1e308, 1.0]]), "mode": "score"},
+        "finite, positive sum, got",
+    ),
     "PSF larger than the image": (
         {"psf": np.ones((3, 13)), "mode": "score"},
         r"psf must be no larger than the image, \(10, 12\), got \(3, 13\)",

@@ -265,10 +265,11 @@ class _Normalized(Kernel):
 
 
 def _unit_sum(image: KernelImages) -> KernelImages:
-    total = image.sum()
-    if not (np.isfinite(total) and total > 0):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        total = image.sum()
+        scaled: KernelImages = image / total
+    if not (0 < total < np.inf and np.isfinite(scaled).all()):
         raise ValueError(f"psf must have a finite, positive sum, got {total}")
-    scaled: KernelImages = image / total
     return scaled
 
 
