@@ -137,9 +137,9 @@ def _in_bands(size: int, threads: int) -> tuple[Callable[[], float], Callable[[]
     and handed over.
     """
     import whitediff
-    from scene import SCIENCE_VARIANCE, TEMPLATE_VARIANCE, make_scene
+    from scene import SCIENCE_VARIANCE, TEMPLATE_VARIANCE, make_kernel
 
-    kernel, noise = make_scene(256).kernel, _Noise(size)
+    kernel, noise = make_kernel(size), _Noise(size)
     written = 0
 
     def write(y0: int, *planes: Any) -> None:

@@ -105,12 +105,17 @@ def make_scene(size: int, radius: int = RADIUS) -> Scene:
         block = template[rows.start : rows.stop + 2 * radius]
         for profile, weight in zip(profiles, (1 - share, share), strict=True):
             difference[rows] -= weight * _smoothed(block, profile)
+    return Scene(size, radius, difference, make_kernel(size, radius))
+
+
+def make_kernel(size: int, radius: int = RADIUS) -> whitediff.SpatialKernel:
+    """Make the kernel of a scene of this size."""
+    profiles = [_profile(sigma * radius, radius) for sigma in _SIGMAS]
     slope = 1 / (size - 1)
-    kernel = whitediff.SpatialKernel(
+    return whitediff.SpatialKernel(
         np.stack([np.outer(profile, profile) for profile in profiles]),
         [
             whitediff.Polynomial2D([1.0, -slope, 0.0]),
             whitediff.Polynomial2D([0.0, slope, 0.0]),
         ],
     )
-    return Scene(size, radius, difference, kernel)
