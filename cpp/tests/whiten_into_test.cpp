@@ -1,0 +1,44 @@
+#include <algorithm>
+#include <cstring>
+
+#include "support.hpp"
+#include "whitediff/whiten.hpp"
+
+using namespace whitediff;
+
+namespace {
+
+template <class T>
+bool same_bytes(const Image<T>& a, const Image<T>& b) {
+  return std::memcmp(a.data(), b.data(), a.shape().size() * sizeof(T)) == 0;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("whitening leaves nothing of what pixels held before", T, float, double) {
+  const Shape shape{45, 38};
+  const Image<T> image = test::noise<T>(shape, 3);
+  const std::vector<NoiseSource<T>> sources{{1.0, {}}, {2.0, {test::gaussian_kernel({9, 9}, 1.2)}}};
+  WhitenOptions options;
+  options.n_threads = 2;
+  for (const auto variance : {VariancePropagation::estimate, VariancePropagation::full}) {
+    options.variance = variance;
+    const auto expected = whiten(image.view(), sources, options);
+    Image<T> whitened(shape), plane(shape);
+    Image<std::uint8_t> edge(shape);
+    std::fill_n(whitened.data(), shape.size(), T(test::not_a_number));
+    std::fill_n(plane.data(), shape.size(), T(test::not_a_number));
+    std::fill_n(edge.data(), shape.size(), std::uint8_t{1});
+    whiten_into(image.view(), sources, whitened.view(), plane.view(), edge.view(), options);
+    CHECK(same_bytes(whitened, expected.image));
+    CHECK(same_bytes(plane, expected.variance));
+    CHECK(same_bytes(edge, expected.filter_edge));
+    Image<T> wide({45, 39});
+    CHECK_THROWS_AS(
+        whiten_into(image.view(), sources, wide.view(), plane.view(), edge.view(), options),
+        std::invalid_argument);
+    CHECK_THROWS_AS(
+        whiten_into(image.view(), sources, whitened.view(), wide.view(), edge.view(), options),
+        std::invalid_argument);
+  }
+}
