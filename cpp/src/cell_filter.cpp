@@ -154,7 +154,7 @@ void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transfo
   const double norm = 1.0 / static_cast<double>(shape_.size());
   fft::Buffer<T> wrapped(shape_.size());
   const auto index = [](int shift, int size) { return ((shift % size) + size) % size; };
-  const auto [height, width] = image.shape();
+  const int height = image.shape().height, width = image.shape().width;
   for (int v = 0; v < height; ++v) {
     T* row = wrapped.data() +
              static_cast<std::ptrdiff_t>(index(v - height / 2, shape_.height)) * shape_.width;
