@@ -82,10 +82,10 @@ def test_an_array_may_be_that_of_a_file(tmp_path: Any) -> None:
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
     image, variance = _inputs(np.float32)
-    good, wide = np.empty(SHAPE, np.float32), np.empty((73, 202), np.float32)
-    fixed = np.empty(SHAPE, np.float32)
+    good, wide = np.zeros(SHAPE, np.float32), np.zeros((73, 202), np.float32)
+    fixed = np.zeros(SHAPE, np.float32)
     fixed.flags.writeable = False
-    swapped = np.empty(SHAPE, np.dtype(np.float32).newbyteorder())
+    swapped = np.zeros(SHAPE, np.dtype(np.float32).newbyteorder())
     for out, error, message in (
         (good, TypeError, "out must be a pair"),
         ((good,), TypeError, "out must be a pair"),
