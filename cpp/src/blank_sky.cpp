@@ -358,8 +358,7 @@ T largest_known(ImageView<const T> variance) {
 template <class T>
 BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
                    bool surroundings, int n_threads) {
-  require(usable.shape() == noise.shape(), "usable",
-          "have shape " + to_string(noise.shape()) + ", that of the image", usable.shape());
+  require_shape(usable.shape(), noise.shape(), "usable");
   const int threads = thread_count(n_threads);
   BlankSky sky;
   with_threads(threads, [&] { sky = Sky<T>(noise, usable, surroundings, threads).find(); });
@@ -369,10 +368,8 @@ BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usabl
 template <class T>
 Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
                            ImageView<const std::uint8_t> usable, int n_threads) {
-  require(variance.shape() == image.shape(), "variance",
-          "have shape " + to_string(image.shape()) + ", that of the image", variance.shape());
-  require(usable.shape() == image.shape(), "usable",
-          "have shape " + to_string(image.shape()) + ", that of the image", usable.shape());
+  require_shape(variance.shape(), image.shape(), "variance");
+  require_shape(usable.shape(), image.shape(), "usable");
   const auto [height, width] = image.shape();
   const T largest = largest_known(variance);
   Image<T> noise(image.shape());

@@ -99,7 +99,7 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
           in_short(options.filter.power_floor));
   require(!sources.empty(), "sources", "hold at least one noise source", "none");
   const auto check_shape = [&](Shape shape, const std::string& what) {
-    require(shape == image.shape(), what, "have shape " + of_image + ", that of the image", shape);
+    require_shape(shape, image.shape(), what);
   };
   const auto check_kernels = [&](const std::vector<KernelPtr>& kernels, const std::string& what) {
     for (const KernelPtr& kernel : kernels) {

@@ -99,8 +99,7 @@ template <class T>
 LocalCovariances autocovariances(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
                                  const std::vector<Box>& parts, int largest_lag, int n_threads,
                                  NoiseWindow window) {
-  require(usable.shape() == noise.shape(), "usable",
-          "have shape " + to_string(noise.shape()) + ", that of the image", usable.shape());
+  require_shape(usable.shape(), noise.shape(), "usable");
   require(largest_lag >= 1, "largest_lag", "be at least 1", largest_lag);
   require(window == narrow_window || window == wide_window, "window", "be narrow or wide",
           std::to_string(window.whole_to) + " to " + std::to_string(window.zero_from));

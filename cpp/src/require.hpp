@@ -34,4 +34,9 @@ void require(bool condition, const std::string& name, const std::string& must, c
   if (!condition) refuse(name, must, got);
 }
 
+/// Refuses a plane unless it has the shape of the image.
+inline void require_shape(Shape shape, Shape image, const std::string& name) {
+  require(shape == image, name, "have shape " + to_string(image) + ", that of the image", shape);
+}
+
 }  // namespace whitediff

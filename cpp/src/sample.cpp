@@ -273,12 +273,9 @@ template <class T>
 Sample<T> sample_of(ImageView<const T> whitened, ImageView<const T> variance,
                     ImageView<const std::uint8_t> filter_edge, const WhitenOptions& options) {
   const Shape frame = whitened.shape();
-  require(variance.shape() == frame, "variance",
-          "have shape " + to_string(frame) + ", that of the image", variance.shape());
-  require(filter_edge.shape() == frame, "filter_edge",
-          "have shape " + to_string(frame) + ", that of the image", filter_edge.shape());
-  require(options.mask.empty() || options.mask.shape() == frame, "mask",
-          "have shape " + to_string(frame) + ", that of the image", options.mask.shape());
+  require_shape(variance.shape(), frame, "variance");
+  require_shape(filter_edge.shape(), frame, "filter_edge");
+  if (!options.mask.empty()) require_shape(options.mask.shape(), frame, "mask");
   Sample<T> sample;
   const int threads = thread_count(options.n_threads);
   with_threads(threads, [&] {

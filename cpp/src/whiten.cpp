@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
-#include <string>
 
 #include "checks.hpp"
 #include "execution.hpp"
@@ -50,11 +49,6 @@ void clear(ImageView<Pixel> pixels, int threads) {
   for_each_band<Pixel>(pixels.shape(), threads, [&](int begin, int end) {
     for (int y = begin; y < end; ++y) std::fill_n(pixels.row(y), pixels.width(), Pixel(0));
   });
-}
-
-void require_shape(Shape shape, Shape of_image, const std::string& name) {
-  require(shape == of_image, name, "have shape " + to_string(of_image) + ", that of the image",
-          shape);
 }
 
 /// The stamps of a stack, their masks, and where their results go.

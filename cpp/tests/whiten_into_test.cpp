@@ -1,19 +1,9 @@
 #include <algorithm>
-#include <cstring>
 
 #include "support.hpp"
 #include "whitediff/whiten.hpp"
 
 using namespace whitediff;
-
-namespace {
-
-template <class T>
-bool same_bytes(const Image<T>& a, const Image<T>& b) {
-  return std::memcmp(a.data(), b.data(), a.shape().size() * sizeof(T)) == 0;
-}
-
-}  // namespace
 
 TEST_CASE_TEMPLATE("whitening leaves nothing of what pixels held before", T, float, double) {
   const Shape shape{45, 38};
@@ -30,9 +20,9 @@ TEST_CASE_TEMPLATE("whitening leaves nothing of what pixels held before", T, flo
     std::fill_n(plane.data(), shape.size(), T(test::not_a_number));
     std::fill_n(edge.data(), shape.size(), std::uint8_t{1});
     whiten_into(image.view(), sources, whitened.view(), plane.view(), edge.view(), options);
-    CHECK(same_bytes(whitened, expected.image));
-    CHECK(same_bytes(plane, expected.variance));
-    CHECK(same_bytes(edge, expected.filter_edge));
+    CHECK(test::same_bits(whitened, expected.image));
+    CHECK(test::same_bits(plane, expected.variance));
+    CHECK(test::same_bits(edge, expected.filter_edge));
     Image<T> wide({45, 39});
     CHECK_THROWS_AS(
         whiten_into(image.view(), sources, wide.view(), plane.view(), edge.view(), options),

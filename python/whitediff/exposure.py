@@ -31,7 +31,7 @@ from .image import (
     own_names,
 )
 from .psf import KernelPsf
-from .wcs_cards import WcsCards
+from .wcs_cards import WcsCards, made_wcs
 
 # Astropy takes long to import: not for the names of mask planes alone.
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Exposure(Framed):
 
     def getWcs(self) -> WCS | None:
         """WCS in parent pixel coordinates (counted from 0), or None."""
-        return self._wcs.wcs if isinstance(self._wcs, WcsCards) else self._wcs
+        return made_wcs(self._wcs)
 
     def setWcs(self, wcs: WCS | WcsCards | None) -> None:
         if not (wcs is None or isinstance(wcs, WcsCards)):

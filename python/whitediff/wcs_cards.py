@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Astropy's WCS takes longer to import than most images take to whiten.
 if TYPE_CHECKING:
     from astropy.io import fits
     from astropy.wcs import WCS
 
-__all__ = ["WcsCards", "shift_reference"]
+__all__ = ["WcsCards", "made_wcs", "shift_reference"]
 
 
 class WcsCards:
@@ -46,6 +46,11 @@ class WcsCards:
     def is_made(self) -> bool:
         """Whether somebody has the WCS, who may have changed it."""
         return "wcs" in vars(self)
+
+
+def made_wcs(wcs: WCS | WcsCards | None) -> Any:
+    """Give a WCS, or None, as it is, and make it where there are its cards."""
+    return wcs.wcs if isinstance(wcs, WcsCards) else wcs
 
 
 def shift_reference(header: fits.Header, offset: tuple[int, int]) -> None:

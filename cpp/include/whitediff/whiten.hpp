@@ -144,9 +144,10 @@ WHITEDIFF_EXPORT Whitened<T> whiten(ImageView<const T> image,
                                     const WhitenOptions& options = {});
 
 /// The same into pixels that are there already: new memory takes a sixth of the time.
-/// @param whitened, variance, filter_edge  of the shape of the image, whatever is in them. They
-/// share
-///                                         no pixel with it, its sources, masks or each other.
+/// What they hold does not matter. They share no pixel with the image, its sources, its masks, or
+/// one another.
+/// @param whitened, variance, filter_edge  of the shape of the image.
+/// @throws std::invalid_argument as `whiten`, and if a shape differs.
 template <class T>
 WHITEDIFF_EXPORT Whitening whiten_into(ImageView<const T> image,
                                        const std::vector<NoiseSource<T>>& sources,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..exposure import DEFAULT_MASK_PLANES, Exposure, Mask
 from ..psf import CellPsf, EvaluatedPsf, KernelPsf
-from ..wcs_cards import WcsCards
+from ..wcs_cards import WcsCards, made_wcs
 from .afw_fits import read_psf as read_afw_psf
 from .conventions import NOISE_WORDS, NoiseKind
 from .exposure_header import read_frame
@@ -90,8 +90,7 @@ class ExposureRows:
     @property
     def wcs(self) -> WCS | None:
         """WCS in parent pixel coordinates, or None."""
-        wcs = self.wcs_or_cards
-        return wcs.wcs if isinstance(wcs, WcsCards) else wcs
+        return made_wcs(self.wcs_or_cards)
 
     def load(self) -> Exposure:
         """Read all of it."""

@@ -14,7 +14,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from ..wcs_cards import WcsCards, shift_reference
+from ..wcs_cards import WcsCards, made_wcs, shift_reference
 from .header_cards import sound_header
 from .plain_wcs import is_plain
 
@@ -110,7 +110,7 @@ def wcs_header(wcs: WCS | WcsCards, xy0: tuple[int, int]) -> fits.Header:
     if isinstance(wcs, WcsCards) and not wcs.is_made:
         complete, origin = wcs.header, wcs.xy0
     else:
-        made, origin = _made(wcs), (0, 0)
+        made, origin = made_wcs(wcs), (0, 0)
         with _quiet():
             complete = made.to_fits(relax=True)[0].header
     cards = [card for card in complete.cards if WCS_KEYWORD.fullmatch(card.keyword)]
@@ -123,7 +123,7 @@ def lookup_hdus(wcs: WCS | WcsCards | None, xy0: tuple[int, int]) -> list[Any]:
     """HDUs of the tables that distort a WCS: D2IMARR and WCSDVARR."""
     if wcs is None or (isinstance(wcs, WcsCards) and not wcs.is_made):
         return []
-    made = _made(wcs)
+    made = made_wcs(wcs)
     if all(getattr(made, name) is None for name in _TABLES):
         return []
     made = copy.deepcopy(made)
@@ -141,10 +141,6 @@ def _sky(wcs: WCS, xy0: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.f
     sky: NDArray[np.float64] = np.array(wcs.all_pix2world(x, y, 0))
     # The edge of a map may have no sky.
     return np.nan_to_num(sky)
-
-
-def _made(wcs: WCS | WcsCards) -> WCS:
-    return wcs.wcs if isinstance(wcs, WcsCards) else wcs
 
 
 def _shift_tables(wcs: WCS, offset: tuple[int, int]) -> None:
