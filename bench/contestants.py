@@ -166,7 +166,7 @@ def fftw_of_stamps(scene: Scene, threads: int) -> Timed:
 
 
 def spatial_task(scene: Scene, threads: int) -> Timed:
-    """Run the task of the Rubin layer on exposures with variances, masks and PSF."""
+    """Run the task of the Rubin layer on exposures with variances, masks and PSF; verdict on."""
     try:
         from whitediff.psf import KernelPsf
         from whitediff.tasks import DecorrelateALKernelSpatialTask
@@ -177,8 +177,12 @@ def spatial_task(scene: Scene, threads: int) -> Timed:
     task = DecorrelateALKernelSpatialTask(config=config)
     psf = KernelPsf(scene.psf)
     science, template, difference = (
-        whitediff.Exposure(image=scene.difference, variance=plane, mask=scene.mask, psf=psf)
-        for plane in (scene.science_plane, scene.template_plane, None)
+        whitediff.Exposure(image=image, variance=plane, mask=scene.mask, psf=psf)
+        for image, plane in zip(
+            (*scene.pair, scene.difference),
+            (scene.science_plane, scene.template_plane, None),
+            strict=True,
+        )
     )
 
     def run() -> Any:

@@ -49,6 +49,7 @@ class Scene:
     radius : `int`
         Of the kernel, 2 radius + 1 pixels on a side; the wider Gaussian has a sigma of 0.24 radius.
     difference : `numpy.ndarray` of float32, [y, x]
+        S less the convolved template.
     kernel : `whitediff.SpatialKernel`
         Its sum is one, so that the whitened image has the variance
         SCIENCE_VARIANCE + TEMPLATE_VARIANCE.
@@ -64,6 +65,13 @@ class Scene:
         plane *= 0.02 * mean
         plane += mean
         return plane
+
+    @cached_property
+    def pair(self) -> tuple[FloatPlane, FloatPlane]:
+        """Science image and template before any convolution: those of the difference."""
+        science, template = _noise(self.size, self.radius)
+        inner = np.s_[self.radius : self.radius + self.size]
+        return science, np.ascontiguousarray(template[inner, inner])
 
     @cached_property
     def science_plane(self) -> FloatPlane:
@@ -90,14 +98,25 @@ class Scene:
         return np.outer(profile, profile)
 
 
+def _noise(size: int, radius: int) -> tuple[FloatPlane, FloatPlane]:
+    """Make a science image, and a template that is wider by the radius on every side."""
+    rng = np.random.default_rng(1)
+    planes = []
+    for side, variance in (
+        (size, SCIENCE_VARIANCE),
+        (size + 2 * radius, TEMPLATE_VARIANCE),
+    ):
+        plane = rng.standard_normal((side, side), np.float32)
+        plane *= np.sqrt(variance)
+        planes.append(plane)
+    science, template = planes
+    return science, template
+
+
 @lru_cache(maxsize=2)
 def make_scene(size: int, radius: int = RADIUS) -> Scene:
     """Make the scene of this size, always the same."""
-    rng = np.random.default_rng(1)
-    difference = rng.standard_normal((size, size), np.float32)
-    difference *= np.sqrt(SCIENCE_VARIANCE)
-    template = rng.standard_normal((size + 2 * radius, size + 2 * radius), np.float32)
-    template *= np.sqrt(TEMPLATE_VARIANCE)
+    difference, template = _noise(size, radius)
     share = np.arange(size, dtype=np.float32) / (size - 1)
     profiles = [_profile(sigma * radius, radius) for sigma in _SIGMAS]
     for y in range(0, size, _BAND):
