@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-import sysconfig
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,8 +41,8 @@ def unpack(revision: str, folder: Path) -> None:
 def python(target: Path, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Give command and environment of a Python that finds the package in this folder first.
 
-    It runs without the `site` module: an editable installation would get in the way.
+    It runs without the `site` module, as the hook of an editable installation would get in the
+    way, and looks where this process looks, in folders too that site has found in .pth files.
     """
-    libraries = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    path = os.pathsep.join(map(str, [target, BENCH, *sorted(libraries)]))
+    path = os.pathsep.join([str(target), str(BENCH), *filter(None, sys.path)])
     return [sys.executable, "-S", *arguments], {**os.environ, "PYTHONPATH": path}

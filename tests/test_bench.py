@@ -198,6 +198,22 @@ def test_a_revision_is_unpacked(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("bench_modules")
+def test_another_build_is_found_first_and_libraries_where_they_are(tmp_path, monkeypatch):
+    import builds
+
+    elsewhere = tmp_path / "elsewhere"
+    for package in (tmp_path / "build" / "whitediff", elsewhere / "library_of_a_pth_file"):
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+    # What site makes of a .pth file. The package itself may be there once more, as here.
+    monkeypatch.syspath_prepend(str(elsewhere))
+    code = "import library_of_a_pth_file, numpy, timing, whitediff; print(whitediff.__file__)"
+    command, environment = builds.python(tmp_path / "build", ["-c", code])
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert Path(done.stdout.strip()) == tmp_path / "build" / "whitediff" / "__init__.py"
+
+
+@pytest.mark.usefixtures("bench_modules")
 def test_cases_and_their_targets():
     from cases import CASES
 
