@@ -199,16 +199,21 @@ def in_new_process(*arguments: str, large: int | None = None) -> Callable[[Setti
         # The first process finds files that are not in memory yet.
         for turn in range(1, 2) if large else range(settings.repeat + 1):
             answer = fresh([sys.executable], os.environ, *arguments, *options)
-            if turn == 0:
-                continue
             if "skipped" in answer:
                 raise SkippedError(answer["skipped"])
+            if turn == 0:
+                continue
             values.append(answer["value"])
             for name, value in answer["seconds"].items():
                 seconds.setdefault(name, []).append(value)
         return Measured(values, {name: median(all_) for name, all_ in seconds.items()})
 
     return measure
+
+
+def memory_of(contestant: str, large: int | None = None) -> Callable[[Settings], Measured]:
+    """Give the peak memory of a contestant's first call, beyond inputs and outputs."""
+    return in_new_process("memory", "--contestant", contestant, large=large)
 
 
 def of_noise(measure: Callable[[int, int], float]) -> Callable[[Settings], Measured]:
@@ -320,6 +325,29 @@ CASES = (
         ratio("astropy convolve_fft, one filter", "decorrelate, one filter"),
     ),
     Case(
+        "sfft",
+        "SFFT, decorrelation kernel and convolution, on the image alone / decorrelate, one filter",
+        ratio("SFFT, one filter", "decorrelate, one filter"),
+    ),
+    Case(
+        "sfft-tiles",
+        "SFFT in 16 x 16 tiles, on the image alone / decorrelate",
+        ratio("SFFT, tiles", "decorrelate"),
+    ),
+    Case(
+        "rubin",
+        "lsst.ip.diffim, image and planes / decorrelate, one filter, planes and PSF",
+        ratio("Rubin, one filter, planes", "decorrelate, one filter, planes and PSF"),
+    ),
+    Case(
+        "roman",
+        "Roman's fork of SFFT: image, full variance, PSF / decorrelate, one filter, likewise",
+        ratio(
+            "Roman, one filter, full variance and PSF",
+            "decorrelate, one filter, full variance and PSF",
+        ),
+    ),
+    Case(
         "threads",
         "decorrelate: one thread / two threads",
         two_threads(decorrelate),
@@ -355,28 +383,46 @@ CASES = (
     Case(
         "memory",
         "peak memory beyond inputs and outputs, variance planes",
-        in_new_process("memory"),
+        memory_of("decorrelate, variance planes"),
         target=64,
         unit="MiB",
     ),
     Case(
         "memory-full",
         "peak memory beyond inputs and outputs, full variance",
-        in_new_process("memory", "--variance", "full"),
+        memory_of("decorrelate, full variance"),
         target=64,
         unit="MiB",
     ),
     Case(
         "memory-constant",
         "peak memory beyond inputs and outputs, one filter",
-        in_new_process("memory", "--constant"),
+        memory_of("decorrelate, one filter, planes and PSF"),
         target=64,
         unit="MiB",
+    ),
+    *(
+        Case(
+            f"memory-{name}",
+            f"peak memory beyond inputs and outputs, {contestant}",
+            memory_of(contestant),
+            unit="MiB",
+        )
+        for name, contestant in {
+            "numpy": "numpy full frame, planes and PSF",
+            "fftconvolve": "scipy fftconvolve, one filter",
+            "oaconvolve": "scipy oaconvolve, one filter",
+            "astropy": "astropy convolve_fft, one filter",
+            "sfft": "SFFT, one filter",
+            "sfft-tiles": "SFFT, tiles",
+            "rubin": "Rubin, one filter, planes",
+            "roman": "Roman, one filter, full variance and PSF",
+        }.items()
     ),
     Case(
         "memory-large",
         "peak memory beyond inputs and outputs, 16384 x 16384, variance planes",
-        in_new_process("memory", large=16384),
+        memory_of("decorrelate, variance planes", large=16384),
         target=64,
         unit="MiB",
     ),

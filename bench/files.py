@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-import resource
 import shlex
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -17,7 +15,7 @@ from statistics import median
 from contestants import fftw
 from errors import AnswerError
 from scene import make_scene
-from timing import Clock, Timed, take_turns
+from timing import CLOCKS, Clock, Timed, take_turns
 from whitediff.cli.app import run
 
 # Pixels on a side of files that cost little beside what is imported.
@@ -34,16 +32,11 @@ class Process:
         return self.seconds(clock)
 
     def seconds(self, clock: Clock) -> float:
-        begin, used = time.perf_counter(), _used()
+        tick = CLOCKS[clock]
+        begin = tick()
         if subprocess.run(self._command, stdout=subprocess.DEVNULL).returncode:
             raise AnswerError(f"a new process failed: {shlex.join(self._command)[:80]}")
-        return _used() - used if clock == "cpu" else time.perf_counter() - begin
-
-
-def _used() -> float:
-    """Processor time of all processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+        return tick() - begin
 
 
 @contextmanager

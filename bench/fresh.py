@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from errors import SkippedError
 
 _LATER_CALLS = 5
 # Pixels on a side of a frame that costs little beside its planning.
@@ -73,25 +76,32 @@ def planning(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def memory(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure the peak memory of a first call beyond inputs and outputs, in MiB.
+    """Measure the peak memory of a contestant's first call beyond inputs and outputs, in MiB.
 
     The peak is the kernel's own record of resident memory, set back before the call: everything
-    counts that the call touched, plans and the threads' stacks too.
+    counts that the call touched, plans and the threads' stacks too. Of a call that has other
+    processes at work it is that of the largest of all.
     """
     if not _COUNTS_MEMORY:
         return _NO_COUNT
-    from contestants import decorrelate
+    from contestants import CONTESTANTS
     from scene import make_scene
 
-    function = decorrelate(
-        make_scene(options.size),
-        options.threads,
-        planes=True,
-        variance=options.variance,
-        spatially_varying=not options.constant,
-    )
+    contestant = CONTESTANTS[options.contestant]
+    if options.size > contestant.largest:
+        return {"skipped": f"left out above {contestant.largest} x {contestant.largest}"}
+    function = contestant.prepare(make_scene(options.size), options.threads)
     peak, result = _peak(function.run)
-    return {"value": peak - (result.image.nbytes + result.variance.nbytes) / 2**20, "seconds": {}}
+    function.check(result)
+    return {"value": peak - _size(result), "seconds": {}}
+
+
+def _size(result: Any) -> float:
+    """Give the MiB of an image, or of all images of a result."""
+    if hasattr(result, "variance"):
+        result = result.image, result.variance
+    images = result if isinstance(result, tuple) else (result,)
+    return float(sum(image.nbytes for image in images)) / 2**20
 
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -109,7 +119,9 @@ def _peak(run: Callable[[], Any]) -> tuple[float, Any]:
     _RESET.write_text("5")
     before = resident("VmRSS")
     result = run()
-    return resident("VmHWM") - before, result
+    # Processes that were forked have the pages of this one.
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return max(resident("VmHWM"), largest) - before, result
 
 
 class _Noise:
@@ -221,7 +233,10 @@ if __name__ == "__main__":
     parser.add_argument("measure", choices=measures)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--variance", choices=("estimate", "full"), default="estimate")
-    parser.add_argument("--constant", action="store_true")
+    parser.add_argument("--contestant", help="for memory")
     arguments = parser.parse_args()
-    print(json.dumps(measures[arguments.measure](arguments)))
+    try:
+        answer = measures[arguments.measure](arguments)
+    except SkippedError as reason:
+        answer = {"skipped": str(reason)}
+    print(json.dumps(answer))

@@ -22,7 +22,7 @@ from timing import Timed, take_turns
 # Seconds that the rounds of one point may take.
 _PATIENCE = 5.0
 _LARGE = 8192
-# Close to what others show, or of many stamps.
+# Close to what others show, of many stamps, or too slow to be followed.
 _LEFT_OUT = (
     "numpy full frame, one filter",
     "decorrelate, one filter, planes and PSF",
@@ -32,6 +32,11 @@ _LEFT_OUT = (
     "decorrelate into arrays, variance planes",
     "whiteness",
     "astropy convolve_fft, one filter",
+    "decorrelate, one filter, full variance and PSF",
+    "SFFT, one filter",
+    "SFFT, tiles",
+    "Rubin, one filter, planes",
+    "Roman, one filter, full variance and PSF",
 )
 
 Function = Callable[[Settings], Timed]

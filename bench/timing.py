@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
+import resource
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 Clock = Literal["wall", "cpu"]
-CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def _processor_time() -> float:
+    """Give that of this process, and of all its processes that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": _processor_time}
 
 # The clocks tick in microseconds at worst; short functions are called many times in a row.
 _LEAST_SECONDS = 0.02
