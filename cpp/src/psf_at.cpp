@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -68,6 +69,22 @@ void add_weighted(const Image<double>& image, const Image<double>& weights, Imag
   }
 }
 
+/// The filter of the cell that was asked for last.
+class LastFilter {
+ public:
+  /// @param make  () -> that of the cell.
+  template <class Make>
+  const PsfFilter& of(std::size_t cell, const Make& make) {
+    if (!filter_ || cell != cell_) filter_.emplace(make());
+    cell_ = cell;
+    return *filter_;
+  }
+
+ private:
+  std::optional<PsfFilter> filter_;
+  std::size_t cell_ = 0;
+};
+
 /// The PSFs at positions, through the cells that give the pixels about each of them.
 std::vector<Image<double>> blended(const Whitening& whitening, const std::vector<Point>& positions,
                                    const std::vector<std::vector<Part>>& parts, int n_threads) {
@@ -88,12 +105,21 @@ std::vector<Image<double>> blended(const Whitening& whitening, const std::vector
   };
 
   std::vector<Image<double>> images(positions.size());
-  parallel_for(positions.size(), thread_count(n_threads), [&](std::size_t n) {
-    images[n] = Image<double>(noise.psf().front()->shape());
-    for (const Part& part : parts[n]) {
-      add_weighted(
-          filtered_psf(noise_of(part.cell), psfs[n].psf, whitening.filter, whitening.support),
-          part.weights, images[n]);
+  const int threads = thread_count(n_threads);
+  PerThread<LastFilter> filters(threads);
+  // Neighbours in a list of positions have cells in common.
+  constexpr std::size_t block = 18;
+  parallel_for((positions.size() + block - 1) / block, threads, [&](std::size_t begin) {
+    LastFilter& last = filters.get([] { return LastFilter(); });
+    const std::size_t end = std::min((begin + 1) * block, positions.size());
+    for (std::size_t n = begin * block; n < end; ++n) {
+      images[n] = Image<double>(noise.psf().front()->shape());
+      for (const Part& part : parts[n]) {
+        const PsfFilter& filter = last.of(varying ? part.cell : 0, [&] {
+          return PsfFilter(noise_of(part.cell), psfs[n].psf, whitening.filter, whitening.support);
+        });
+        add_weighted(filter.apply(psfs[n].psf), part.weights, images[n]);
+      }
     }
   });
   return images;
