@@ -80,6 +80,10 @@ class Loop {
 /// A thread that wakes up too late misses a loop, and nobody waits for it.
 class Team {
  public:
+  explicit Team(int threads) : threads_(threads) {}
+
+  int threads() const { return threads_; }
+
   /// Runs a loop in the first thread, with those who join.
   void run(Loop& loop) {
     tell([&] {
@@ -128,6 +132,7 @@ class Team {
     begun_.notify_all();
   }
 
+  int threads_;
   std::mutex mutex_;
   std::condition_variable begun_, left_;
   Loop* loop_ = nullptr;
@@ -148,9 +153,11 @@ int thread_count(int requested) {
 
 int thread_index() { return role.index; }
 
+int threads_at_hand() { return role.team ? role.team->threads() : 1; }
+
 void with_threads(int threads, const std::function<void()>& body) {
   if (threads <= 1 || role.team || role.in_loop) return body();
-  Team team;
+  Team team(threads);
   std::exception_ptr failure;
 #pragma omp parallel num_threads(threads)
   if (omp_get_thread_num() > 0) {

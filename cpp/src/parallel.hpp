@@ -46,6 +46,9 @@ class PerThread {
 /// body throws reaches the caller.
 void with_threads(int threads, const std::function<void()>& body);
 
+/// How many threads the region has in which the calling one may begin a loop; 1 outside of any.
+int threads_at_hand();
+
 /// Runs body(i) for i = 0 .. count - 1 on up to `threads` threads, begun in this order; the calling
 /// thread is the one of index 0. The first exception stops the rest and is thrown again in the
 /// calling thread.

@@ -127,3 +127,15 @@ TEST_CASE("threads that wait take no time") {
   // Threads that spin would take at least as long as they wait, each.
   CHECK(processor_seconds() - before < 0.05);
 }
+
+TEST_CASE("a region has threads at hand for whoever may begin a loop") {
+  CHECK(threads_at_hand() == 1);
+  with_threads(3, [] {
+    CHECK(threads_at_hand() == 3);
+    with_threads(2, [] { CHECK(threads_at_hand() == 3); });
+    std::atomic<int> inside = 0;
+    parallel_for(3, 3, [&](std::size_t) { inside += threads_at_hand(); });
+    CHECK(inside == 3);
+  });
+  CHECK(threads_at_hand() == 1);
+}

@@ -35,9 +35,10 @@ void bind_whiten(py::module_& module);
 template <class T>
 using Array = py::array_t<T, 0>;
 
-/// A 2-D array whose rows are contiguous, seen in place.
+/// The pixels of a 2-D array whose rows are contiguous, seen in place, as whatever numbers of their
+/// size.
 template <class T>
-whitediff::ImageView<const T> view_of(const Array<T>& array) {
+whitediff::ImageView<const T> pixels_of(const py::array& array) {
   if (array.ndim() != 2) {
     throw py::value_error("array must be 2-D, got " + std::to_string(array.ndim()) + "-D");
   }
@@ -45,7 +46,13 @@ whitediff::ImageView<const T> view_of(const Array<T>& array) {
     throw py::value_error("array must have contiguous rows, got others");
   }
   const whitediff::Shape shape{static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1))};
-  return {array.data(), shape, array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};
+  return {static_cast<const T*>(array.data()), shape,
+          array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};
+}
+
+template <class T>
+whitediff::ImageView<const T> view_of(const Array<T>& array) {
+  return pixels_of<T>(array);
 }
 
 /// The same of an array that may be written to.

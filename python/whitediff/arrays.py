@@ -225,17 +225,13 @@ IGNORED, NO_VALUE = 1, 2
 
 def narrow_mask(mask: npt.NDArray[Any], ignore_mask: int, no_value_mask: int) -> MaskImage:
     """Give an integer or boolean mask with the bits IGNORED and NO_VALUE."""
-    ignored = mask if mask.dtype == np.bool_ else _has_bits(mask, ignore_mask)
-    bits: MaskImage = np.multiply(ignored, IGNORED, dtype=np.int32)
-    if no_value_mask:
-        bits[_has_bits(mask, no_value_mask)] |= NO_VALUE
-    return bits
+    rows = _in_any_order(mask.reshape(-1, mask.shape[-1]))
+    marks = _core.marks_of(rows, _as_uint64(ignore_mask), _as_uint64(no_value_mask))
+    return marks.reshape(mask.shape)
 
 
-def _has_bits(mask: npt.NDArray[Any], bits: int) -> npt.NDArray[np.bool_]:
-    low = np.array(bits & ((1 << (8 * mask.itemsize)) - 1), dtype=np.uint64).astype(mask.dtype)
-    found: npt.NDArray[np.bool_] = (mask & low) != 0
-    return found
+def _as_uint64(bits: int) -> int:
+    return bits & 0xFFFFFFFFFFFFFFFF
 
 
 def _as_int32(bits: int) -> int:
@@ -454,9 +450,12 @@ def planes_on_disk(
         shape = _shape_of(pixels, name)
         if np.dtype(pixels.dtype).kind not in "fiu":
             raise TypeError(f"{name} must hold real numbers, got dtype {pixels.dtype}")
+        stored = _stored(pixels)
 
         def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
-            rows = pixels[begin:end:step]
+            rows = stored[begin:end:step]
+            if type(rows) in (np.ndarray, np.memmap) and rows.dtype.newbyteorder("=") == dtype:
+                return _in_any_order(rows)
             native: Any = np.ascontiguousarray(rows, dtype=dtype)
             return without_hidden(rows, native)
 
@@ -467,12 +466,12 @@ def planes_on_disk(
             return _core.PlaneI()
         _shape_of(mask, name)
         _require_mask(mask, shape, name)
+        stored = _stored(mask)
 
-        def read(begin: int, end: int, step: int) -> MaskImage:
-            rows = np.asarray(mask[begin:end:step])
-            return np.ascontiguousarray(narrow_mask(rows, ignore_mask, no_value_mask))
+        def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
+            return _in_any_order(np.asarray(stored[begin:end:step]))
 
-        return _core.PlaneI(shape, read)
+        return _core.PlaneI(shape, read, _as_uint64(ignore_mask), _as_uint64(no_value_mask))
 
     return Planes(
         plane(image, name),
@@ -485,6 +484,11 @@ def planes_on_disk(
         NO_VALUE,
         on_disk=True,
     )
+
+
+def _stored(rows: Any) -> Any:
+    """Give rows as they are stored, if there is a difference: the core swaps bytes itself."""
+    return getattr(rows, "stored", rows)
 
 
 def _is_number(value: Any) -> bool:
@@ -515,10 +519,14 @@ def _require_shape(array: Any, shape: tuple[int, ...], name: str) -> None:
 
 
 def _with_contiguous_rows(array: Any) -> Any:
-    """Give an array in the byte order of the machine, aligned, whose rows are contiguous.
+    """Give an array in the byte order of the machine, aligned, whose rows are contiguous."""
+    return _in_any_order(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def _in_any_order(array: Any) -> Any:
+    """Give an array in the byte order that it has, aligned, whose rows are contiguous.
 
     Rows may be apart, come in reverse order, or be one row again and again.
     """
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     is_fit = array.flags.aligned and array.strides[0] % array.itemsize == 0
     return array if is_fit and array.strides[1] == array.itemsize else np.ascontiguousarray(array)

@@ -33,7 +33,7 @@ from .noise_planes import NoisePlane, kind_of_name, variance_rows
 from .planes import label_of, mask_plane, noise_plane, planes_of
 from .reading import ContentError, reading
 from .roman import is_asdf, read_roman
-from .rows import Rows, is_asinh, pixels_of_hdu
+from .rows import Rows, StoredRows, is_asinh, pixels_of_hdu
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -226,7 +226,12 @@ def _read_from(path: str | os.PathLike[str], rows: Rows | None) -> Rows | None:
     """Rows that say of which file they are if they cannot be read."""
     if rows is None:
         return None
+    if rows.stored is not rows:
+        return StoredRows(_told_of(path, rows.stored))
+    return _told_of(path, rows)
 
+
+def _told_of(path: str | os.PathLike[str], rows: Rows) -> Rows:
     def read(part: slice) -> NDArray[Any]:
         with reading(path):
             return rows[part]
@@ -312,7 +317,7 @@ def _exposure(
 def _floating(rows: Rows) -> Rows:
     """Rows of the type that an `Exposure` gives them."""
     dtype = min(np.result_type(rows.dtype, np.float32), np.dtype(np.float64))
-    return rows.map(dtype, lambda pixels: pixels)
+    return rows if rows.dtype == dtype else rows.map(dtype, lambda pixels: pixels)
 
 
 def _psf(hdus: fits.HDUList, shape: tuple[int, int]) -> KernelPsf | CellPsf | None:

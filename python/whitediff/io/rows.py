@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .fits_file import native
 
-__all__ = ["Rows", "is_asinh", "pixels_of_hdu", "rows_of_hdu"]
+__all__ = ["Rows", "StoredRows", "is_asinh", "pixels_of_hdu", "rows_of_hdu"]
 
 _SCALING = {"BSCALE", "BZERO", "BLANK"}
 
@@ -31,6 +31,12 @@ class Rows:
         Of the arrays.
     read : callable
         Gives the rows of a slice.
+
+    Attributes
+    ----------
+    stored : Rows
+        The same pixels in the byte order of the file, if they are as they are stored, which the
+        caller may not change.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class Rows:
     ) -> None:
         self.shape = shape
         self.dtype = np.dtype(dtype)
+        self.stored = self
         self._read = read
 
     def __getitem__(self, key: Key) -> NDArray[Any]:
@@ -59,6 +66,25 @@ class Rows:
         return Rows(self.shape, dtype, lambda rows: change(self[rows]))
 
 
+class StoredRows(Rows):
+    """Rows that are as they are stored, but for the order of bytes.
+
+    Parameters
+    ----------
+    stored : Rows
+        In the byte order of the file.
+    """
+
+    def __init__(self, stored: Rows) -> None:
+        super().__init__(
+            stored.shape, stored.dtype.newbyteorder("="), lambda rows: native(stored[rows])
+        )
+        self.stored = stored
+
+    def __getitem__(self, key: Key) -> NDArray[Any]:
+        return native(self.stored[key])
+
+
 def rows_of_hdu(hdu: Any) -> Rows:
     """Rows of an image HDU, compressed or not; the file must stay open."""
     # Sections are read anew for each request, by way of the header; data that are as they are
@@ -67,8 +93,10 @@ def rows_of_hdu(hdu: Any) -> Rows:
     *others, height, width = hdu.shape
     # Axes of length 1, as radio astronomers have them.
     first = (0,) * len(others)
-    dtype = section[(*first, slice(0, 1))].dtype.newbyteorder("=")
-    return Rows((height, width), dtype, lambda rows: native(section[(*first, rows)]))
+    dtype = section[(*first, slice(0, 1))].dtype
+    return StoredRows(
+        Rows((height, width), dtype, lambda rows: np.asarray(section[(*first, rows)]))
+    )
 
 
 def pixels_of_hdu(hdu: Any) -> Rows:
