@@ -455,7 +455,7 @@ def planes_on_disk(
         def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
             rows = stored[begin:end:step]
             if type(rows) in (np.ndarray, np.memmap) and rows.dtype.newbyteorder("=") == dtype:
-                return _in_any_order(rows)
+                return _in_any_order(rows)  # type: ignore[no-any-return]
             native: Any = np.ascontiguousarray(rows, dtype=dtype)
             return without_hidden(rows, native)
 
@@ -469,7 +469,7 @@ def planes_on_disk(
         stored = _stored(mask)
 
         def read(begin: int, end: int, step: int) -> npt.NDArray[Any]:
-            return _in_any_order(np.asarray(stored[begin:end:step]))
+            return _in_any_order(np.asarray(stored[begin:end:step]))  # type: ignore[no-any-return]
 
         return _core.PlaneI(shape, read, _as_uint64(ignore_mask), _as_uint64(no_value_mask))
 
