@@ -365,9 +365,14 @@ CASES = (
     Case("threads-copy", "plain copy of the frame: one thread / two threads", two_threads(copy)),
     Case(
         "first-call",
-        "first call in a new process / later ones",
+        "first call in a new process / later ones, all of them planned",
         in_new_process("first-call"),
         target=1.1,
+    ),
+    Case(
+        "first-out",
+        "the same into arrays that are there already",
+        in_new_process("first-out"),
     ),
     Case(
         "first-memory",
@@ -376,7 +381,7 @@ CASES = (
     ),
     Case(
         "planning",
-        "first call of a process beyond later ones, 256 x 256 / a later call of full size",
+        "first call of a process beyond later ones, 256 x 256, planned / a later call of full size",
         in_new_process("planning"),
         target=0.1,
     ),

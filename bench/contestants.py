@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,21 +76,29 @@ def decorrelate(
     planes: bool = False,
     kernel: whitediff.SpatialKernel | None = None,
     into: bool = False,
+    planned_anew: bool = False,
     **options: Any,
 ) -> Timed:
     """Run ``whitediff.decorrelate``: image and variance; `kernel` must equal the scene's.
 
-    With `into`, into arrays that are there already.
+    With `into`, into arrays that are there already. With `planned_anew`, variances being numbers,
+    no call has the noise of an earlier one, whose plan would be remembered.
     """
     kernel = kernel or scene.kernel
     science = scene.science_plane if planes else SCIENCE_VARIANCE
+    calls = itertools.count()
     template = scene.template_plane if planes else TEMPLATE_VARIANCE
     if into:
         options["out"] = (np.zeros_like(scene.difference), np.zeros_like(scene.difference))
 
     def run() -> whitediff.Whitened:
         return whitediff.decorrelate(
-            scene.difference, science, template, kernel, n_threads=threads, **options
+            scene.difference,
+            science * (1 + 1e-6 * next(calls)) if planned_anew else science,
+            template,
+            kernel,
+            n_threads=threads,
+            **options,
         )
 
     def check(result: whitediff.Whitened) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,18 @@ _LATER_CALLS = 5
 _SMALL = 256
 
 
-def first_call(options: argparse.Namespace) -> dict[str, Any]:
-    """Compare the first `decorrelate` of the process with the median of later ones."""
+def first_call(options: argparse.Namespace, *, into: bool = False) -> dict[str, Any]:
+    """Compare the first `decorrelate` of the process with the median of later ones.
+
+    All have to be planned. With `into`, into arrays that are there already.
+    """
     from statistics import median
 
     from contestants import decorrelate
     from scene import make_scene
 
-    function = decorrelate(make_scene(options.size), options.threads)
+    scene = make_scene(options.size)
+    function = decorrelate(scene, options.threads, into=into, planned_anew=True)
     first, *later = (function.seconds("wall") for _ in range(1 + _LATER_CALLS))
     return {
         "value": first / median(later),
@@ -58,13 +63,14 @@ def first_memory(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def planning(options: argparse.Namespace) -> dict[str, Any]:
-    """Compare what a first call costs beside its pixels with a later call."""
+    """Compare what a first call costs beyond others that have to be planned with a later call."""
     from statistics import median
 
     from contestants import decorrelate
     from scene import make_scene
 
-    small = decorrelate(make_scene(min(options.size, _SMALL)), options.threads)
+    stamp = make_scene(min(options.size, _SMALL))
+    small = decorrelate(stamp, options.threads, planned_anew=True)
     whole = decorrelate(make_scene(options.size), options.threads)
     first, *later = (small.seconds("wall") for _ in range(1 + _LATER_CALLS))
     _, *calls = (whole.seconds("wall") for _ in range(1 + _LATER_CALLS))
@@ -222,6 +228,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     measures = {
         "first-call": first_call,
+        "first-out": partial(first_call, into=True),
         "first-memory": first_memory,
         "planning": planning,
         "memory": memory,

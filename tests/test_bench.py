@@ -39,7 +39,7 @@ def measured(output, *arguments):
 def test_run_writes_results(tmp_path):
     from cases import CASES
 
-    slow = ("first-call", "import", "help", "start")
+    slow = ("first-call", "first-out", "import", "help", "start")
     cases = [
         case.name
         for case in CASES
