@@ -145,6 +145,25 @@ def test_wrong_answers_are_found():
         one_filter.check((image, variance, psf))
 
 
+@needs_fftw
+def test_a_batch_takes_turns_with_single_processes_and_copies(tmp_path):
+    pytest.importorskip("distributed")
+    output = tmp_path / "batch.json"
+    arguments = ["--size", 64, "--rows", 2, "--repeat", 1, "--folder", tmp_path, "--output", output]
+    run("batch.py", *arguments, check=True)
+    results = json.loads(output.read_text())["results"]
+    rates = results.pop("rates")
+    assert all(rate > 0 for each in rates.values() for rate in each)
+    assert set(results) == {
+        f"{name} / {other}"
+        for name in ("dask", "pool")
+        for other in ("two single processes", "two processes that copy")
+    }
+    for name, found in results.items():
+        above, below = name.split(" / ")
+        assert found["ratios"] == [rates[above][0] / rates[below][0]]
+
+
 @pytest.mark.usefixtures("bench_modules")
 def test_patience_ends_the_rounds():
     from timing import Timed, take_turns
