@@ -1,9 +1,11 @@
 """Measure everything for the documentation: results, figures, and tables.
 
 python bench/figures.py does it all in about a quarter of an hour, on a machine that does nothing
-else; results go to build/bench, figures to docs, and tables between the marks ``<!-- NAME: begin
--->`` and ``<!-- NAME: end -->`` of README.md, here, and of docs/performance.md. With --keep, what
-is there is not measured again.
+else; results go to build/bench, figures to docs, and tables between the marks ``<!-- NAME,
+PROCESSOR: begin -->`` and ``<!-- NAME, PROCESSOR: end -->`` of README.md, here, and of
+docs/performance.md. Tables of other machines stay as they are; those of a new one come after them.
+With --keep, what is there is not measured again. With names of results, what run.py and stages.py
+wrote, their tables are filled in and nothing is measured.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import roofline
 from stages import MissingError, check_programs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +34,14 @@ _MEASUREMENTS = {
     "cases": ["run.py"],
     "sweeps": ["run.py", "--sweep", "size", "sources", "basis", "kernel"],
     "stages": ["stages.py"],
+}
+
+
+_TITLES = {
+    "decorrelate": "numbers",
+    "decorrelate, variance planes": "planes",
+    "DecorrelateALKernelSpatialTask": "task",
+    "decorrelate, full variance": "full",
 }
 
 
@@ -89,16 +100,11 @@ def limits(record: Record) -> Lines:
 
 def stages(record: Record) -> Lines:
     """Write the nanoseconds a pixel of each stage, and the limit of those with variance planes."""
-    titles = {
-        "decorrelate": "numbers",
-        "decorrelate, variance planes": "planes",
-        "DecorrelateALKernelSpatialTask": "task",
-        "decorrelate, full variance": "full",
-    }
     found = {
         case["contestant"]: {row["stage"]: row for row in case["stages"]}
         for case in record["cases"]
     }
+    titles = {name: title for name, title in _TITLES.items() if name in found}
     planes = found["decorrelate, variance planes"]
     names = dict.fromkeys(name for case in found.values() for name in case)
     order = sorted(names, key=lambda name: -planes.get(name, {"share": 0.0})["share"])
@@ -129,30 +135,73 @@ def stages(record: Record) -> Lines:
     rows.append(("**all**", *whole, "", "", f"**{least:.2f}**", f"**{100 * least / total:.0f} %**"))
     head = ("stage", *titles.values(), "flops", "bytes", "limit", "limit / planes")
     size = record["size"]
-    return [f"Nanoseconds a pixel, one thread, {size} x {size} pixels.", "", *table(head, rows)]
+    machine = record["machine"]
+    where_ = f"{machine['processor']}, {machine['date'][:10]}"
+    what = f"Nanoseconds a pixel, one thread, {size} x {size} pixels. {where_}."
+    return [what, "", *table(head, rows)]
+
+
+def floor(record: Record) -> Lines:
+    """Write what rows of the table of cases ask for, and what share of the machine they get."""
+    limits = record["limits"]
+    rows = []
+    for case in record["cases"]:
+        wanted = roofline.demands(case["geometry"], case["contestant"])
+        flops, memory, cache = roofline.totals(wanted)
+        time, least = case["nanoseconds"], sum(row.get("limit", 0.0) for row in case["stages"])
+        rows.append(
+            (
+                _TITLES[case["contestant"]],
+                f"{time:.2f}",
+                *(f"{value:.0f}" for value in (flops, memory, cache)),
+                f"{least:.2f}",
+                f"{100 * least / time:.0f} %",
+                f"{100 * flops / time / limits[roofline.PEAK]:.0f} %",
+                f"{100 * memory / time / limits[roofline.READ]:.0f} %",
+            )
+        )
+    head = ("case", "ns", "flops", "bytes, memory", "bytes, cache", "limit", "limit / ns")
+    return table((*head, "of arithmetic", "of memory"), rows)
 
 
 _TABLES: dict[str, tuple[str, Callable[[Record], Lines]]] = {
-    "cases": ("cases", cases),
-    "limits": ("stages", limits),
-    "stages": ("stages", stages),
+    "cases": ("results", cases),
+    "limits": ("limits", limits),
+    "stages": ("limits", stages),
+    "floor": ("limits", floor),
 }
 
 
-def filled(text: str, name: str, lines: Lines) -> str:
-    """Put lines between the marks of a table.
+def filled(text: str, name: str, processor: str, lines: Lines) -> str:
+    """Put lines between the marks of a table of this processor, made behind the others if needed.
 
     Raises
     ------
     ValueError
-        If the text has no such marks.
+        If the text has no marks of such a table.
     """
-    marks = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-    content = "\n".join(lines) + "\n"
-    text, count = marks.subn(lambda match: match[1] + content + match[2], text)
-    if count != 1:
-        raise ValueError(f"expected one pair of marks for {name}, got {count}")
+    begin, end = (f"<!-- {name}, {processor}: {edge} -->" for edge in ("begin", "end"))
+    content = "\n".join([begin, *lines, end])
+    marks = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    text, count = marks.subn(lambda _: content, text)
+    if count == 0:
+        others = list(re.finditer(f"<!-- {name}, .*: end -->\n", text))
+        if not others:
+            raise ValueError(f"expected marks of {name}, got none")
+        place = others[-1].end()
+        text = f"{text[:place]}\n{content}\n{text[place:]}"
     return text
+
+
+def fill_pages(records: Sequence[Record]) -> None:
+    """Write the tables of results into the pages that have tables of the kind."""
+    for page in PAGES:
+        text = page.read_text()
+        for name, (key, write) in _TABLES.items():
+            for record in records:
+                if key in record and f"<!-- {name}, " in text:
+                    text = filled(text, name, record["machine"]["processor"], write(record))
+        page.write_text(text)
 
 
 def main() -> None:
@@ -162,7 +211,11 @@ def main() -> None:
     )
     parser.add_argument("--keep", action="store_true", help="measure only what is missing")
     parser.add_argument("--large", action="store_true", help="with 16384 x 16384 pixels")
+    parser.add_argument("results", type=Path, nargs="*", help="JSON files to fill in alone")
     options = parser.parse_args()
+    if options.results:
+        fill_pages([json.loads(path.read_text()) for path in options.results])
+        return
     try:
         check_programs()
     except MissingError as error:
@@ -178,13 +231,7 @@ def main() -> None:
         subprocess.run(run, check=True)
     figures = [sys.executable, str(BENCH / "plot.py"), str(RESULTS / "sweeps.json")]
     subprocess.run([*figures, str(ROOT / "docs")], check=True)
-    for page in PAGES:
-        text = page.read_text()
-        for name, (source, write) in _TABLES.items():
-            if f"<!-- {name}: begin -->" in text:
-                record = json.loads((RESULTS / f"{source}.json").read_text())
-                text = filled(text, name, write(record))
-        page.write_text(text)
+    fill_pages([json.loads((RESULTS / f"{name}.json").read_text()) for name in _MEASUREMENTS])
 
 
 if __name__ == "__main__":

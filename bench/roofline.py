@@ -23,9 +23,9 @@ _LARGE, _SMALL = 1 << 26, 1 << 16
 _LINES, _LENGTH = 8, 384
 _ROUNDS = 7
 
-_PEAK = "arithmetic, float32, Gflop/s"
+PEAK = "arithmetic, float32, Gflop/s"
 _FFTW = "FFTW in the cache, Gflop/s"
-_READ = "reading memory, GB/s"
+READ = "reading memory, GB/s"
 _WRITE = "writing memory, GB/s"
 _CACHE = "copying in the cache, GB/s"
 _FRESH = "filling fresh memory, GB/s"
@@ -61,9 +61,9 @@ def _measure_here() -> dict[str, float]:
     lines = fftw.Lines(_LENGTH, _LINES)
     transform = 5 * _LINES * _LENGTH * math.log2(_LENGTH)
     work: dict[str, tuple[float, Callable[[], object]]] = {
-        _PEAK: (2 * side**3, lambda: np.matmul(matrix, matrix, out=product)),
+        PEAK: (2 * side**3, lambda: np.matmul(matrix, matrix, out=product)),
         _FFTW: (transform, lines),
-        _READ: (large.nbytes, large.max),
+        READ: (large.nbytes, large.max),
         _WRITE: (large.nbytes, lambda: large.fill(1)),
         _CACHE: (2 * small.nbytes, lambda: np.copyto(copy, small)),
         _FRESH: (large.nbytes, lambda: np.empty(_LARGE, np.float32).fill(0)),
@@ -97,25 +97,36 @@ def demands(geometry: dict[str, float], contestant: str) -> dict[str, Demand]:
     modes = height * width / (geometry["box_height"] * geometry["box_width"])
     transform = 5 * modes * math.log2(height * width)
     passes = 2 + (_SOURCES + 1 if full else 0)
+    loads = 1 + (_SOURCES if full else 0)
     # A quarter of the rows and half of the columns, cosine and sine, multiplied and added.
     spectra = 4 * _KERNEL_ROWS * modes / 8
     filters = 2 * spectra + (_SOURCES * transform if full else 0)  # doubles are half as fast
     return {
-        "fresh memory": (0, 8, _PEAK, _FRESH),
-        "filters": (filters, 0, _PEAK, _CACHE),
+        "fresh memory": (0, 8, PEAK, _FRESH),
+        "filters": (filters, 0, PEAK, _CACHE),
         "transforms": (passes * transform, 0, _FFTW, _CACHE),
-        # To lines and back, two tiles to one image and back; every number is read and written.
-        "transposes": (0, passes * 2 * 16 * modes, _PEAK, _CACHE),
+        # To lines and back, one image to two tiles; every number is read and written.
+        "transposes": (0, (2 * passes - loads) * 16 * modes, PEAK, _CACHE),
         "multiply": (
             2 * modes + (8 * _SOURCES * modes if full else 0),
             20 * modes + (32 * _SOURCES * modes if full else 0),
-            _PEAK,
+            PEAK,
             _CACHE,
         ),
-        "blending, stores": (0, 8 if full else 4, _PEAK, _WRITE),
-        "variance": (2 * planes, 4 * planes + (0 if full else 4), _PEAK, _READ),
-        "loads": (0, 4, _PEAK, _READ),
+        "blending, stores": (0, 8 if full else 4, PEAK, _WRITE),
+        # With full variance the planes are loaded as the image is.
+        "variance": (0, 0, PEAK, READ) if full else (2 * planes, 4 * planes + 4, PEAK, READ),
+        "loads": (0, 4 + (4 * planes if full else 0), PEAK, READ),
     }
+
+
+def totals(wanted: dict[str, Demand]) -> tuple[float, float, float]:
+    """Sum the demands of stages: flops, bytes of memory, and bytes of the cache, a pixel each."""
+    memory, cache = (
+        sum(bytes_ for _, bytes_, _, of in wanted.values() if (of == _CACHE) is in_cache)
+        for in_cache in (False, True)
+    )
+    return sum(flops for flops, *_ in wanted.values()), memory, cache
 
 
 def add_limits(case: dict[str, Any], limits: dict[str, float]) -> None:

@@ -33,6 +33,7 @@ _CASES = (
 )
 _FREQUENCY = 1999
 _STACK_BYTES = 8192
+_COUNTERS = ("cycles", "instructions", "cache-misses", "page-faults")
 _DEBUG = {
     "cmake.build-type": "RelWithDebInfo",
     "cmake.define.CMAKE_CXX_FLAGS_RELWITHDEBINFO": "-O3 -g -DNDEBUG",
@@ -48,11 +49,11 @@ STAGES = (
     ("kernel images", r"\b(NoiseModel::batch|SpatialKernel|TabulatedKernel|Kernel::evaluate)\b"),
     ("filters", r"\b(CellFilter<\w+>::(set|CellFilter)|(Noise|Power)Spectrum|FilterDesign)\b"),
     ("transforms", r"libfftw3f"),
-    ("transposes", r"\b(transpose|interleave|separate)\b"),
+    ("loads", r"\b(load|load_row|load_image|interleave\w*)\b"),
+    ("transposes", r"\b(transpose|separate\w*)\b"),
     ("multiply", r"\b(multiply|multiply_add|scale<)"),
     ("variance", r"\b(Completion|GainProfile|filter_variance)\b"),
     ("blending, stores", r"\b(add_row|Blend|give_image|give_variance|zero_image)\b"),
-    ("loads", r"\b(load|load_image)\b"),
     ("cells, other", r"\b(CellWorker|CellTransform|Filtering|Execution|Whitening)\b"),
 )
 _OTHER = "Python, numpy"
@@ -71,8 +72,10 @@ def check_programs() -> None:
             raise MissingError(f"expected {program} (Debian: {package}) here, found none")
 
 
-def record(target: Path, contestant: str, size: int, seconds: float, folder: Path) -> Any:
-    """Run a contestant under perf, its samples going to a file; give what it says of itself."""
+def watched(
+    perf: Sequence[str], target: Path, contestant: str, size: int, seconds: float, folder: Path
+) -> Any:
+    """Run a contestant under perf, which watches some calls; give what it says of itself."""
     control, acknowledge = folder / "control", folder / "acknowledge"
     for pipe in (control, acknowledge):
         os.mkfifo(pipe)
@@ -80,11 +83,35 @@ def record(target: Path, contestant: str, size: int, seconds: float, folder: Pat
     arguments += ["--seconds", str(seconds)]
     arguments += ["--control", str(control), "--acknowledge", str(acknowledge)]
     command, environment = builds.python(target, arguments)
-    perf = ["perf", "record", "--quiet", "--delay=-1", f"--control=fifo:{control},{acknowledge}"]
-    perf += ["--event=cpu-clock", f"--freq={_FREQUENCY}", f"--call-graph=dwarf,{_STACK_BYTES}"]
-    perf += [f"--output={folder / 'perf.data'}", "--", *command]
-    done = subprocess.run(perf, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    pipes = ["--delay=-1", f"--control=fifo:{control},{acknowledge}"]
+    run = ["perf", *perf, *pipes, "--", *command]
+    done = subprocess.run(run, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
+
+
+def record(target: Path, contestant: str, size: int, seconds: float, folder: Path) -> Any:
+    """Run a contestant under perf, its samples going to a file; give what it says of itself."""
+    perf = ["record", "--quiet", "--event=cpu-clock", f"--freq={_FREQUENCY}"]
+    perf += [f"--call-graph=dwarf,{_STACK_BYTES}", f"--output={folder / 'perf.data'}"]
+    return watched(perf, target, contestant, size, seconds, folder)
+
+
+def counted(target: Path, contestant: str, size: int, seconds: float) -> dict[str, float]:
+    """Count events a pixel, those that the machine counts: in virtual machines often none."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        perf = ["stat", "--field-separator=;", f"--output={folder / 'counts'}"]
+        perf += [f"--event={','.join(_COUNTERS)}"]
+        run = watched(perf, target, contestant, size, seconds, folder)
+        rows = [line.split(";") for line in (folder / "counts").read_text().splitlines()]
+    counts = {row[2].split(":")[0]: row[0] for row in rows if len(row) > 2}
+    pixels = run["calls"] * size**2
+    # Others are "<not supported>", or not there.
+    return {
+        event: float(counts[event]) / pixels
+        for event in _COUNTERS
+        if re.fullmatch(r"[\d.]+", counts.get(event, ""))
+    }
 
 
 def samples(data: Path) -> list[list[tuple[str, str, str]]]:
@@ -175,6 +202,7 @@ def break_down(target: Path, contestant: str, size: int, seconds: float) -> dict
         "seconds": run["seconds"],
         "nanoseconds": a_pixel,
         "geometry": run["geometry"],
+        "counters": counted(target, contestant, size, seconds),
         "stages": [
             {
                 "stage": stage,
@@ -195,6 +223,9 @@ def print_case(case: dict[str, Any], verbose: bool) -> None:
     """Print one breakdown."""
     a_pixel = f"{case['nanoseconds']:.2f} ns a pixel, {case['samples']} samples"
     print(f"\n{case['contestant']}: {a_pixel}")
+    counters = case["counters"]
+    counts = [f"{counters[n]:.3g} {n}" if n in counters else f"no {n}" for n in _COUNTERS]
+    print(f"  counted a pixel: {', '.join(counts)}")
     for row in case["stages"]:
         line = f"  {row['stage']:18} {100 * row['share']:5.1f} %  {row['nanoseconds']:6.2f} ns"
         if "limit" in row:

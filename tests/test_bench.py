@@ -261,6 +261,8 @@ def test_cases_and_their_targets():
         (("autocorrelate", "FilterDesign::set", "whitediff::filter_support"), "planning"),
         (("[unknown] /usr/lib/libfftw3f.so.3", "transform_columns", "run"), "transforms"),
         (("memmove libc.so.6", "load_image", "whitediff::CellWorker<float>::run"), "loads"),
+        (("interleave_with<false, float>", "load_row", "load", "load_image"), "loads"),
+        (("separate_with<false, float>", "whitediff::CellWorker<float>::run"), "transposes"),
         (("_PyEval_EvalFrameDefault libpython3.so",), "Python, numpy"),
     ],
 )
@@ -302,7 +304,7 @@ def test_limits_are_the_slower_of_arithmetic_and_traffic():
 
     box = {"border": 16, "box_height": 600, "box_width": 340}
     limits = dict.fromkeys(
-        (roofline._PEAK, roofline._FFTW, roofline._READ, roofline._WRITE)
+        (roofline.PEAK, roofline._FFTW, roofline.READ, roofline._WRITE)
         + (roofline._CACHE, roofline._FRESH),
         10.0,
     )
@@ -325,12 +327,29 @@ def test_limits_are_the_slower_of_arithmetic_and_traffic():
 def test_tables_are_filled_in():
     import figures
 
-    text = "a\n<!-- stages: begin -->\nold\n<!-- stages: end -->\nb\n"
-    once = figures.filled(text, "stages", ["new"])
-    assert once == "a\n<!-- stages: begin -->\nnew\n<!-- stages: end -->\nb\n"
-    assert figures.filled(once, "stages", ["new"]) == once
+    text = "a\n<!-- stages, A: begin -->\nold\n<!-- stages, A: end -->\nb\n"
+    once = figures.filled(text, "stages", "A", ["new"])
+    assert once == text.replace("old", "new")
+    assert figures.filled(once, "stages", "A", ["new"]) == once
+    both = figures.filled(once, "stages", "B (r)", ["other"])
+    assert both.startswith(once.removesuffix("b\n"))
+    assert both.endswith("\n<!-- stages, B (r): begin -->\nother\n<!-- stages, B (r): end -->\nb\n")
+    assert figures.filled(both, "stages", "B (r)", ["other"]) == both
     with pytest.raises(ValueError, match="limits"):
-        figures.filled(text, "limits", ["new"])
+        figures.filled(text, "limits", "A", ["new"])
     page = (BENCH / "README.md").read_text()
     for name in figures._TABLES:
-        figures.filled(page, name, ["new"])
+        figures.filled(page, name, "A", ["new"])
+
+
+@pytest.mark.usefixtures("bench_modules")
+def test_demands_are_summed_by_where_the_bytes_are():
+    import roofline
+
+    box = {"border": 16, "box_height": 600, "box_width": 340}
+    wanted = roofline.demands(box, "decorrelate, variance planes")
+    flops, memory, cache = roofline.totals(wanted)
+    assert flops == pytest.approx(sum(demand[0] for demand in wanted.values()))
+    # Pixels read and written, two variance planes read and one written, pages of both outputs.
+    assert memory == 4 + 4 + 12 + 8
+    assert cache == pytest.approx(wanted["transposes"][1] + wanted["multiply"][1])
