@@ -25,6 +25,7 @@ constexpr int taps[] = {1, 4, 10, 16, 19, 16, 10, 4, 1};
 constexpr double sum_of_taps = 81.0;
 // Quartiles are taken of whole rows with about so many pixels.
 constexpr std::size_t sample_size = std::size_t{1} << 16;
+constexpr std::size_t rough_step = 4;
 constexpr int band = 64;
 constexpr int block = 32;
 // No variance is larger than the median of some 10 000 by this factor.
@@ -280,13 +281,13 @@ class Sky {
   }
 
   BlankSky find() {
-    Limits limits = this->limits();
-    // The first limits still have the sources in them.
+    // The first limits still have the sources in them: of many rows fewer tell them as well.
+    Limits limits = this->limits(noise_.shape().size() > sample_size ? rough_step : 1);
     parallel_for(rows_.size(), threads_, [&](std::size_t n) {
       searches_.get(make_).search(rows_[n], rows_[n] + 1, limits, kept_.row(static_cast<int>(n)),
                                   0);
     });
-    limits = this->limits();
+    limits = this->limits(1);
     BlankSky sky{Image<std::uint8_t>(noise_.shape()), limits.plain.center, limits.plain.sigma};
     const std::size_t bands = (noise_.height() + band - 1) / band;
     parallel_for(bands, threads_, [&](std::size_t n) {
@@ -298,28 +299,33 @@ class Sky {
   }
 
  private:
-  /// Of what is kept of the sampled rows.
-  Limits limits() {
+  /// Of what is kept of every so many of the sampled rows.
+  Limits limits(std::size_t step) {
     Limits limits;
-    limits.plain = spread([&](std::size_t n) { return noise_.row(rows_[n]); });
-    limits.smooth = spread([&](std::size_t n) {
+    limits.plain = spread(step, [&](std::size_t n) { return noise_.row(rows_[n]); });
+    limits.smooth = spread(step, [&](std::size_t n) {
       return searches_.get(make_).smoothed(rows_[n], limits.plain.center);
     });
     return limits;
   }
 
   template <class Row>
-  Spread spread(const Row& row) {
-    std::vector<std::vector<T>> parts(rows_.size());
-    parallel_for(rows_.size(), threads_, [&](std::size_t n) {
-      const T* pixels = row(n);
-      const std::uint8_t* kept = kept_.row(static_cast<int>(n));
+  Spread spread(std::size_t step, const Row& row) {
+    std::vector<std::vector<T>> parts((rows_.size() + step - 1) / step);
+    parallel_for(parts.size(), threads_, [&](std::size_t n) {
+      const T* pixels = row(n * step);
+      const std::uint8_t* kept = kept_.row(static_cast<int>(n * step));
+      parts[n].resize(noise_.width());
+      std::size_t count = 0;
       for (int x = 0; x < noise_.width(); ++x) {
-        if (kept[x]) parts[n].push_back(pixels[x]);
+        parts[n][count] = pixels[x];
+        count += kept[x];
       }
+      parts[n].resize(count);
     });
     std::vector<T> values;
     for (const auto& part : parts) values.insert(values.end(), part.begin(), part.end());
+    if (values.empty() && step > 1) return spread(1, row);
     require(!values.empty(), "image", "have finite, unmasked pixels that are no sources",
             "none among " + std::to_string(noise_.shape().size()));
     return spread_of(values);
@@ -368,11 +374,19 @@ BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usabl
 template <class T>
 Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
                            ImageView<const std::uint8_t> usable, int n_threads) {
+  Image<T> noise(image.shape());
+  in_units_of_noise(image, variance, usable, noise.view(), n_threads);
+  return noise;
+}
+
+template <class T>
+void in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
+                       ImageView<const std::uint8_t> usable, ImageView<T> noise, int n_threads) {
   require_shape(variance.shape(), image.shape(), "variance");
   require_shape(usable.shape(), image.shape(), "usable");
   const auto [height, width] = image.shape();
+  require_shape(noise.shape(), image.shape(), "noise");
   const T largest = largest_known(variance);
-  Image<T> noise(image.shape());
   const std::size_t bands = (height + block - 1) / block;
   parallel_for(bands, thread_count(n_threads), [&, height = height, width = width](std::size_t n) {
     const int y0 = static_cast<int>(n) * block, y1 = std::min(y0 + block, height);
@@ -391,13 +405,16 @@ Image<T> in_units_of_noise(ImageView<const T> image, ImageView<const T> variance
       multiply(image.row(y), variance.row(y), largest, sums.data(), width, noise.row(y));
     }
   });
-  return noise;
 }
 
 template BlankSky blank_sky(ImageView<const float>, ImageView<const std::uint8_t>, bool, int);
 template BlankSky blank_sky(ImageView<const double>, ImageView<const std::uint8_t>, bool, int);
 template Image<float> in_units_of_noise(ImageView<const float>, ImageView<const float>,
                                         ImageView<const std::uint8_t>, int);
+template void in_units_of_noise(ImageView<const float>, ImageView<const float>,
+                                ImageView<const std::uint8_t>, ImageView<float>, int);
+template void in_units_of_noise(ImageView<const double>, ImageView<const double>,
+                                ImageView<const std::uint8_t>, ImageView<double>, int);
 template Image<double> in_units_of_noise(ImageView<const double>, ImageView<const double>,
                                          ImageView<const std::uint8_t>, int);
 

@@ -1,7 +1,9 @@
 #include "clipping.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string>
 
@@ -18,7 +20,8 @@ constexpr int level_side = 256;
 // Of so many pixels a plane takes off less than three thousandths of their variance; and in a box
 // of such sides they do not lie on one line.
 constexpr double least_of_plane = 1000.0;
-constexpr int piece = 256;
+// No box is wider.
+constexpr int widest = level_side + level_side / 2;
 // The limit of a large image is that of some of its rows: what lies beyond 4 sigma hardly counts.
 constexpr std::size_t sample_size = std::size_t{1} << 18;
 constexpr double least_sample = 1 << 15;
@@ -39,45 +42,38 @@ struct Moments {
   }
 };
 
-/// Of `width` pixels of a row, in which the level rises by `slope` a pixel; of pieces so short that
-/// single precision does.
+/// Of a row of pixels, 0 where none is taken: so short that single precision does, and integers
+/// hold all sums.
 template <class T>
-WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* noise, const std::uint8_t* usable, int width,
-                                           T middle, T level, T slope, T limit) {
-  Moments moments;
-  for (int begin = 0; begin < width; begin += piece) {
-    const int end = std::min(begin + piece, width);
-    T count = 0, sum_of_x = 0, sum_of_xx = 0, sum = 0, sum_x = 0, squares = 0;
-#pragma omp simd reduction(+ : count, sum_of_x, sum_of_xx, sum, sum_x, squares)
-    for (int x = begin; x < end; ++x) {
-      const T value = noise[x] - (level + slope * static_cast<T>(x));
-      const T flag = static_cast<T>(usable[x] != 0);
-      const T one = std::abs(value) <= limit ? flag : T(0);
-      const T inside = one != T(0) ? value : T(0);
-      const T from_middle = one * (static_cast<T>(x) - middle);
-      count += one;
-      sum_of_x += from_middle;
-      sum_of_xx += from_middle * from_middle;
-      sum += inside;
-      sum_x += from_middle * inside;
-      squares += inside * inside;
-    }
-    moments +=
-        {static_cast<double>(count), static_cast<double>(sum_of_x), static_cast<double>(sum_of_xx),
-         static_cast<double>(sum),   static_cast<double>(sum_x),    static_cast<double>(squares)};
+WHITEDIFF_ALWAYS_INLINE Moments moments_of(const T* values, const std::uint8_t* taken, int width) {
+  std::int32_t count = 0, x_sum = 0, xx_sum = 0;
+  T sum = 0, sum_x = 0, squares = 0;
+#pragma omp simd reduction(+ : count, x_sum, xx_sum, sum, sum_x, squares)
+  for (int x = 0; x < width; ++x) {
+    const std::int32_t one = taken[x];
+    count += one;
+    x_sum += one * x;
+    xx_sum += one * x * x;
+    sum += values[x];
+    sum_x += static_cast<T>(x) * values[x];
+    squares += values[x] * values[x];
   }
-  return moments;
+  const double middle = 0.5 * (width - 1);
+  return {static_cast<double>(count),
+          x_sum - middle * count,
+          xx_sum - middle * (2.0 * x_sum - middle * count),
+          static_cast<double>(sum),
+          static_cast<double>(sum_x) - middle * static_cast<double>(sum),
+          static_cast<double>(squares)};
 }
 
 WHITEDIFF_MULTIVERSION
-Moments row_moments(const float* noise, const std::uint8_t* usable, int width, float middle,
-                    float level, float slope, float limit) {
-  return moments_of(noise, usable, width, middle, level, slope, limit);
+Moments row_moments(const float* values, const std::uint8_t* taken, int width) {
+  return moments_of(values, taken, width);
 }
 WHITEDIFF_MULTIVERSION
-Moments row_moments(const double* noise, const std::uint8_t* usable, int width, double middle,
-                    double level, double slope, double limit) {
-  return moments_of(noise, usable, width, middle, level, slope, limit);
+Moments row_moments(const double* values, const std::uint8_t* taken, int width) {
+  return moments_of(values, taken, width);
 }
 
 /// What pixels of a box have on top of its level.
@@ -136,10 +132,10 @@ class Clipping {
   }
 
   Moments row(const Level& level, int y) const {
-    const Box& box = level.box;
-    return row_moments(pixels_.noise.row(y) + box.x0, pixels_.usable.row(y) + box.x0, box.width(),
-                       static_cast<T>(0.5 * (box.width() - 1)), static_cast<T>(level.at(y, box.x0)),
-                       static_cast<T>(level.slope_x), static_cast<T>(pixels_.limit));
+    std::array<T, widest> values;
+    std::array<std::uint8_t, widest> taken;
+    take(pixels_, level, y, values.data(), taken.data());
+    return row_moments(values.data(), taken.data(), level.box.width());
   }
 
   /// Of every `step`-th row; level by level, so that threads do not matter.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 
 #include "fft.hpp"
 #include "multiversion.hpp"
@@ -11,21 +10,25 @@
 namespace whitediff {
 namespace {
 
-// The sum over all pixels around one at some lags is that over a box less that over a smaller one,
-// whose sides have a factor of `step`: two short sums, one after the other.
-constexpr int lags = 5;
+// The sum over all pixels around one at the lags of a ring is that over a box less that over a
+// smaller one; boxes reach so far. Their sides have a factor of `step`: two short sums, one after
+// the other.
+constexpr int near = 7, middle = 12, far = 17;
+constexpr int boxes = 3;
+constexpr int reaches[boxes] = {near, middle, far};
 constexpr int step = 5;
-constexpr int farthest = 17;
 
-constexpr int band_rows = 96;
+constexpr int band_rows = 128;
 constexpr int strip = 256;
+// With columns on both sides.
+constexpr int wide = strip + 2 * far;
 
-/// One row of a strip, with columns on both sides.
+/// One row of a strip.
 template <class V>
-using Row = std::array<V, strip + 2 * farthest>;
+using Row = std::array<V, wide>;
 
 template <class V>
-WHITEDIFF_ALWAYS_INLINE void add_difference(const V* added, const V* taken_off, int wide, V* sums) {
+WHITEDIFF_ALWAYS_INLINE void add_difference(const V* added, const V* taken_off, V* sums) {
   for (int x = 0; x < wide; ++x) sums[x] = static_cast<V>(sums[x] + added[x] - taken_off[x]);
 }
 
@@ -45,30 +48,37 @@ WHITEDIFF_ALWAYS_INLINE void box_sums(const V* row, V* steps, V* sums) {
   }
 }
 
-/// Of the row's pixels times what lies around each, `far_sums` and `near_sums` being sums over
-/// columns.
-template <int far, class V, class Sum>
-WHITEDIFF_ALWAYS_INLINE Sum ring_products(const V* row, const V* far_sums, const V* near_sums,
-                                          int width) {
-  alignas(64) Row<V> steps, outer{}, inner{};
-  box_sums<far>(far_sums, steps.data(), outer.data());
-  box_sums<far - lags>(near_sums + lags, steps.data(), inner.data());
+template <class V, class Sum>
+WHITEDIFF_ALWAYS_INLINE Sum dot(const V* row, const V* outer, const V* inner, int width) {
   Sum total = 0;
 #pragma omp simd reduction(+ : total)
   for (int x = 0; x < width; ++x) {
-    total += static_cast<Sum>(row[far + x]) * static_cast<Sum>(outer[x] - inner[x]);
+    total += static_cast<Sum>(row[x]) * static_cast<Sum>(outer[x] - inner[x]);
   }
   return total;
 }
 
-#define WHITEDIFF_FOR_EACH(V, Sum)                                                               \
-  WHITEDIFF_MULTIVERSION void move_sums(const V* added, const V* taken_off, int wide, V* sums) { \
-    add_difference(added, taken_off, wide, sums);                                                \
-  }                                                                                              \
-  WHITEDIFF_MULTIVERSION Sum products(const V* row, const V* far_sums, const V* near_sums,       \
-                                      int far, int width) {                                      \
-    return far == farthest ? ring_products<farthest, V, Sum>(row, far_sums, near_sums, width)    \
-                           : ring_products<12, V, Sum>(row, far_sums, near_sums, width);         \
+/// Of the row's pixels times what lies around each, in both rings.
+/// @param columns  sums over the rows of each box.
+template <class V, class Sum>
+WHITEDIFF_ALWAYS_INLINE std::array<Sum, 2> ring_products(const V* row,
+                                                         const std::array<Row<V>, boxes>& columns,
+                                                         int width) {
+  alignas(64) Row<V> steps, inner, between, outer;
+  box_sums<near>(columns[0].data() + far - near, steps.data(), inner.data());
+  box_sums<middle>(columns[1].data() + far - middle, steps.data(), between.data());
+  box_sums<far>(columns[2].data(), steps.data(), outer.data());
+  return {dot<V, Sum>(row + far, between.data(), inner.data(), width),
+          dot<V, Sum>(row + far, outer.data(), between.data(), width)};
+}
+
+#define WHITEDIFF_FOR_EACH(V, Sum)                                                     \
+  WHITEDIFF_MULTIVERSION void move_sums(const V* added, const V* taken_off, V* sums) { \
+    add_difference(added, taken_off, sums);                                            \
+  }                                                                                    \
+  WHITEDIFF_MULTIVERSION std::array<Sum, 2> products(                                  \
+      const V* row, const std::array<Row<V>, boxes>& columns, int width) {             \
+    return ring_products<V, Sum>(row, columns, width);                                 \
   }
 WHITEDIFF_FOR_EACH(float, float)
 WHITEDIFF_FOR_EACH(double, double)
@@ -76,61 +86,57 @@ WHITEDIFF_FOR_EACH(double, double)
 WHITEDIFF_FOR_EACH(std::uint16_t, std::int32_t)
 #undef WHITEDIFF_FOR_EACH
 
-/// Pixels of one kind: rows of a band with `far` more above and below, and running sums over
-/// columns.
+/// Pixels of one kind: rows of a band with `far` more above and below, and running sums over the
+/// rows of each box.
 template <class V>
 class Pixels {
  public:
-  explicit Pixels(int far)
-      : far_(far),
-        wide_(strip + 2 * far),
-        rows_(static_cast<std::size_t>(band_rows + 2 * far + 1) * wide_) {}
+  Pixels() : rows_(static_cast<std::size_t>(band_rows + 2 * far + 1) * wide) {}
 
   void clear() { std::fill(rows_.begin(), rows_.end(), V(0)); }
   /// Row y of the band, -far - 1 <= y; the first one stays empty.
-  V* row(int y) { return rows_.data() + static_cast<std::ptrdiff_t>(y + far_ + 1) * wide_; }
+  V* row(int y) { return rows_.data() + static_cast<std::ptrdiff_t>(y + far + 1) * wide; }
 
   /// Puts the sums before row 0.
   void start() {
-    far_sums_.fill(V(0));
-    near_sums_.fill(V(0));
-    const V* const empty = row(-far_ - 1);
-    for (int y = -far_; y < far_; ++y) move_sums(row(y), empty, wide_, far_sums_.data());
-    const int near = far_ - lags;
-    for (int y = -near - 1; y < near; ++y) move_sums(row(y), empty, wide_, near_sums_.data());
+    const V* const empty = row(-far - 1);
+    for (int n = 0; n < boxes; ++n) {
+      columns_[n].fill(V(0));
+      for (int y = -reaches[n] - 1; y < reaches[n]; ++y) {
+        move_sums(row(y), empty, columns_[n].data());
+      }
+    }
   }
   /// The products of row y, each after the other from 0.
   auto next(int y, int width) {
-    const int near = far_ - lags;
-    move_sums(row(y + far_), row(y - far_ - 1), wide_, far_sums_.data());
-    move_sums(row(y + near), row(y - near - 1), wide_, near_sums_.data());
-    return products(row(y), far_sums_.data(), near_sums_.data(), far_, width);
+    for (int n = 0; n < boxes; ++n) {
+      move_sums(row(y + reaches[n]), row(y - reaches[n] - 1), columns_[n].data());
+    }
+    return products(row(y), columns_, width);
   }
 
  private:
-  int far_, wide_;
   fft::Buffer<V> rows_;
-  alignas(64) Row<V> far_sums_, near_sums_;
+  std::array<Row<V>, boxes> columns_;
 };
 
 /// Up to `strip` columns of a band of rows.
 template <class T>
 class Strip {
  public:
-  Strip(const TakenPixels<T>& pixels, int far)
-      : pixels_(pixels),
-        far_(far),
-        values_(far),
-        taken_(far),
-        flags_(static_cast<std::size_t>(band_rows + 2 * far) * (strip + 2 * far)) {}
+  explicit Strip(const TakenPixels<T>& pixels)
+      : pixels_(pixels), flags_(static_cast<std::size_t>(band_rows + 2 * far) * wide) {}
 
-  void add(const Box& box, FarProducts& total) {
+  void add(const Box& box, FarRings& totals) {
     load(box);
     values_.start();
     taken_.start();
     for (int y = 0; y < box.height(); ++y) {
-      total.products += static_cast<double>(values_.next(y, box.width()));
-      total.pairs += taken_.next(y, box.width());
+      const auto products = values_.next(y, box.width());
+      const auto pairs = taken_.next(y, box.width());
+      for (std::size_t ring = 0; ring < totals.size(); ++ring) {
+        totals[ring].add({static_cast<double>(products[ring]), pairs[ring]});
+      }
     }
   }
 
@@ -139,8 +145,8 @@ class Strip {
     values_.clear();
     taken_.clear();
     const auto [height, width] = pixels_.noise.shape();
-    const Box read = box.grown(far_).clipped({0, 0, width, height});
-    const int offset = read.x0 - (box.x0 - far_), wide = strip + 2 * far_;
+    const Box read = box.grown(far).clipped({0, 0, width, height});
+    const int offset = read.x0 - (box.x0 - far);
     std::fill(flags_.begin(), flags_.end(), std::uint8_t(0));
     take(pixels_, read, values_.row(read.y0 - box.y0) + offset, flags_.data() + offset, wide);
     for (int y = read.y0; y < read.y1; ++y) {
@@ -150,7 +156,6 @@ class Strip {
   }
 
   const TakenPixels<T>& pixels_;
-  int far_;
   Pixels<T> values_;
   Pixels<std::uint16_t> taken_;
   std::vector<std::uint8_t> flags_;
@@ -159,26 +164,30 @@ class Strip {
 }  // namespace
 
 template <class T>
-std::vector<FarProducts> far_products(const TakenPixels<T>& pixels, const std::vector<Box>& parts,
-                                      int far, int threads) {
+std::vector<FarRings> far_products(const TakenPixels<T>& pixels, const std::vector<Box>& parts,
+                                   int threads) {
   const std::vector<PartBand> bands = bands_of(parts, band_rows);
-  std::vector<FarProducts> sums(bands.size());
+  std::vector<FarRings> sums(bands.size());
   PerThread<Strip<T>> strips(threads);
   parallel_for(bands.size(), threads, [&](std::size_t n) {
-    Strip<T>& part = strips.get([&] { return Strip<T>(pixels, far); });
+    Strip<T>& part = strips.get([&] { return Strip<T>(pixels); });
     const Box& band = bands[n].box;
     for (int x0 = band.x0; x0 < band.x1; x0 += strip) {
       part.add({x0, band.y0, std::min(x0 + strip, band.x1), band.y1}, sums[n]);
     }
   });
-  std::vector<FarProducts> totals(parts.size());
-  for (std::size_t n = 0; n < bands.size(); ++n) totals[bands[n].part].add(sums[n]);
+  std::vector<FarRings> totals(parts.size());
+  for (std::size_t n = 0; n < bands.size(); ++n) {
+    for (std::size_t ring = 0; ring < sums[n].size(); ++ring) {
+      totals[bands[n].part][ring].add(sums[n][ring]);
+    }
+  }
   return totals;
 }
 
-template std::vector<FarProducts> far_products(const TakenPixels<float>&, const std::vector<Box>&,
-                                               int, int);
-template std::vector<FarProducts> far_products(const TakenPixels<double>&, const std::vector<Box>&,
-                                               int, int);
+template std::vector<FarRings> far_products(const TakenPixels<float>&, const std::vector<Box>&,
+                                            int);
+template std::vector<FarRings> far_products(const TakenPixels<double>&, const std::vector<Box>&,
+                                            int);
 
 }  // namespace whitediff

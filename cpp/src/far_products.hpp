@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -7,7 +8,7 @@
 
 namespace whitediff {
 
-/// Sums over all pairs of pixels at five lags, in the greater of y and x.
+/// Sums over all pairs of pixels whose lag, the greater of y and x, is that of a ring.
 struct FarProducts {
   double products = 0.0;   ///< Of the products of their values.
   std::int64_t pairs = 0;  ///< Of ones.
@@ -18,11 +19,13 @@ struct FarProducts {
   }
 };
 
+/// Lags of 8 to 12 pixels, and of 13 to 17.
+using FarRings = std::array<FarProducts, 2>;
+
 /// The sums of pairs of which one pixel, either of both, lies in a part of the image, the other
 /// anywhere; the same for all threads.
-/// @param far  the longest of the lags, 12 or 17.
 template <class T>
-std::vector<FarProducts> far_products(const TakenPixels<T>& pixels, const std::vector<Box>& parts,
-                                      int far, int threads);
+std::vector<FarRings> far_products(const TakenPixels<T>& pixels, const std::vector<Box>& parts,
+                                   int threads);
 
 }  // namespace whitediff

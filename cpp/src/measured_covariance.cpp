@@ -110,26 +110,24 @@ LocalCovariances autocovariances(ImageView<const T> noise, ImageView<const std::
   }
   const int threads = thread_count(n_threads);
   std::vector<LagProducts> sums;
-  std::vector<FarProducts> far(parts.size()), farther(parts.size());
+  std::vector<FarRings> rings(parts.size());
   with_threads(threads, [&] {
     const TakenPixels<T> pixels = clipped(noise, usable, parts, threads);
     sums = lag_products(pixels, parts, largest_lag, threads);
-    if (largest_lag >= window.reach()) {
-      far = far_products(pixels, parts, window.zero_from + 5, threads);
-      if (window == narrow_window) farther = far_products(pixels, parts, second_ring, threads);
-    }
+    if (largest_lag >= window.reach()) rings = far_products(pixels, parts, threads);
   });
   LagProducts all_sums(largest_lag);
+  const std::size_t plateau = window == narrow_window ? 0 : 1;
   FarProducts all_far, all_farther;
   LocalCovariances measured;
   for (std::size_t n = 0; n < parts.size(); ++n) {
     all_sums.add(sums[n]);
-    all_far.add(far[n]);
-    all_farther.add(farther[n]);
-    measured.parts.push_back(means(sums[n], far[n], window));
+    all_far.add(rings[n][plateau]);
+    all_farther.add(rings[n][1]);
+    measured.parts.push_back(means(sums[n], rings[n][plateau], window));
   }
   measured.whole = means(all_sums, all_far, window);
-  const double raised = rise(measured.whole, all_farther);
+  const double raised = plateau == 0 ? rise(measured.whole, all_farther) : 0.0;
   measured.whole.plateau += raised;
   for (MeasuredCovariance& part : measured.parts) part.plateau += raised;
   return measured;

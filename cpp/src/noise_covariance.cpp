@@ -23,7 +23,7 @@ NoiseCovariance::NoiseCovariance(ImageView<const double> lags) {
   for (int y = 0; y < height; ++y) {
     std::copy_n(lags.row(y), width, copy->row(y));
     for (int x = 0; x < width; ++x) {
-      require(std::isfinite(lags(y, x)), "covariance", "be finite", lags(y, x));
+      if (!std::isfinite(lags(y, x))) refuse("covariance", "be finite", lags(y, x));
       sum += lags(y, x);
       bound_ += std::abs(lags(y, x));
     }
@@ -34,10 +34,11 @@ NoiseCovariance::NoiseCovariance(ImageView<const double> lags) {
           "be positive at no lag", middle);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
-      const double difference = lags(y, x) - lags(height - 1 - y, width - 1 - x);
-      require(std::abs(difference) <= rounding * middle, "covariance",
-              "be the same at lags of opposite sign",
-              "values that differ by " + std::to_string(std::abs(difference)));
+      const double difference = std::abs(lags(y, x) - lags(height - 1 - y, width - 1 - x));
+      if (difference > rounding * middle) {
+        refuse("covariance", "be the same at lags of opposite sign",
+               "values that differ by " + std::to_string(difference));
+      }
     }
   }
   lags_ = std::move(copy);
@@ -47,11 +48,13 @@ NoiseCovariance::NoiseCovariance(ImageView<const double> lags) {
 
 NoiseCovariance NoiseCovariance::transposed() const {
   const auto [height, width] = lags_->shape();
-  Image<double> turned({width, height});
+  auto turned = std::make_shared<Image<double>>(Shape{width, height});
   for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) turned(x, y) = (*lags_)(y, x);
+    for (int x = 0; x < width; ++x) (*turned)(x, y) = (*lags_)(y, x);
   }
-  return NoiseCovariance(turned.view());
+  NoiseCovariance transposed = *this;
+  transposed.lags_ = std::move(turned);
+  return transposed;
 }
 
 }  // namespace whitediff

@@ -1,10 +1,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "checks.hpp"
 #include "execution.hpp"
+#include "multiversion.hpp"
 #include "parallel.hpp"
 #include "planning.hpp"
 #include "require.hpp"
@@ -77,46 +81,32 @@ class Mosaic {
     shape_.height -= block;
   }
 
+  const std::vector<Box>& boxes() const { return boxes_; }
   Shape shape() const { return shape_; }
 
-  /// Where a part of box n comes to lie.
-  Box moved(const Box& part, std::size_t n) const {
-    return part.moved(-boxes_[n].x0, rows_[n] - boxes_[n].y0);
+  /// Where box n comes to lie.
+  Box place(std::size_t n) const {
+    return {0, rows_[n], boxes_[n].width(), rows_[n] + boxes_[n].height()};
   }
 
-  /// Calls visit(n, y, width) for the rows of box n, y of the mosaic.
+  /// Pixels that are zero.
+  template <class T>
+  Image<T> image() const {
+    return zero_image<T>(shape_, threads_);
+  }
+
+  /// Calls visit(n, y) for row y of box n, all of them.
   template <class Visit>
   void for_each_row(const Visit& visit) const {
-    parallel_for(boxes_.size(), threads_, [&](std::size_t n) {
-      for (int y = 0; y < boxes_[n].height(); ++y) visit(n, rows_[n] + y, boxes_[n].width());
+    std::vector<std::pair<std::size_t, int>> bands;  // boxes, and where bands of them begin
+    for (std::size_t n = 0; n < boxes_.size(); ++n) {
+      for (int y = 0; y < boxes_[n].height(); y += block) bands.emplace_back(n, y);
+    }
+    parallel_for(bands.size(), threads_, [&](std::size_t m) {
+      const auto [n, y0] = bands[m];
+      const int end = std::min(y0 + block, boxes_[n].height());
+      for (int y = y0; y < end; ++y) visit(n, y);
     });
-  }
-
-  /// The pixels of a plane, zero between the boxes.
-  template <class T>
-  Image<T> of(const Plane<T>& plane) const {
-    Image<T> mosaic(shape_);
-    // A plane that is read gives its rows in the calling thread.
-    parallel_for(boxes_.size(), plane.in_memory() ? threads_ : 1, [&](std::size_t n) {
-      const Box& box = boxes_[n];
-      const ImageView<const T> rows = plane.rows({box.y0, box.y1});
-      for (int y = 0; y < box.height(); ++y) {
-        std::copy_n(rows.row(y) + box.x0, box.width(), mosaic.row(rows_[n] + y));
-      }
-    });
-    return mosaic;
-  }
-
-  /// What this one has of another mosaic, of larger boxes around its own.
-  template <class T>
-  Image<T> cut(Image<T> from, const Mosaic& larger) const {
-    if (larger.shape_ == shape_) return from;
-    Image<T> mosaic(shape_);
-    for_each_row([&](std::size_t n, int y, int width) {
-      const Box box = larger.moved(boxes_[n], n);
-      std::copy_n(from.row(box.y0 + y - rows_[n]) + box.x0, width, mosaic.row(y));
-    });
-    return mosaic;
   }
 
  private:
@@ -126,34 +116,82 @@ class Mosaic {
   Shape shape_;
 };
 
-/// Leaves marked pixels out.
-void leave_out(const Mosaic& mosaic, const Plane<std::int32_t>& mask, std::int32_t bits,
-               Image<std::uint8_t>& usable) {
-  if (mask.empty() || bits == 0) return;
-  const Image<std::int32_t> marks = mosaic.of(mask);
-  mosaic.for_each_row([&](std::size_t, int y, int width) {
-    for (int x = 0; x < width; ++x) usable(y, x) &= (marks(y, x) & bits) == 0;
-  });
-}
-
-/// Finite pixels where the filter does not fall on gaps or beyond the frame.
+/// Boxes of a plane: views of it, or what was read of it.
 template <class T>
-Image<std::uint8_t> inside(const Mosaic& mosaic, const Image<T>& image,
-                           Image<std::uint8_t> filter_edge) {
-  Image<std::uint8_t> usable(mosaic.shape());
-  mosaic.for_each_row([&](std::size_t, int y, int width) {
-    for (int x = 0; x < width; ++x) {
-      usable(y, x) =
-          filter_edge(y, x) == 0 && std::abs(image(y, x)) <= std::numeric_limits<T>::max();
+class Cutouts {
+ public:
+  Cutouts(const Plane<T>& plane, const std::vector<Box>& boxes) {
+    for (const Box& box : boxes) {
+      const ImageView<const T> rows = plane.rows({box.y0, box.y1});
+      views_.push_back(rows.cut({box.x0, 0, box.x1, box.height()}));
+      if (plane.in_memory()) continue;
+      copies_.push_back(copy_of(views_.back(), 1));
+      views_.back() = copies_.back().view();
     }
-  });
-  return usable;
+  }
+
+  ImageView<const T> operator[](std::size_t n) const { return views_[n]; }
+
+ private:
+  std::vector<ImageView<const T>> views_;
+  std::vector<Image<T>> copies_;
+};
+
+WHITEDIFF_MULTIVERSION
+void leave_out(const std::int32_t* marks, std::int32_t bits, int width, std::uint8_t* usable) {
+  for (int x = 0; x < width; ++x) usable[x] &= (marks[x] & bits) == 0;
 }
 
 template <class T>
-std::vector<typename Sample<T>::Part> parts_of(Shape frame, Point xy0,
-                                               const std::vector<Box>& boxes,
-                                               const Mosaic& mosaic) {
+WHITEDIFF_ALWAYS_INLINE void use_inside(const T* image, const std::uint8_t* filter_edge, int width,
+                                        std::uint8_t* usable) {
+  for (int x = 0; x < width; ++x) {
+    const bool finite = std::abs(image[x]) <= std::numeric_limits<T>::max();
+    usable[x] = finite & (filter_edge[x] == 0);
+  }
+}
+
+WHITEDIFF_MULTIVERSION
+void use(const float* image, const std::uint8_t* filter_edge, int width, std::uint8_t* usable) {
+  use_inside(image, filter_edge, width, usable);
+}
+WHITEDIFF_MULTIVERSION
+void use(const double* image, const std::uint8_t* filter_edge, int width, std::uint8_t* usable) {
+  use_inside(image, filter_edge, width, usable);
+}
+
+/// What pixels are usable: finite ones, with no bit of any mask, where the filter does not fall on
+/// gaps or beyond the frame.
+class Masks {
+ public:
+  explicit Masks(const std::vector<Box>& boxes) : boxes_(boxes) {}
+
+  void add(const Plane<std::int32_t>& mask, std::int32_t bits) {
+    if (mask.empty() || bits == 0) return;
+    marks_.emplace_back(mask, boxes_);
+    bits_.push_back(bits);
+  }
+
+  /// Of row y of box n.
+  template <class T>
+  void mark_usable(std::size_t n, int y, const T* image, const std::uint8_t* filter_edge,
+                   std::uint8_t* usable) const {
+    const int width = boxes_[n].width();
+    use(image, filter_edge, width, usable);
+    for (std::size_t i = 0; i < marks_.size(); ++i) {
+      leave_out(marks_[i][n].row(y), bits_[i], width, usable);
+    }
+  }
+
+ private:
+  const std::vector<Box>& boxes_;
+  std::vector<Cutouts<std::int32_t>> marks_;
+  std::vector<std::int32_t> bits_;
+};
+
+template <class T>
+std::vector<typename Sample<T>::Part> parts_of(Shape frame, Point xy0, const Mosaic& mosaic) {
+  const std::vector<Box>& boxes = mosaic.boxes();
   const bool whole = boxes.size() == 1 && boxes[0].shape() == frame;
   std::vector<typename Sample<T>::Part> parts;
   const auto add = [&](const Box& box, const Box& in_frame) {
@@ -164,9 +202,18 @@ std::vector<typename Sample<T>::Part> parts_of(Shape frame, Point xy0,
     const auto [rows, columns] = division_of(frame, least_side);
     for (const Cell& cell : make_cells(frame, rows, columns, 0, 0)) add(cell.box, cell.box);
   } else {
-    for (std::size_t n = 0; n < boxes.size(); ++n) add(mosaic.moved(boxes[n], n), boxes[n]);
+    for (std::size_t n = 0; n < boxes.size(); ++n) add(mosaic.place(n), boxes[n]);
   }
   return parts;
+}
+
+NoiseModel noise_at(const NoiseModel& noise, std::size_t n) {
+  const std::size_t count = noise.sources().size();
+  const auto variances = noise.variances().begin() + static_cast<std::ptrdiff_t>(n * count);
+  return {noise.sources(),
+          noise.psf(),
+          {noise.positions()[n]},
+          {variances, variances + static_cast<std::ptrdiff_t>(count)}};
 }
 
 template <class T>
@@ -177,6 +224,7 @@ class Sampling {
       : frame_(image.shape()),
         whole_(is_whole(frame_, pixels)),
         boxes_(boxes_of(frame_, pixels)),
+        threads_(thread_count(options.n_threads)),
         image_(image),
         sources_(sources),
         options_(options) {
@@ -190,71 +238,126 @@ class Sampling {
 
   Sample<T> whitened() {
     Sample<T> sample;
-    const int threads = thread_count(options_.n_threads);
-    with_threads(threads, [&] {
-      Whitening plan = whitediff::plan(frame_, sources_, options_);
-      const Mosaic mosaic(boxes_, threads), wide(wide_boxes(plan.cells), threads);
-      sample.parts = parts_of<T>(frame_, options_.xy0, boxes_, mosaic);
-      if (!whole_) {
-        for (std::size_t n = 0; n < boxes_.size(); ++n) {
-          Cell& cell = plan.cells[n];
-          cell = {wide.moved(cell.box, n), wide.moved(cell.expanded, n)};
-        }
-      }
-      execute_on(wide, mosaic, plan, sample);
-      leave_out(mosaic, options_.mask, options_.ignore_mask, sample.usable);
-      for (const NoiseSource<T>& source : sources_) {
-        leave_out(mosaic, source.mask, options_.ignore_mask, sample.usable);
-      }
+    with_threads(threads_, [&] {
+      const Whitening plan = whitediff::plan(frame_, sources_, options_);
+      const Mosaic mosaic(boxes_, threads_);
+      Masks masks(boxes_);
+      masks.add(options_.mask, options_.ignore_mask);
+      for (const NoiseSource<T>& source : sources_) masks.add(source.mask, options_.ignore_mask);
+      sample = {mosaic.image<T>(), mosaic.image<T>(), mosaic.image<T>(),
+                Image<std::uint8_t>(mosaic.shape()), parts_of<T>(frame_, options_.xy0, mosaic)};
+      whole_ ? whiten_whole(plan, mosaic, masks, sample)
+             : whiten_boxes(plan, mosaic, masks, sample);
     });
     return sample;
   }
 
  private:
-  /// All that the cells read.
-  std::vector<Box> wide_boxes(const std::vector<Cell>& cells) const {
-    if (whole_) return boxes_;
-    std::vector<Box> boxes;
-    for (const Cell& cell : cells) boxes.push_back(cell.expanded);
-    return boxes;
+  void whiten_whole(const Whitening& plan, const Mosaic& mosaic, const Masks& masks,
+                    Sample<T>& sample) const {
+    Image<std::uint8_t> edge(frame_);
+    execute(image_, sources_, options_, plan,
+            OutputRows<T>{0, sample.whitened.view(), sample.variance.view(), edge.view()});
+    const Cutouts<T> image(image_, boxes_);
+    mosaic.for_each_row([&](std::size_t n, int y) {
+      std::copy_n(image[n].row(y), frame_.width, sample.image.row(y));
+      masks.mark_usable(n, y, image[n].row(y), edge.row(y), sample.usable.row(y));
+    });
   }
 
-  void execute_on(const Mosaic& wide, const Mosaic& mosaic, const Whitening& plan,
-                  Sample<T>& sample) {
-    std::vector<Image<T>> planes;
-    std::vector<NoiseSource<T>> sources = sources_;
-    for (NoiseSource<T>& source : sources) {
-      source.mask = {};
-      if (const auto* plane = std::get_if<Plane<T>>(&source.variance)) {
-        planes.push_back(wide.of(*plane));
-        source.variance = Plane<T>(planes.back().view());
+  /// What all boxes are whitened from, with what their filters reach.
+  struct Inputs {
+    std::vector<Box> boxes;
+    Cutouts<T> image;
+    std::optional<Cutouts<std::int32_t>> mask;
+    std::vector<std::optional<Cutouts<T>>> variances;
+  };
+
+  Inputs inputs(const std::vector<Cell>& cells) const {
+    std::vector<Box> boxes;
+    for (const Cell& cell : cells) boxes.push_back(cell.expanded);
+    Inputs inputs{boxes, {image_, boxes}, {}, {}};
+    if (!options_.mask.empty()) inputs.mask.emplace(options_.mask, boxes);
+    for (const NoiseSource<T>& source : sources_) {
+      auto& variance = inputs.variances.emplace_back();
+      const auto* plane = std::get_if<Plane<T>>(&source.variance);
+      if (plane) variance.emplace(*plane, boxes);
+    }
+    return inputs;
+  }
+
+  /// What a thread whitens one box after the other in: what is written often stays in the caches.
+  struct Room {
+    explicit Room(Shape shape) : whitened(shape), variance(shape), edge(shape) {}
+
+    Image<T> whitened, variance;
+    Image<std::uint8_t> edge;
+
+    /// Of zeros.
+    OutputRows<T> output(Shape shape) {
+      const auto cleared = [&](auto& image) {
+        const auto view = image.view().cut({0, 0, shape.width, shape.height});
+        for (int y = 0; y < shape.height; ++y) std::fill_n(view.row(y), shape.width, 0);
+        return view;
+      };
+      return {0, cleared(whitened), cleared(variance), cleared(edge)};
+    }
+  };
+
+  void whiten_boxes(const Whitening& plan, const Mosaic& mosaic, const Masks& masks,
+                    Sample<T>& sample) const {
+    const Inputs from = inputs(plan.cells);
+    Shape largest{1, 1};
+    for (const Box& box : from.boxes) {
+      largest = {std::max(largest.height, box.height()), std::max(largest.width, box.width())};
+    }
+    PerThread<Room> rooms(threads_);
+    parallel_for(boxes_.size(), threads_, [&](std::size_t n) {
+      const OutputRows<T> output =
+          rooms.get([&] { return Room(largest); }).output(from.boxes[n].shape());
+      whiten_box(plan, n, from, output);
+      const Box place = mosaic.place(n),
+                inner = boxes_[n].moved(-from.boxes[n].x0, -from.boxes[n].y0);
+      for (int y = 0; y < place.height(); ++y) {
+        const T* image = from.image[n].row(inner.y0 + y) + inner.x0;
+        const int to = place.y0 + y;
+        std::copy_n(image, place.width(), sample.image.row(to));
+        std::copy_n(output.image.row(inner.y0 + y) + inner.x0, place.width(),
+                    sample.whitened.row(to));
+        std::copy_n(output.variance.row(inner.y0 + y) + inner.x0, place.width(),
+                    sample.variance.row(to));
+        masks.mark_usable(n, y, image, output.filter_edge.row(inner.y0 + y) + inner.x0,
+                          sample.usable.row(to));
       }
-    }
+    });
+  }
+
+  /// Whitens a box with what its filter reaches, as a frame of its own, in the calling thread.
+  void whiten_box(const Whitening& plan, std::size_t n, const Inputs& from,
+                  const OutputRows<T>& output) const {
+    const Box& frame = from.boxes[n];
     WhitenOptions options = options_;
-    Image<std::int32_t> mask;
-    if (!options.mask.empty()) {
-      mask = wide.of(options.mask);
-      options.mask = Plane<std::int32_t>(mask.view());
+    options.xy0 = {options.xy0.x + frame.x0, options.xy0.y + frame.y0};
+    options.mask = from.mask ? Plane<std::int32_t>((*from.mask)[n]) : Plane<std::int32_t>();
+    std::vector<NoiseSource<T>> sources = sources_;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      sources[i].mask = {};
+      if (from.variances[i]) sources[i].variance = Plane<T>((*from.variances[i])[n]);
     }
-    // The middle stays where it is.
-    const auto [height, width] = wide.shape();
-    options.xy0.x += 0.5 * (frame_.width - width);
-    options.xy0.y += 0.5 * (frame_.height - height);
-    Image<T> image = wide.of(image_);
-    Image<T> whitened = zero_image<T>(wide.shape(), plan.n_threads);
-    Image<T> variance = zero_image<T>(wide.shape(), plan.n_threads);
-    Image<std::uint8_t> edge(wide.shape());
-    execute(Plane<T>(image.view()), sources, options, plan,
-            OutputRows<T>{0, whitened.view(), variance.view(), edge.view()});
-    sample.image = mosaic.cut(std::move(image), wide);
-    sample.whitened = mosaic.cut(std::move(whitened), wide);
-    sample.variance = mosaic.cut(std::move(variance), wide);
-    sample.usable = inside(mosaic, sample.image, mosaic.cut(std::move(edge), wide));
+    Whitening of_box = plan;
+    of_box.frame = frame.shape();
+    of_box.xy0 = options.xy0;
+    of_box.cells = {
+        {plan.cells[n].box.moved(-frame.x0, -frame.y0), frame.moved(-frame.x0, -frame.y0)}};
+    of_box.noise = noise_at(plan.noise, plan.noise.size() > 1 ? n : 0);
+    of_box.n_threads = 1;
+    execute(Plane<T>(from.image[n]), sources, options, of_box, output);
   }
 
   Shape frame_;
   bool whole_;
   std::vector<Box> boxes_;
+  int threads_;
   const Plane<T>& image_;
   const std::vector<NoiseSource<T>>& sources_;
   WhitenOptions options_;
@@ -279,13 +382,22 @@ Sample<T> sample_of(ImageView<const T> whitened, ImageView<const T> variance,
   Sample<T> sample;
   const int threads = thread_count(options.n_threads);
   with_threads(threads, [&] {
-    const std::vector<Box> boxes = boxes_of(frame, sample_pixels);
-    const Mosaic mosaic(boxes, threads);
-    sample.whitened = mosaic.of(Plane<T>(whitened));
-    sample.variance = mosaic.of(Plane<T>(variance));
-    sample.usable = inside(mosaic, sample.whitened, mosaic.of(Plane<std::uint8_t>(filter_edge)));
-    leave_out(mosaic, options.mask, options.ignore_mask | options.no_value_mask, sample.usable);
-    sample.parts = parts_of<T>(frame, options.xy0, boxes, mosaic);
+    const Mosaic mosaic(boxes_of(frame, sample_pixels), threads);
+    Masks masks(mosaic.boxes());
+    masks.add(options.mask, options.ignore_mask | options.no_value_mask);
+    sample = {{},
+              mosaic.image<T>(),
+              mosaic.image<T>(),
+              Image<std::uint8_t>(mosaic.shape()),
+              parts_of<T>(frame, options.xy0, mosaic)};
+    mosaic.for_each_row([&](std::size_t n, int y) {
+      const Box& box = mosaic.boxes()[n];
+      const int from = box.y0 + y, to = mosaic.place(n).y0 + y;
+      std::copy_n(whitened.row(from) + box.x0, box.width(), sample.whitened.row(to));
+      std::copy_n(variance.row(from) + box.x0, box.width(), sample.variance.row(to));
+      masks.mark_usable(n, y, whitened.row(from) + box.x0, filter_edge.row(from) + box.x0,
+                        sample.usable.row(to));
+    });
   });
   return sample;
 }

@@ -30,6 +30,15 @@ void take_pixels(const double* noise, const std::uint8_t* usable, int width, dou
   take_row(noise, usable, width, level, slope, limit, values, taken);
 }
 
+/// Pixels of a level from column x0 on.
+template <class T>
+void take_from(const TakenPixels<T>& pixels, const Level& level, int y, int x0, int width,
+               T* values, std::uint8_t* taken) {
+  take_pixels(pixels.noise.row(y) + x0, pixels.usable.row(y) + x0, width,
+              static_cast<T>(level.at(y, x0)), static_cast<T>(level.slope_x),
+              static_cast<T>(pixels.limit), values, taken);
+}
+
 template <class T>
 void take_box(const TakenPixels<T>& pixels, const Box& box, T* values, std::uint8_t* taken,
               std::ptrdiff_t pitch) {
@@ -38,9 +47,7 @@ void take_box(const TakenPixels<T>& pixels, const Box& box, T* values, std::uint
     if (part.empty()) continue;
     for (int y = part.y0; y < part.y1; ++y) {
       const std::ptrdiff_t offset = (y - box.y0) * pitch + (part.x0 - box.x0);
-      take_pixels(pixels.noise.row(y) + part.x0, pixels.usable.row(y) + part.x0, part.width(),
-                  static_cast<T>(level.at(y, part.x0)), static_cast<T>(level.slope_x),
-                  static_cast<T>(pixels.limit), values + offset, taken + offset);
+      take_from(pixels, level, y, part.x0, part.width(), values + offset, taken + offset);
     }
   }
 }
@@ -54,6 +61,15 @@ void take(const TakenPixels<float>& pixels, const Box& box, float* values, std::
 void take(const TakenPixels<double>& pixels, const Box& box, double* values, std::uint8_t* taken,
           std::ptrdiff_t pitch) {
   take_box(pixels, box, values, taken, pitch);
+}
+
+void take(const TakenPixels<float>& pixels, const Level& level, int y, float* values,
+          std::uint8_t* taken) {
+  take_from(pixels, level, y, level.box.x0, level.box.width(), values, taken);
+}
+void take(const TakenPixels<double>& pixels, const Level& level, int y, double* values,
+          std::uint8_t* taken) {
+  take_from(pixels, level, y, level.box.x0, level.box.width(), values, taken);
 }
 
 std::vector<PartBand> bands_of(const std::vector<Box>& parts, int rows) {

@@ -36,6 +36,12 @@ void take(const TakenPixels<float>& pixels, const Box& box, float* values, std::
 void take(const TakenPixels<double>& pixels, const Box& box, double* values, std::uint8_t* taken,
           std::ptrdiff_t pitch);
 
+/// The same of a row of a level's box.
+void take(const TakenPixels<float>& pixels, const Level& level, int y, float* values,
+          std::uint8_t* taken);
+void take(const TakenPixels<double>& pixels, const Level& level, int y, double* values,
+          std::uint8_t* taken);
+
 /// Some rows of a part of an image.
 struct PartBand {
   std::size_t part;

@@ -159,4 +159,11 @@ TEST_CASE("an image is divided by the root of mean variances of blocks") {
   for (const auto& [y, x] : {std::pair(66, 7), {3, 4}, {5, 6}, {7, 8}}) {
     CHECK(std::isnan(noise(y, x)));
   }
+  auto in_place = copy_of(image.view(), 1);
+  in_units_of_noise<double>(in_place.view(), variance.view(), usable.view(), in_place.view(), 1);
+  CHECK(test::same_bits(in_place, noise));
+  auto small = test::constant<double>({70, 44}, 1.0);
+  CHECK_THROWS_AS(in_units_of_noise<double>(image.view(), variance.view(), usable.view(),
+                                            small.view()),
+                  std::invalid_argument);
 }

@@ -1,3 +1,4 @@
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -63,16 +64,27 @@ std::tuple<py::array, double, double> blank_sky(const Array<T>& noise, const Arr
   return {to_numpy(std::move(sky.usable)).view("bool"), sky.center, sky.sigma};
 }
 
+/// @param out  what the result is written to, the image itself perhaps; a new array if there is
+/// none.
 template <class T>
 py::array_t<T> in_units_of_noise(const Array<T>& image, const Array<T>& variance,
-                                 const Array<bool>& usable, int n_threads) {
+                                 const Array<bool>& usable, int n_threads,
+                                 std::optional<Array<T>> out) {
   const auto pixels = view_of<T>(image), plane = view_of<T>(variance);
   const auto flags = flags_of(usable);
-  auto noise = [&] {
+  if (!out) {
+    auto noise = [&] {
+      const py::gil_scoped_release release;
+      return whitediff::in_units_of_noise<T>(pixels, plane, flags, n_threads);
+    }();
+    return to_numpy(std::move(noise));
+  }
+  const auto noise = writable_view_of<T>(*out);
+  {
     const py::gil_scoped_release release;
-    return whitediff::in_units_of_noise<T>(pixels, plane, flags, n_threads);
-  }();
-  return to_numpy(std::move(noise));
+    whitediff::in_units_of_noise<T>(pixels, plane, flags, noise, n_threads);
+  }
+  return *std::move(out);
 }
 
 template <class T>
@@ -85,7 +97,8 @@ void bind(py::module_& module) {
   module.def("blank_sky", &blank_sky<T>, py::arg("noise").noconvert(),
              py::arg("usable").noconvert(), py::arg("surroundings"), py::arg("n_threads"));
   module.def("in_units_of_noise", &in_units_of_noise<T>, py::arg("image").noconvert(),
-             py::arg("variance").noconvert(), py::arg("usable").noconvert(), py::arg("n_threads"));
+             py::arg("variance").noconvert(), py::arg("usable").noconvert(), py::arg("n_threads"),
+             py::arg("out").noconvert() = py::none());
 }
 
 }  // namespace

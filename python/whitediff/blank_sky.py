@@ -24,6 +24,8 @@ def in_units_of_noise(
     variance: float | FloatImage,
     usable: npt.NDArray[np.bool_],
     n_threads: int = 0,
+    *,
+    in_place: bool = False,
 ) -> FloatImage:
     """Give the image over the root of its variance, NaN where that is not known.
 
@@ -41,12 +43,14 @@ def in_units_of_noise(
         Those that count.
     n_threads : int, optional
         0 for all cores that the process may use. The result does not depend on it.
+    in_place : bool, optional
+        Whether the result may take the place of the image, if the variance is a plane.
     """
     if isinstance(variance, float):
         with np.errstate(invalid="ignore", divide="ignore"):
             noise: FloatImage = np.divide(image, np.sqrt(variance), dtype=image.dtype)
         return noise
-    return _core.in_units_of_noise(image, variance, usable, n_threads)
+    return _core.in_units_of_noise(image, variance, usable, n_threads, image if in_place else None)
 
 
 def without_sources(

@@ -471,9 +471,11 @@ def blank_noise(
     variance: float | FloatImage,
     usable: npt.NDArray[np.bool_],
     n_threads: int = 0,
+    *,
+    in_place: bool = False,
 ) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
-    """Give an image in units of its noise, and the pixels that hold noise alone."""
-    noise = in_units_of_noise(image, variance, usable, n_threads)
+    """Give an image in units of its noise, which may take its place, and where it is noise alone."""
+    noise = in_units_of_noise(image, variance, usable, n_threads, in_place=in_place)
     usable, _, _ = without_sources(noise, usable, surroundings=True, n_threads=n_threads)
     return noise, usable
 

@@ -42,4 +42,11 @@ WHITEDIFF_EXPORT Image<T> in_units_of_noise(ImageView<const T> image, ImageView<
                                             ImageView<const std::uint8_t> usable,
                                             int n_threads = 0);
 
+/// The same into pixels that are there already, which may be those of the image.
+/// @param noise  of the shape of the image.
+template <class T>
+WHITEDIFF_EXPORT void in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
+                                        ImageView<const std::uint8_t> usable, ImageView<T> noise,
+                                        int n_threads = 0);
+
 }  // namespace whitediff
