@@ -308,7 +308,7 @@ def show_white(count: int, size: int) -> None:
         case = pair(size, 1000 + seed)
         auto = whitediff.decorrelate(case.difference, *case.given, covariance="auto")
         alarms += auto.covariance_applied
-        forced = whitediff.decorrelate(case.difference, *case.given, covariance=auto.covariance)
+        forced = whitediff.decorrelate(case.difference, *case.given, covariance="measured")
         everywhere = np.ones(case.difference.shape, bool)
         before, after = (tested(one, case, everywhere)["pull"] for one in (auto, forced))
         changes.append(after - before)

@@ -163,7 +163,7 @@ TEST_CASE("an image is divided by the root of mean variances of blocks") {
   in_units_of_noise<double>(in_place.view(), variance.view(), usable.view(), in_place.view(), 1);
   CHECK(test::same_bits(in_place, noise));
   auto small = test::constant<double>({70, 44}, 1.0);
-  CHECK_THROWS_AS(in_units_of_noise<double>(image.view(), variance.view(), usable.view(),
-                                            small.view()),
-                  std::invalid_argument);
+  CHECK_THROWS_AS(
+      in_units_of_noise<double>(image.view(), variance.view(), usable.view(), small.view()),
+      std::invalid_argument);
 }

@@ -474,7 +474,7 @@ def blank_noise(
     *,
     in_place: bool = False,
 ) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
-    """Give an image in units of its noise, which may take its place, and where it is noise alone."""
+    """Give an image in units of its noise, perhaps in its place, and where it is noise alone."""
     noise = in_units_of_noise(image, variance, usable, n_threads, in_place=in_place)
     usable, _, _ = without_sources(noise, usable, surroundings=True, n_threads=n_threads)
     return noise, usable

@@ -120,7 +120,8 @@ def decorrelate(
         What remains of the noise's colour when all this is accounted for, as where inputs were
         resampled or share data: "none"; "auto": what is measured on the whitened image (on some 16
         tiles of a large one), applied if it is beyond doubt, "none" where no noise is usable;
-        "measured": applied in any case; or given. Nothing is measured on a likelihood image.
+        "measured": on up to four times the pixels, and applied in any case; or given. Nothing is
+        measured on a likelihood image.
     psf : array_like [v, u], Kernel or object, optional
         PSF of the difference image (preconvolved: of the science image); needed for the PSF of the
         result. Default: that of an NDData, if it has one (preconvolved: none).

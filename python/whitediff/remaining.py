@@ -28,9 +28,11 @@ __all__ = ["chosen_covariance", "measured_noise", "measured_remains"]
 # first one leaves 2 per cent between neighbours and 4 of the variance, the second one half a
 # per cent and one, and after the third the sampling error is what is left.
 _STRONG, _STRONG_ROUNDS = 0.1, 3
-# Pixels that are measured, and in a wide window of lags; the longest of these, and what makes the
-# error of the power at k = 0: 2 / N times the sum of squares of the window, and of the plateau's.
-_PIXELS, _WIDE_PIXELS = 1e6, 4e6
+# Pixels that are measured: enough to tell whether noise is white; and for what is applied in any
+# case, or in a wide window of lags, which errs by half as much.
+_PIXELS, _MORE_PIXELS = 1e6, 4e6
+# The longest of the lags of a wide window, and what makes the error of the power at k = 0: 2 / N
+# times the sum of squares of the window, and of the plateau's.
 _WIDE_REACH = 12
 _WIDE_LAGS = 454
 # The sum of the window: what a plateau that is not level over it adds to that power.
@@ -77,31 +79,34 @@ def chosen_covariance(
             "covariance must be 'none' or a NoiseCovariance for a likelihood image (preconvolved), "
             f"got {choice!r}"
         )
+    is_forced = choice == "measured"
+    pixels = _MORE_PIXELS if is_forced and rounds == 1 else _PIXELS
     try:
-        covariance = measured_remains(planes, sources, options)
+        covariance = measured_remains(planes, sources, options, pixels=pixels)
     except ValueError:
-        if choice == "measured":
+        if is_forced:
             raise
         # Where no noise is usable, none is beyond doubt; of all else that is wrong with the
         # arguments whitening itself complains.
         return None, False
-    applied = choice == "measured" or covariance.is_significant
+    applied = is_forced or covariance.is_significant
     if not applied:
         return covariance, False
-    wide = rounds > 1 and _is_long(covariance, float(np.prod(planes.image.shape)))
+    wide = rounds > 1 and _is_long(covariance, pixels, float(np.prod(planes.image.shape)))
+    pixels = _MORE_PIXELS if wide else pixels
     for _ in range(1, max(rounds, _STRONG_ROUNDS if _is_strong(covariance) else 1)):
         # What a round leaves need not be noise, as where the sky is steep.
         with suppress(ValueError):
             covariance = covariance * measured_remains(
-                planes, sources, options, covariance, wide=wide
+                planes, sources, options, covariance, pixels=pixels, wide=wide
             )
     return covariance, True
 
 
-def _is_long(covariance: NoiseCovariance, size: float) -> bool:
+def _is_long(covariance: NoiseCovariance, pixels: float, size: float) -> bool:
     """Whether more of the noise lies beyond the narrow window than a wide one errs by."""
-    usable = min(1.0, (covariance.n_pixels or 0) / min(size, _PIXELS))
-    error = float(np.sqrt(2 * _WIDE_LAGS / (usable * min(size, _WIDE_PIXELS))))
+    usable = min(1.0, (covariance.n_pixels or 0) / min(size, pixels))
+    error = float(np.sqrt(2 * _WIDE_LAGS / (usable * min(size, _MORE_PIXELS))))
     return covariance.leaves_out > error
 
 
@@ -123,6 +128,7 @@ def measured_remains(
     options: _core.WhitenOptions,
     remaining: NoiseCovariance | None = None,
     *,
+    pixels: float = _PIXELS,
     wide: bool = False,
 ) -> NoiseCovariance:
     """Measure what remains of the noise's colour on parts of the image, whitened.
@@ -133,8 +139,10 @@ def measured_remains(
         As of `chosen_covariance`. In mode "score", too, it is the white image that is measured.
     remaining : NoiseCovariance, optional
         What the filters know of it already.
+    pixels : float, optional
+        About how many are measured.
     wide : bool, optional
-        Whether in the wide window of lags, on four million pixels in place of one.
+        Whether in the wide window of lags.
 
     Raises
     ------
@@ -147,7 +155,6 @@ def measured_remains(
         chosen.mode = _core.Mode.difference
         chosen.variance = _core.VariancePropagation.estimate
     chosen.remaining = None if remaining is None else remaining.core
-    pixels = _WIDE_PIXELS if wide else _PIXELS
     image, sample = _core.whiten_sample(planes.image, sources, chosen, pixels)
     whitened, variance, usable, parts, centers = sample
     usable = without_fill(image, usable)
@@ -186,8 +193,8 @@ def _noise_of(
     *,
     wide: bool = False,
 ) -> NoiseCovariance:
-    """Measure the noise of a sample of a white image, which has this shape."""
-    noise, usable = blank_noise(whitened, variance, usable, options.n_threads)
+    """Measure the noise of a sample, which is used up, of a white image, which has this shape."""
+    noise, usable = blank_noise(whitened, variance, usable, options.n_threads, in_place=True)
     reach = _WIDE_REACH if wide else NOISE_REACH
     found, local = _core.autocovariances(noise, usable, parts, reach, options.n_threads, wide)
     if wide and _has_structure(found):
