@@ -20,6 +20,7 @@ from coloured_noise import (
 from white_noise import RADIUS, gaussian, inner, linear_kernel, matched
 from whitediff import NoiseCovariance, NoiseSource
 from whitediff.kernel import fixed_kernel
+from whitediff.simulate import convolve
 from whitediff.whiteness import whiteness
 
 PROFILE = psf_profile()
@@ -335,6 +336,28 @@ class TestWhitening:
         assert_white(result, 0.015)
         # sum_i g_i v_i = P(0): what science and template have together, to four per cent.
         assert np.median(result.variance) == pytest.approx(130, rel=0.04)
+
+    def test_wings_of_what_stars_leave_are_measured_as_far_as_they_go(self, rng):
+        """Stars that lie aside leave what is as wide as noise that pixels share, of no sum."""
+        shape = (1300, 1300)
+        offset = np.arange(-10, 11)
+        profile = np.exp(-0.5 * (offset / 1.8) ** 2)
+        left = np.outer(profile, offset * profile)
+        left *= np.sqrt(0.02 / np.sum(left**2))
+        image = rng.normal(size=shape)
+        image += convolve(rng.normal(size=shape), fixed_kernel(left))
+        near, far = (
+            whitediff.decorrelate(
+                image.astype(np.float32), 0.5, 0.5, np.ones((1, 1)), covariance=covariance
+            ).covariance
+            for covariance in ("auto", "measured")
+        )
+        # Of a true power of 1 at k = 0; the window out to 6 pixels errs by 0.1 to 0.2, the wide one
+        # by 0.03 where its wings end. Three sampling errors of 0.024, and that.
+        assert near.reach == 6
+        assert far.reach > 12
+        assert abs(far.power_at_zero - 1) < 0.1
+        assert near.power_at_zero - far.power_at_zero > 0.04
 
     def test_blind_noise_of_a_wide_kernel_has_all_of_its_power(self, rng):
         shape = (1500, 1400)

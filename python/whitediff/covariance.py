@@ -231,8 +231,13 @@ class NoiseCovariance:
         Two thirds of what the lags have that the window lets go to zero: so it is where noise went
         through kernels of Gaussians.
         """
-        fading = self._distance() > self._window_edges[0]
-        return float(2 / 3 * self.lags[fading].sum() / self.power_at_zero)
+        return float(2 / 3 * self.lags[self._fading()].sum() / self.power_at_zero)
+
+    @property
+    def leaves_out_error(self) -> float:
+        """Sampling error of ``leaves_out``; 0 if the covariance was not measured."""
+        weights = 2 / 3 * self._window() * self._fading() / self.power_at_zero
+        return self._error(((self.lags.max() * weights) ** 2).sum(), weights)
 
     @property
     def psf_scale(self) -> float:
@@ -432,6 +437,10 @@ class NoiseCovariance:
         y, x = (abs(np.arange(size) - size // 2) for size in self.lags.shape)
         distance: npt.NDArray[np.intp] = np.maximum(y[:, np.newaxis], x)
         return distance
+
+    def _fading(self) -> npt.NDArray[np.bool_]:
+        """Lags that the window lets go to zero."""
+        return self._distance() > self._window_edges[0]
 
     def _window(self) -> Floats:
         """Give the window of lags of docs/mathematics.md, Eq. 19."""

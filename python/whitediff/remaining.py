@@ -35,6 +35,9 @@ _PIXELS, _MORE_PIXELS = 1e6, 4e6
 # times the sum of squares of the window, and of the plateau's.
 _WIDE_REACH = 12
 _WIDE_LAGS = 454
+# What stars leave that lie aside sums to nothing: of its negative wings about four times as much
+# lies beyond the narrow window as of the wings of kernels, where they are beyond doubt.
+_OF_STARS, _DOUBT = 4.0, 3.0
 # The sum of the window: what a plateau that is not level over it adds to that power.
 _WIDE_SUM = 336
 
@@ -92,9 +95,12 @@ def chosen_covariance(
     applied = is_forced or covariance.is_significant
     if not applied:
         return covariance, False
-    wide = rounds > 1 and _is_long(covariance, pixels, float(np.prod(planes.image.shape)))
+    wide = (is_forced or rounds > 1) and _is_long(
+        covariance, pixels, float(np.prod(planes.image.shape))
+    )
     pixels = _MORE_PIXELS if wide else pixels
-    for _ in range(1, max(rounds, _STRONG_ROUNDS if _is_strong(covariance) else 1)):
+    least_rounds = _STRONG_ROUNDS if _is_strong(covariance) else 1 + wide
+    for _ in range(1, max(rounds, least_rounds)):
         # What a round leaves need not be noise, as where the sky is steep.
         with suppress(ValueError):
             covariance = covariance * measured_remains(
@@ -107,7 +113,10 @@ def _is_long(covariance: NoiseCovariance, pixels: float, size: float) -> bool:
     """Whether more of the noise lies beyond the narrow window than a wide one errs by."""
     usable = min(1.0, (covariance.n_pixels or 0) / min(size, pixels))
     error = float(np.sqrt(2 * _WIDE_LAGS / (usable * min(size, _MORE_PIXELS))))
-    return covariance.leaves_out > error
+    beyond = covariance.leaves_out
+    if beyond < -_DOUBT * covariance.leaves_out_error:
+        beyond *= _OF_STARS
+    return abs(beyond) > error
 
 
 def _is_strong(covariance: NoiseCovariance) -> bool:
