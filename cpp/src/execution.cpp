@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include "cell_plan.hpp"
 #include "completion.hpp"
@@ -73,7 +75,7 @@ class Execution {
       if (finished[n] == first) continue;
       const OutputRows<T> ready = window.view({first, finished[n]});
       completion_.run(input, ready, plan_.n_threads);
-      write(first, ready.image, ready.variance, ready.filter_edge);
+      write(first, ready.image, ready.variance, ready.filter_edge, window.planes);
       first = finished[n];
     }
   }
@@ -81,18 +83,25 @@ class Execution {
   Outcome outcome() const { return {filtering_.clipped_modes(), completion_.unknown()}; }
 
  private:
-  /// The rows of the result that are being made.
-  struct Window {
-    Rows rows;
+  struct Planes {
     Image<T> image, variance;
     Image<std::uint8_t> filter_edge;
+  };
+
+  /// The rows of the result that are being made; whoever takes finished ones may keep their planes.
+  struct Window {
+    Rows rows;
+    std::shared_ptr<Planes> planes = std::make_shared<Planes>();
 
     /// Rows that are there already are kept, others are zero.
     void move(const Rows& to, int width, int threads) {
-      for (Image<T>* plane : {&image, &variance}) {
-        *plane = moved_rows(*plane, to, zero_image<T>({to.count(), width}, threads));
+      const Shape shape{to.count(), width};
+      auto moved = std::make_shared<Planes>();
+      for (const auto plane : {&Planes::image, &Planes::variance}) {
+        (*moved).*plane = moved_rows((*planes).*plane, to, zero_image<T>(shape, threads));
       }
-      filter_edge = moved_rows(filter_edge, to, Image<std::uint8_t>({to.count(), width}));
+      moved->filter_edge = moved_rows(planes->filter_edge, to, Image<std::uint8_t>(shape));
+      planes = std::move(moved);
       rows = to;
     }
 
@@ -105,6 +114,7 @@ class Execution {
     }
 
     OutputRows<T> view(const Rows& of) {
+      auto& [image, variance, filter_edge] = *planes;
       const Box box{0, of.begin - rows.begin, image.shape().width, of.end - rows.begin};
       return {of.begin, image.view().cut(box), variance.view().cut(box),
               filter_edge.view().cut(box)};

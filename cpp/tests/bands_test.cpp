@@ -103,9 +103,9 @@ struct Written {
   explicit Written(Shape shape) : image(shape), variance(shape), filter_edge(shape) {}
 
   WriteRows<T> writer() {
-    return [this, caller = std::this_thread::get_id()](int y0, ImageView<const T> rows,
-                                                       ImageView<const T> variances,
-                                                       ImageView<const std::uint8_t> edges) {
+    return [this, caller = std::this_thread::get_id()](
+               int y0, ImageView<const T> rows, ImageView<const T> variances,
+               ImageView<const std::uint8_t> edges, const std::shared_ptr<const void>&) {
       CHECK(std::this_thread::get_id() == caller);
       // Every row once, down the frame.
       REQUIRE(y0 == next);
@@ -510,7 +510,8 @@ TEST_CASE("what fails reaches the caller, and nobody waits for ever") {
     whiten_bands<float>(image, sources, write, options);
   };
   const WriteRows<float> ignore = [](int, ImageView<const float>, ImageView<const float>,
-                                     ImageView<const std::uint8_t>) {};
+                                     ImageView<const std::uint8_t>,
+                                     const std::shared_ptr<const void>&) {};
 
   SUBCASE("a reader") {
     std::vector<Rows> calls;
@@ -537,7 +538,7 @@ TEST_CASE("what fails reaches the caller, and nobody waits for ever") {
     for (int allowed = 0; allowed < written.bands; ++allowed) {
       int count = 0;
       const auto write = [&](int, ImageView<const float>, ImageView<const float>,
-                             ImageView<const std::uint8_t>) {
+                             ImageView<const std::uint8_t>, const std::shared_ptr<const void>&) {
         if (count++ == allowed) throw Broken();
       };
       CHECK_THROWS_AS(run(test::reading(scene.image), write), Broken);

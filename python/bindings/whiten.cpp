@@ -96,6 +96,18 @@ py::array_t<double> psfs_at(const Whitening& of, const std::vector<double>& x,
   });
 }
 
+/// Rows as an array that keeps their owner.
+template <class T>
+py::array_t<T> owned(ImageView<const T> rows, const std::shared_ptr<const void>& owner) {
+  using Owner = std::shared_ptr<const void>;
+  auto kept = std::make_unique<Owner>(owner);
+  const py::capsule keeper(kept.get(), [](void* of) { delete static_cast<Owner*>(of); });
+  kept.release();
+  const auto size = static_cast<py::ssize_t>(sizeof(T));
+  return py::array_t<T>({rows.height(), rows.width()}, {rows.stride() * size, size}, rows.data(),
+                        keeper);
+}
+
 /// Options with which a Ctrl-C ends the computation as it ends Python's own code: a callable of
 /// Python's sees to it by being called, where there is none the interpreter is asked.
 WhitenOptions interruptible(WhitenOptions options) {
@@ -160,13 +172,11 @@ Whitening whiten_bands(
   return whitediff::whiten_bands<T>(
       plane, sources,
       [&write](int y0, ImageView<const T> image, ImageView<const T> variance,
-               ImageView<const std::uint8_t> filter_edge) {
-        Image<T> image_copy = whitediff::copy_of(image);
-        Image<T> variance_copy = whitediff::copy_of(variance);
-        Image<std::uint8_t> edge_copy = whitediff::copy_of(filter_edge);
+               ImageView<const std::uint8_t> filter_edge,
+               const std::shared_ptr<const void>& owner) {
         const py::gil_scoped_acquire gil;
-        write(y0, to_numpy(std::move(image_copy)), to_numpy(std::move(variance_copy)),
-              to_marks(std::move(edge_copy)));
+        write(y0, owned(image, owner), owned(variance, owner),
+              owned(filter_edge, owner).view("bool"));
       },
       asking);
 }

@@ -115,10 +115,12 @@ struct Whitened : Whitening {
 };
 
 /// Takes finished rows of the result, the first of them row `y0` of the frame. Called in the
-/// calling thread, down the frame, once for every row; what it throws ends the computation.
+/// calling thread, down the frame, once for every row; what it throws ends the computation. The
+/// rows stay as they are for as long as their owner is kept.
 template <class T>
 using WriteRows = std::function<void(int y0, ImageView<const T> image, ImageView<const T> variance,
-                                     ImageView<const std::uint8_t> filter_edge)>;
+                                     ImageView<const std::uint8_t> filter_edge,
+                                     const std::shared_ptr<const void>& owner)>;
 
 /// Makes the noise of an image white: any linear combination of raw images, with pixels that are
 /// independent or of a given covariance.

@@ -210,7 +210,7 @@ class Call {
     whiten_bands<T>(
         image_.view(), sources,
         [&](int y0, ImageView<const T> image, ImageView<const T> variance,
-            ImageView<const std::uint8_t> filter_edge) {
+            ImageView<const std::uint8_t> filter_edge, const std::shared_ptr<const void>&) {
           fuzz::require(y0 == done, "bands follow one another");
           check_bits(image, cut(white.image, y0, image.height()));
           check_bits(variance, cut(white.variance, y0, image.height()));

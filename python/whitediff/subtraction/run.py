@@ -16,11 +16,13 @@ from ..io.atomic import writing
 from ..io.covariance_fits import covariance_hdu
 from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.exposure_writer import ExposureWriter, new_exposure_file
+from ..io.fits_file import native
 from ..io.point_sources import point_source_units
 from ..io.reading import naming
 from ..sources import NoiseSource
 from ..verdict import Verdict
 from ..whitening import PointSources, Whitening
+from .background import in_background
 from .facts import Facts
 from .files import blank_where_missing
 from .header import whitened_header
@@ -197,16 +199,25 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> tuple[Whitening, Facts, Verdic
             )
 
         def write(
-            y0: int, image: NDArray[Any], variance: NDArray[Any], filter_edge: NDArray[np.bool_]
+            y0: int,
+            image: NDArray[Any],
+            variance: NDArray[Any],
+            filter_edge: NDArray[np.bool_],
+            mask: NDArray[Any] | None,
         ) -> None:
-            bits = np.zeros(image.shape, np.int32)
-            if difference.mask is not None:
-                bits = Mask(difference.mask[y0 : y0 + len(image)]).array
+            bits = np.zeros(image.shape, np.int32) if mask is None else Mask(native(mask)).array
             bits[filter_edge] |= plane_bits(planes, [FILTER_EDGE])
             with writing(job.output):
                 file.write_rows(y0, image, bits, variance)
 
-        whitening = _whitened(job, inputs, write)
+        with in_background(write) as begin_to_write:
+
+            def hand_over(y0: int, *rows: NDArray[Any]) -> None:
+                mask = difference.mask
+                end = y0 + len(rows[0])
+                begin_to_write(y0, *rows, None if mask is None else mask.stored[y0:end])
+
+            whitening = _whitened(job, inputs, hand_over)
         if score:
             with writing(job.output):
                 _write_point_sources(file, whitening, difference.shape[0])
