@@ -1,6 +1,7 @@
 #include "execution.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "cell_plan.hpp"
 #include "completion.hpp"
 #include "filtering.hpp"
+#include "row_bands.hpp"
 #include "turns.hpp"
 #include "values.hpp"
 
@@ -69,7 +71,7 @@ class Execution {
       // Taller cells of groups before may have given more already.
       int end = std::max(finished[n], window.rows.end);
       for (const std::size_t cell : groups[n]) end = std::max(end, plan_.cells[cell].box.y1);
-      window.move({first, end}, image_.shape().width, plan_.n_threads);
+      window.move({first, end}, image_.shape().width, options_.variance, plan_.n_threads);
       const InputRows<T> input = this->input(needed(groups[n], {first, finished[n]}));
       filtering_.run(groups[n], input, window.view({first, end}));
       if (finished[n] == first) continue;
@@ -86,31 +88,50 @@ class Execution {
   struct Planes {
     Image<T> image, variance;
     Image<std::uint8_t> filter_edge;
+
+    explicit Planes(Shape shape) : image(shape), variance(shape), filter_edge(shape) {}
   };
 
   /// The rows of the result that are being made; whoever takes finished ones may keep their planes.
   struct Window {
     Rows rows;
-    std::shared_ptr<Planes> planes = std::make_shared<Planes>();
+    std::shared_ptr<Planes> planes, before;
 
-    /// Rows that are there already are kept, others are zero.
-    void move(const Rows& to, int width, int threads) {
+    /// Rows that are there already are kept, others are zero, but for an estimated variance.
+    void move(const Rows& to, int width, VariancePropagation propagation, int threads) {
       const Shape shape{to.count(), width};
-      auto moved = std::make_shared<Planes>();
-      for (const auto plane : {&Planes::image, &Planes::variance}) {
-        (*moved).*plane = moved_rows((*planes).*plane, to, zero_image<T>(shape, threads));
+      // New pages take longer than to clear old ones, which are there if nobody has kept them.
+      std::shared_ptr<Planes> moved = std::move(before);
+      if (!is_free(moved) || moved->image.shape().height < shape.height) {
+        moved = std::make_shared<Planes>(shape);
       }
-      moved->filter_edge = moved_rows(planes->filter_edge, to, Image<std::uint8_t>(shape));
-      planes = std::move(moved);
+      const auto clear_plane = [&](auto& plane) {
+        clear(plane.view().cut({0, 0, width, shape.height}), threads);
+      };
+      clear_plane(moved->image);
+      if (propagation == VariancePropagation::full) clear_plane(moved->variance);
+      clear_plane(moved->filter_edge);
+      if (planes) {
+        copy_rows(planes->image, to, moved->image);
+        copy_rows(planes->variance, to, moved->variance);
+        copy_rows(planes->filter_edge, to, moved->filter_edge);
+      }
+      before = std::exchange(planes, std::move(moved));
       rows = to;
     }
 
+    static bool is_free(const std::shared_ptr<Planes>& planes) {
+      if (planes.use_count() != 1) return false;
+      // What the last to keep them has done comes before what is done now.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      return true;
+    }
+
     template <class Pixel>
-    Image<Pixel> moved_rows(const Image<Pixel>& plane, const Rows& to, Image<Pixel> moved) const {
+    void copy_rows(const Image<Pixel>& from, const Rows& to, Image<Pixel>& target) const {
       for (int y = std::max(to.begin, rows.begin); y < std::min(to.end, rows.end); ++y) {
-        std::copy_n(plane.row(y - rows.begin), moved.shape().width, moved.row(y - to.begin));
+        std::copy_n(from.row(y - rows.begin), from.shape().width, target.row(y - to.begin));
       }
-      return moved;
     }
 
     OutputRows<T> view(const Rows& of) {

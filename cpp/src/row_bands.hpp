@@ -5,6 +5,7 @@
 
 #include "parallel.hpp"
 #include "whitediff/geometry.hpp"
+#include "whitediff/image.hpp"
 
 namespace whitediff {
 
@@ -20,6 +21,14 @@ void for_each_band(Shape shape, int threads, const Body& body) {
   parallel_for(bands, threads, [&](std::size_t n) {
     const int begin = static_cast<int>(n * rows);
     body(begin, std::min(begin + static_cast<int>(rows), shape.height));
+  });
+}
+
+/// Makes all pixels zero.
+template <class Pixel>
+void clear(ImageView<Pixel> pixels, int threads) {
+  for_each_band<Pixel>(pixels.shape(), threads, [&](int begin, int end) {
+    for (int y = begin; y < end; ++y) std::fill_n(pixels.row(y), pixels.width(), Pixel(0));
   });
 }
 

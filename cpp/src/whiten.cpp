@@ -44,13 +44,6 @@ Image<T> blank_variance(Shape shape, const WhitenOptions& options) {
                                                        : Image<T>(shape);
 }
 
-template <class Pixel>
-void clear(ImageView<Pixel> pixels, int threads) {
-  for_each_band<Pixel>(pixels.shape(), threads, [&](int begin, int end) {
-    for (int y = begin; y < end; ++y) std::fill_n(pixels.row(y), pixels.width(), Pixel(0));
-  });
-}
-
 /// The stamps of a stack, their masks, and where their results go.
 template <class T>
 class Stamps {

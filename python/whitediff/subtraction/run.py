@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WhitenedFile", "whiten_files"]
 
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -205,10 +205,20 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> tuple[Whitening, Facts, Verdic
             filter_edge: NDArray[np.bool_],
             mask: NDArray[Any] | None,
         ) -> None:
-            bits = np.zeros(image.shape, np.int32) if mask is None else Mask(native(mask)).array
-            bits[filter_edge] |= plane_bits(planes, [FILTER_EDGE])
+            edge = plane_bits(planes, [FILTER_EDGE])
             with writing(job.output):
-                file.write_rows(y0, image, bits, variance)
+                file.write_rows(y0, image)
+                file.write_rows(y0, variance, first=2)
+            # A piece at a time stays in the cache.
+            for y in range(0, len(image), _ROWS_AT_ONCE):
+                rows = slice(y, y + _ROWS_AT_ONCE)
+                on_edge = filter_edge[rows]
+                bits = np.zeros(on_edge.shape, np.int32)
+                if mask is not None:
+                    bits = Mask(native(mask[rows])).array
+                bits[on_edge] |= edge
+                with writing(job.output):
+                    file.write_rows(y0 + y, bits, first=1)
 
         with in_background(write) as begin_to_write:
 
