@@ -206,3 +206,24 @@ def test_parts_of_a_cell_lie_next_to_its_positions():
 def test_positions_of_a_cell_form_a_grid():
     with pytest.raises(ValueError, match="positions must form a grid in each cell, got"):
         CellPsf(np.ones((3, 3, 3)), [[0, 0, 9, 9]] * 3, [[1, 1], [5, 1], [1, 5]])
+
+
+# Cells side by side, two that overlap, and one cell with PSFs on a grid; all within 24 x 24 pixels.
+SIDE_BY_SIDE = [(0, 0, 12, 24), (12, 0, 24, 12), (12, 12, 24, 24)]
+OVERLAPPING = [(0, 0, 14, 24), (10, 0, 24, 24)]
+ONE_CELL = [(0, 0, 24, 24)] * 9
+ON_A_GRID = [(x, y) for y in (3.5, 11.5, 19.5) for x in (3.5, 11.5, 19.5)]
+
+
+@pytest.mark.parametrize("xs", [(0.0, 23.49, 11.5, 11.49), (-3.0, 30.0, 11.0, 12.0)])
+@pytest.mark.parametrize(
+    ("boxes", "positions"),
+    [(SIDE_BY_SIDE, None), (OVERLAPPING, None), (ONE_CELL, ON_A_GRID)],
+    ids=["side by side", "overlapping", "on a grid"],
+)
+def test_images_at_many_positions_are_those_at_each(boxes, positions, xs):
+    images = np.random.default_rng(5).normal(size=(len(boxes), 4, 5))
+    psf = CellPsf(images, boxes, positions)
+    x, y = np.array(xs), np.array([0.0, 23.0, 11.5, 5.2])
+    expected = [psf.computeKernelImage(Point2D(*at)).array for at in zip(x, y, strict=True)]
+    assert np.array_equal(psf.kernel_images(x, y), expected)

@@ -261,16 +261,14 @@ class _Normalized(Kernel):
         self._kernel = kernel
 
     def evaluate(self, x: Positions, y: Positions) -> KernelImages:
-        return np.stack([_unit_sum(image) for image in self._kernel.evaluate(x, y)])
-
-
-def _unit_sum(image: KernelImages) -> KernelImages:
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        total = image.sum()
-        scaled: KernelImages = image / total
-    if not (0 < total < np.inf and np.isfinite(scaled).all()):
-        raise ValueError(f"psf must have a finite, positive sum, got {total}")
-    return scaled
+        images = self._kernel.evaluate(x, y)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            totals = np.array([image.sum() for image in images])
+            scaled: KernelImages = images / totals[:, np.newaxis, np.newaxis]
+        known = (0 < totals) & (totals < np.inf) & np.isfinite(scaled).all(axis=(1, 2))
+        if not known.all():
+            raise ValueError(f"psf must have a finite, positive sum, got {totals[~known][0]}")
+        return scaled
 
 
 def transform_size(size: int) -> int:

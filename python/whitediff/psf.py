@@ -92,6 +92,20 @@ class _Psf:
         """
         return _centered(self._image_at(*self._position(position)).copy(), 0, 0)
 
+    def kernel_images(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """PSFs at many positions, each as `computeKernelImage` gives it.
+
+        Parameters
+        ----------
+        x, y : numpy.ndarray, [n]
+            Where they are wanted.
+
+        Returns
+        -------
+        numpy.ndarray, [n, v, u]
+        """
+        return np.stack([self._image_at(*at) for at in zip(x.tolist(), y.tolist(), strict=True)])
+
     def computeImage(self, position: Any = None) -> Image:
         """PSF of a star at a position, shifted by the fraction of a pixel that this takes.
 
@@ -291,6 +305,15 @@ class CellPsf(_Psf):
 
     def getAveragePosition(self) -> Point2D:
         return Point2D(*self._positions.mean(axis=0))
+
+    def kernel_images(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        low, high = self._boxes[:, :2], self._boxes[:, 2:]
+        pixels = np.floor(np.stack([x, y], axis=1) + 0.5)[:, np.newaxis]
+        inside = ((low <= pixels) & (pixels < high)).all(axis=2)
+        # In one PSF alone: that is the one.
+        if (inside.sum(axis=1) == 1).all():
+            return self._images[inside.argmax(axis=1)]
+        return super().kernel_images(x, y)
 
     def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
         column, row = math.floor(x + 0.5), math.floor(y + 0.5)

@@ -95,9 +95,13 @@ class AfwPsf(Kernel):
 
     def evaluate(self, x: Positions, y: Positions) -> KernelImages:
         """Give the images [n, v, u] at positions; PSFs change size over a coadd."""
-        images = [
-            self._image_at(self._point(float(u), float(v))) for u, v in zip(x, y, strict=True)
-        ]
+        if hasattr(self._psf, "kernel_images"):
+            # One of this package, which gives what it has, all at once.
+            images = [_if_known(image) for image in self._psf.kernel_images(x, y)]
+        else:
+            images = [
+                self._image_at(self._point(float(u), float(v))) for u, v in zip(x, y, strict=True)
+            ]
         unknown = sum(image is None for image in images)
         if unknown:
             _log.warning(
@@ -116,8 +120,7 @@ class AfwPsf(Kernel):
         except Exception:
             # Exceptions of lsst.pex derive from no other class that is built in.
             return None
-        total = image.sum()
-        return image if np.isfinite(total) and total > 0 else None
+        return _if_known(image)
 
     def _mean_over(self, box: Any) -> KernelImages | None:
         low, high = (
@@ -137,6 +140,10 @@ class AfwPsf(Kernel):
         height, width = np.max([image.shape for image in images], axis=0)
         mean: KernelImages = np.mean([fitted(image, (height, width)) for image in images], axis=0)
         return mean
+
+
+def _if_known(image: KernelImages) -> KernelImages | None:
+    return image if 0 < image.sum() < np.inf else None
 
 
 def _middle(size: int) -> int:
