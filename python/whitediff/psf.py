@@ -312,7 +312,7 @@ class CellPsf(_Psf):
         inside = ((low <= pixels) & (pixels < high)).all(axis=2)
         # In one PSF alone: that is the one.
         if (inside.sum(axis=1) == 1).all():
-            return self._images[inside.argmax(axis=1)]
+            return np.asarray(self._images[inside.argmax(axis=1)])
         return super().kernel_images(x, y)
 
     def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
