@@ -10,6 +10,7 @@
 #include "cell_plan.hpp"
 #include "line_products.hpp"
 #include "require.hpp"
+#include "stream.hpp"
 
 namespace whitediff {
 namespace {
@@ -20,6 +21,15 @@ namespace {
 constexpr double flat_rise = 0.25;
 constexpr std::size_t pixels_of_filling = std::size_t{1} << 10;
 constexpr std::size_t pixels_of_level = std::size_t{1} << 6;
+
+// Rows that are asked of memory while those before them are transformed.
+constexpr int rows_ahead = 8;
+
+template <class T>
+void prefetch(const T* row, int size) {
+  constexpr int line = 64 / sizeof(T);
+  for (int x = 0; x < size; x += line) __builtin_prefetch(row + x);
+}
 
 /// The pixels of a row in another precision, or where they are.
 template <class U, class T>
@@ -73,6 +83,7 @@ void CellWorker<T>::run(std::size_t cell, const LocalNoise& noise) {
   for (Weights& weights : weights_) {
     weights.row.last = -1;  // no row yet
     weights.shared.resize(box_.width());
+    weights.given.resize(box_.width());
   }
   task_.completion.set_gains(cell, engine_.filter.gains());
   const double sigma = noise_sigma(noise);
@@ -112,29 +123,56 @@ const typename CellWorker<T>::Weights& CellWorker<T>::weigh(int tile, int y) {
   if (row < weights.first || row > weights.row.last) {
     weights.row = task_.blend.row(cell_, row, weights.shared.data());
     weights.first = row;
+    std::fill(weights.given.begin(), weights.given.end(), false);
+    for (const std::size_t other : task_.blend.predecessors(cell_)) {
+      const Box& theirs = task_.cells[other].box;
+      if (row < theirs.y0 || row >= theirs.y1) continue;
+      const Box both = theirs.clipped(task_.cells[cell_].box);
+      std::fill_n(weights.given.begin() + (both.x0 - box_.x0), both.width(), true);
+    }
   }
   return weights;
+}
+
+template <class T>
+void CellWorker<T>::prefetch_ends(ImageView<T> plane, int tile, int y) const {
+  if (y >= tiles_[tile].box.y1) return;
+  const T* row = plane.row(output_row(y));
+  for (const int x : {box_.x0, box_.x1 - 1}) __builtin_prefetch(row + x, 1);
 }
 
 template <class T>
 template <class U>
 void CellWorker<T>::add_row(const Weights& weights, const U* values, T* out) const {
   const double* shared = weights.shared.data() - box_.x0;
+  const char* given = weights.given.data() - box_.x0;
   values -= box_.x0;
-  for (int x = box_.x0; x < weights.row.begin; ++x) {
-    out[x] += static_cast<T>(static_cast<U>(shared[x]) * values[x]);
+  const auto add = [&](int begin, int end) {
+    for (int x = begin; x < end; ++x) {
+      const auto share = static_cast<T>(static_cast<U>(shared[x]) * values[x]);
+      out[x] = given[x] ? out[x] + share : share;
+    }
+  };
+  const auto [begin, end, last] = weights.row;
+  add(box_.x0, begin);
+  if constexpr (std::is_same_v<T, U>) {
+    stream(values + begin, end - begin, out + begin);
+  } else {
+    std::copy(values + begin, values + end, out + begin);
   }
-  std::copy(values + weights.row.begin, values + weights.row.end, out + weights.row.begin);
-  for (int x = weights.row.end; x < box_.x1; ++x) {
-    out[x] += static_cast<T>(static_cast<U>(shared[x]) * values[x]);
-  }
+  add(end, box_.x1);
 }
 
 template <class T>
 std::span<const T> CellWorker<T>::tile_row(ImageView<const T> plane, int tile, int y) const {
   const Box& expanded = tiles_[tile].expanded;
   if (y >= expanded.height()) return {};
-  return {plane.row(expanded.y0 + y) + expanded.x0, static_cast<std::size_t>(expanded.width())};
+  const T* row = plane.row(expanded.y0 + y) + expanded.x0;
+  // Rows are too short for the machine to see which ones come next.
+  if (y + rows_ahead < expanded.height()) {
+    prefetch(plane.row(expanded.y0 + y + rows_ahead) + expanded.x0, expanded.width());
+  }
+  return {row, static_cast<std::size_t>(expanded.width())};
 }
 
 template <class T>
@@ -235,6 +273,7 @@ void CellWorker<T>::read(Engine<U>& engine, const LevelOf& level, const Visit& v
     const int y = expanded.y0 + y_in_tile;
     if (y >= box.y0 && y < box.y1) visit(tile, y, row + (box.x0 - expanded.x0));
   });
+  finish_streams();
 }
 
 template <class T>
@@ -243,6 +282,7 @@ void CellWorker<T>::give_image(Engine<U>& engine, const Level& level, bool compl
   const Level filtered = engine.filter.of_level(level);
   read(engine, ramps_of<U>(filtered), [&](int tile, int y, const U* row) {
     T* out = task_.output.image.row(output_row(y));
+    prefetch_ends(task_.output.image, tile, y + rows_ahead);
     add_row(weigh(tile, y), row, out);
     if (complete) return;
     const T* original = task_.input.image.row(y);
@@ -379,6 +419,7 @@ void CellWorker<T>::give_variance(Engine<U>& engine) {
   read(engine, engine.transform.none, [&](int tile, int y, U* row) {
     // What a filter leaves of variances is never negative, but for rounding.
     for (int x = 0; x < box_.width(); ++x) row[x] = std::max(row[x], U(0));
+    prefetch_ends(task_.output.variance, tile, y + rows_ahead);
     add_row(weigh(tile, y), row, task_.output.variance.row(output_row(y)));
   });
 }

@@ -61,6 +61,7 @@ class CellWorker {
     Blend::Row row;
     int first = 0;
     std::vector<double> shared;
+    std::vector<char> given;  // whether another cell has given the pixel something already
   };
 
   /// Pixels of a row of the frame.
@@ -134,6 +135,8 @@ class CellWorker {
   void find_marks(bool complete);
   std::vector<Gap> gaps_of(int y) const;
   const Weights& weigh(int tile, int y);
+  /// Asks memory for the pixels of a row to come that other cells give, too.
+  void prefetch_ends(ImageView<T> plane, int tile, int y) const;
   /// Gives the pixels of the box in a row, times their weights, to an output.
   template <class U>
   void add_row(const Weights& weights, const U* values, T* out) const;

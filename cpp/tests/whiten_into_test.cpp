@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "support.hpp"
 #include "whitediff/whiten.hpp"
@@ -11,8 +12,15 @@ TEST_CASE_TEMPLATE("whitening leaves nothing of what pixels held before", T, flo
   const std::vector<NoiseSource<T>> sources{{1.0, {}}, {2.0, {test::gaussian_kernel({9, 9}, 1.2)}}};
   WhitenOptions options;
   options.n_threads = 2;
-  for (const auto variance : {VariancePropagation::estimate, VariancePropagation::full}) {
+  // Some pixels are given by one cell, others by up to four, or by the second of them alone.
+  options.cells = {
+      {{0, 0, 25, 30}, {}}, {{17, 0, 38, 30}, {}}, {{0, 20, 20, 45}, {}}, {{12, 22, 38, 45}, {}}};
+  const auto full = VariancePropagation::full, estimate = VariancePropagation::estimate;
+  for (const auto& [variance, reduction] :
+       {std::pair(estimate, Reduction::crossfade), std::pair(full, Reduction::crossfade),
+        std::pair(full, Reduction::average), std::pair(full, Reduction::copy)}) {
     options.variance = variance;
+    options.reduction = reduction;
     const auto expected = whiten(image.view(), sources, options);
     Image<T> whitened(shape), plane(shape);
     Image<std::uint8_t> edge(shape);
