@@ -12,17 +12,18 @@ namespace {
 /// squares = P(0) / P and filter = norm * sqrt(squares).
 template <class T>
 WHITEDIFF_ALWAYS_INLINE void whitening_row(double power_at_zero, double norm, const double* power,
-                                           int columns, double* squares, T* filter) {
+                                           int columns, T* squares, T* filter) {
+  const double unit = 1.0 / power_at_zero;
   const auto factor = static_cast<T>(norm);
   for (int x = 0; x < columns; ++x) {
-    squares[x] = power_at_zero / power[x];
-    filter[x] = factor * std::sqrt(static_cast<T>(squares[x]));
+    squares[x] = T(1) / static_cast<T>(unit * power[x]);
+    filter[x] = factor * std::sqrt(squares[x]);
   }
 }
 
 WHITEDIFF_MULTIVERSION
 void write_whitening(double power_at_zero, double norm, const double* power, int columns,
-                     double* squares, float* filter) {
+                     float* squares, float* filter) {
   whitening_row(power_at_zero, norm, power, columns, squares, filter);
 }
 
@@ -152,24 +153,21 @@ template <class T>
 void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transform,
                            fft::Buffer<Complex>& lines) const {
   const double norm = 1.0 / static_cast<double>(shape_.size());
-  fft::Buffer<T> wrapped(shape_.size());
   const auto index = [](int shift, int size) { return ((shift % size) + size) % size; };
-  const int height = image.shape().height, width = image.shape().width;
-  for (int v = 0; v < height; ++v) {
-    T* row = wrapped.data() +
-             static_cast<std::ptrdiff_t>(index(v - height / 2, shape_.height)) * shape_.width;
-    for (int u = 0; u < width; ++u) {
-      row[index(u - width / 2, shape_.width)] += static_cast<T>(norm * image(v, u));
-    }
-  }
-  transform.load(shape_.height, [&](int tile, int y, T*) -> std::span<const T> {
-    const bool blank = y > height / 2 && y < shape_.height - height / 2;
-    if (tile > 0 || blank) return {};
-    return {wrapped.data() + static_cast<std::size_t>(y) * shape_.width,
-            static_cast<std::size_t>(shape_.width)};
-  });
+  const auto [height, width] = image.shape();
   lines.resize(transform.lines_size());
-  transform.transform_columns(lines.data());
+  transform.transform_small(
+      height / 2,
+      [&](int y, T* row) {
+        std::fill_n(row, shape_.width, T(0));
+        // An image larger than the transform wraps around.
+        for (int v = index(y + height / 2, shape_.height); v < height; v += shape_.height) {
+          for (int u = 0; u < width; ++u) {
+            row[index(u - width / 2, shape_.width)] += static_cast<T>(norm * image(v, u));
+          }
+        }
+      },
+      lines.data());
 }
 
 template class CellFilter<float>;

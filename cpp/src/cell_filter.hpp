@@ -54,8 +54,7 @@ class CellFilter {
   FilterSupport support_;
   VariancePropagation variance_;
   NoiseSpectrum noise_;  // of the transposed kernels: a row is a line
-  fft::Buffer<double> squares_;
-  fft::Buffer<T> whitening_;
+  fft::Buffer<T> squares_, whitening_;
   fft::Buffer<Complex> score_;
   std::vector<fft::Buffer<Complex>> squared_responses_;
   std::vector<double> gains_;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "fft.hpp"
+#include "line_products.hpp"
 #include "transpose.hpp"
 
 namespace whitediff {
@@ -45,35 +46,17 @@ class CellTransform {
   /// range.
   template <class LevelOf, class Source>
   bool load(int height, const LevelOf& level, const Range<T>& range, const Source& source) {
-    const std::size_t pitch = rows_->pitch();
-    bool inside = true;
-    for (int y = 0; y < height; y += batch) {
-      bool blank = true;
-      for (int j = 0; j < batch; ++j) {
-        std::span<const T> tiles[2];
-        for (int tile = 0; tile < 2 && y + j < height; ++tile) {
-          tiles[tile] = source(tile, y + j, tile_rows_[tile].data());
-          blank = blank && tiles[tile].empty();
-        }
-        const Ramps<T> levels{level(0, y + j), level(1, y + j)};
-        inside &= load_row(tiles[0], tiles[1], levels, range, scratch_.data() + j * pitch);
-      }
-      if (blank) {
-        std::fill_n(spectrum_.data() + y * pitch, batch * pitch, Complex(0));
-      } else {
-        rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
-      }
-    }
-    std::fill(spectrum_.begin() + static_cast<std::ptrdiff_t>(height * pitch), spectrum_.end(),
-              Complex(0));
+    const bool inside = load_between(0, height, level, range, source);
+    const auto filled = static_cast<std::ptrdiff_t>((height + batch - 1) / batch * batch);
+    std::fill(spectrum_.begin() + filled * static_cast<std::ptrdiff_t>(rows_->pitch()),
+              spectrum_.end(), Complex(0));
     return inside;
   }
 
   /// The same of numbers that are known.
   template <class LevelOf, class Source>
   void load(int height, const LevelOf& level, const Source& source) {
-    constexpr T infinity = std::numeric_limits<T>::infinity();
-    load(height, level, {-infinity, infinity}, source);
+    load(height, level, unbounded, source);
   }
   /// Of numbers as they are.
   template <class Source>
@@ -90,9 +73,38 @@ class CellTransform {
       visit(x, filtered_lines_.data());
     }
   }
-  /// The same into lines_size() numbers.
-  void transform_columns(Complex* lines) {
-    for (int x = 0; x < shape_.width; x += batch) transform(x, lines + x * pitch());
+  /// The transform of one small image around pixel [0, 0], whose rows above 0 are the last ones, to
+  /// lines_size() numbers: source(y, room) writes those up to `reach` away, the others are blank.
+  template <class Source>
+  void transform_small(int reach, const Source& source, Complex* lines) {
+    const auto [height, width] = shape_;
+    const int above = std::min(height, (reach + batch) / batch * batch);
+    const int below = std::max(above, (height - reach) / batch * batch);
+    const auto load_rows = [&](int begin, int end) {
+      load_between(begin, end, none, unbounded,
+                   [&](int tile, int y, T* room) -> std::span<const T> {
+                     if (tile > 0) return {};
+                     source(y, room);
+                     return {room, static_cast<std::size_t>(width)};
+                   });
+    };
+    load_rows(0, above);
+    load_rows(below, height);
+    std::fill(lines_.begin(), lines_.end(), Complex(0));
+    for (int x = 0; x <= width / 2; x += batch) {
+      const Complex* columns = spectrum_.data() + x;
+      const auto turn = [&](int begin, int end) {
+        transpose(columns + begin * rows_->pitch(), rows_->pitch(), end - begin, batch,
+                  lines_.data() + begin, pitch());
+      };
+      turn(0, above);
+      turn(below, height);
+      columns_->forward(lines_.data(), lines + x * pitch());
+    }
+    // F(-k) is the conjugate of F(k).
+    for (int x = 1; 2 * x < width; ++x) {
+      mirror(lines + x * pitch(), height, lines + (width - x) * pitch());
+    }
   }
 
   /// Transforms columns forth and back, with visit(first, lines) between.
@@ -119,6 +131,36 @@ class CellTransform {
   }
 
  private:
+  static constexpr Range<T> unbounded{-std::numeric_limits<T>::infinity(),
+                                      std::numeric_limits<T>::infinity()};
+
+  /// Transforms the rows from `begin`, a multiple of `batch`, to `end`, and blank ones to the end
+  /// of a batch.
+  template <class LevelOf, class Source>
+  bool load_between(int begin, int end, const LevelOf& level, const Range<T>& range,
+                    const Source& source) {
+    const std::size_t pitch = rows_->pitch();
+    bool inside = true;
+    for (int y = begin; y < end; y += batch) {
+      bool blank = true;
+      for (int j = 0; j < batch; ++j) {
+        std::span<const T> tiles[2];
+        for (int tile = 0; tile < 2 && y + j < end; ++tile) {
+          tiles[tile] = source(tile, y + j, tile_rows_[tile].data());
+          blank = blank && tiles[tile].empty();
+        }
+        const Ramps<T> levels{level(0, y + j), level(1, y + j)};
+        inside &= load_row(tiles[0], tiles[1], levels, range, scratch_.data() + j * pitch);
+      }
+      if (blank) {
+        std::fill_n(spectrum_.data() + y * pitch, batch * pitch, Complex(0));
+      } else {
+        rows_->forward(scratch_.data(), spectrum_.data() + y * pitch);
+      }
+    }
+    return inside;
+  }
+
   bool load_row(std::span<const T> real, std::span<const T> imaginary, const Ramps<T>& levels,
                 const Range<T>& range, Complex* row) {
     const std::size_t both = std::min(real.size(), imaginary.size());
@@ -148,7 +190,8 @@ class CellTransform {
 
   Shape shape_;
   std::shared_ptr<const fft::LineTransform<T>> rows_, columns_;
-  fft::Buffer<Complex> spectrum_, scratch_, lines_, filtered_lines_;
+  fft::Room<Complex> spectrum_;
+  fft::Buffer<Complex> scratch_, lines_, filtered_lines_;
   fft::Buffer<T> tile_rows_[2];
 };
 

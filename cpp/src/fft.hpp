@@ -30,6 +30,16 @@ struct AlignedAllocator {
 template <class T>
 using Buffer = std::vector<T, AlignedAllocator<T>>;
 
+/// The same for what is written before it is read: nothing is written at first.
+template <class T>
+struct RoomAllocator : AlignedAllocator<T> {
+  template <class U>
+  void construct(U*) noexcept {}
+};
+
+template <class T>
+using Room = std::vector<T, RoomAllocator<T>>;
+
 /// How well to plan: by an estimate, or by trying algorithms out.
 enum class Planning { estimate, measure };
 

@@ -5,8 +5,8 @@
 
 namespace whitediff {
 
-// Products and sums of spectra, number by number. std::complex's own operator looks for NaN, which
-// keeps it from being vectorised.
+// Products, sums and mirror images of spectra, number by number. std::complex's own operator looks
+// for NaN, which keeps it from being vectorised.
 
 /// lines *= filter
 void multiply(const float* filter, std::size_t size, std::complex<float>* lines);
@@ -17,5 +17,9 @@ void multiply(const std::complex<double>* filter, std::size_t size, std::complex
 /// lines += others
 void add(const std::complex<float>* others, std::size_t size, std::complex<float>* lines);
 void add(const std::complex<double>* others, std::size_t size, std::complex<double>* lines);
+
+/// out[-k] = conj(line[k]), both with period `size`.
+void mirror(const std::complex<float>* line, int size, std::complex<float>* out);
+void mirror(const std::complex<double>* line, int size, std::complex<double>* out);
 
 }  // namespace whitediff

@@ -19,20 +19,34 @@ void multiply(const double* factors, std::size_t size, double* values) {
   for (std::size_t i = 0; i < size; ++i) values[i] *= factors[i];
 }
 
-WHITEDIFF_MULTIVERSION
-double sum(const double* values, int size) {
+template <class T>
+WHITEDIFF_ALWAYS_INLINE double sum_of(const T* values, int size) {
   double total = 0.0;
 #pragma omp simd reduction(+ : total)
   for (int i = 0; i < size; ++i) total += values[i];
   return total;
 }
 
-WHITEDIFF_MULTIVERSION
-double sum_of_products(const double* a, const double* b, int size) {
+template <class T>
+WHITEDIFF_ALWAYS_INLINE double sum_of_products_of(const T* a, const double* b, int size) {
   double total = 0.0;
 #pragma omp simd reduction(+ : total)
   for (int i = 0; i < size; ++i) total += a[i] * b[i];
   return total;
+}
+
+WHITEDIFF_MULTIVERSION
+double sum(const float* values, int size) { return sum_of(values, size); }
+WHITEDIFF_MULTIVERSION
+double sum(const double* values, int size) { return sum_of(values, size); }
+
+WHITEDIFF_MULTIVERSION
+double sum_of_products(const float* a, const double* b, int size) {
+  return sum_of_products_of(a, b, size);
+}
+WHITEDIFF_MULTIVERSION
+double sum_of_products(const double* a, const double* b, int size) {
+  return sum_of_products_of(a, b, size);
 }
 
 struct Sums {
@@ -180,13 +194,20 @@ NoiseSpectrum::Row NoiseSpectrum::finished_row(int y, int j) {
   return row;
 }
 
-double NoiseSpectrum::mode_sum(const double* row, int columns) {
+template <class T>
+double NoiseSpectrum::mode_sum(const T* row, int columns) {
   return 2.0 * sum(row, columns) - row[0] - row[columns - 1];
 }
 
-double NoiseSpectrum::mode_sum(const double* row, const double* factors, int columns) {
+template <class T>
+double NoiseSpectrum::mode_sum(const T* row, const double* factors, int columns) {
   return 2.0 * sum_of_products(row, factors, columns) - row[0] * factors[0] -
          row[columns - 1] * factors[columns - 1];
 }
+
+template double NoiseSpectrum::mode_sum(const float*, int);
+template double NoiseSpectrum::mode_sum(const double*, int);
+template double NoiseSpectrum::mode_sum(const float*, const double*, int);
+template double NoiseSpectrum::mode_sum(const double*, const double*, int);
 
 }  // namespace whitediff

@@ -53,8 +53,10 @@ class NoiseSpectrum {
   }
 
   /// sum over the modes of one row: columns stand for themselves and their mirror images.
-  static double mode_sum(const double* row, int columns);
-  static double mode_sum(const double* row, const double* factors, int columns);
+  template <class T>
+  static double mode_sum(const T* row, int columns);
+  template <class T>
+  static double mode_sum(const T* row, const double* factors, int columns);
 
  private:
   struct Source {
