@@ -17,6 +17,7 @@
 namespace whitediff {
 namespace {
 
+constexpr std::size_t pixels_of_thread = std::size_t{1} << 17;
 // More than any machine has.
 constexpr int most_threads = 4096;
 
@@ -149,6 +150,12 @@ int thread_count(int requested) {
           "be 0 (all cores) to " + std::to_string(most_threads), requested);
   if (is_forked()) return 1;
   return requested > 0 ? requested : usable_cores();
+}
+
+int threads_of_frame(Shape frame, int requested) {
+  const int threads = thread_count(requested);
+  if (requested != 0) return threads;
+  return static_cast<int>(std::clamp<std::size_t>(frame.size() / pixels_of_thread, 1, threads));
 }
 
 int thread_index() { return role.index; }

@@ -5,11 +5,17 @@
 #include <memory>
 #include <vector>
 
+#include "whitediff/geometry.hpp"
+
 namespace whitediff {
 
 /// The threads to use: `requested`, or for 0 the usable_cores(); 1 in a fork of a process.
 /// @throws std::invalid_argument if `requested` is negative.
 int thread_count(int requested);
+
+/// The threads to use for a frame: `requested`, or for 0 as many as it keeps busy, up to
+/// thread_count(0): to wake one takes as long as a small frame does.
+int threads_of_frame(Shape frame, int requested);
 
 /// The index of the calling thread inside parallel_for, from 0.
 int thread_index();

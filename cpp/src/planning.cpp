@@ -47,7 +47,7 @@ class Planning {
         sources_(sources),
         options_(options),
         filter_(options.filter),
-        threads_(thread_count(options.n_threads)) {
+        threads_(threads_of_frame(frame, options.n_threads)) {
     if (std::is_same_v<T, float> && filter_.mode == Mode::difference) {
       filter_.power_floor = std::max(filter_.power_floor, least_float32_floor);
     }

@@ -18,13 +18,14 @@ namespace whitediff {
 namespace {
 
 /// Plans, lets `run` execute the plan, and completes the account of it.
-/// @param run  (plan) -> Outcome.
+/// @param threads  that `run` may use.
+/// @param run      (plan) -> Outcome.
 template <class T, class Run>
 Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
-                      const WhitenOptions& options, const Run& run) {
+                      const WhitenOptions& options, int threads, const Run& run) {
   check(image, sources, options);
   std::optional<Whitening> whitening;
-  with_threads(thread_count(options.n_threads), [&] {
+  with_threads(threads, [&] {
     whitening = plan(image.shape(), sources, options);
     const Stopwatch filter_watch;
     Outcome outcome = run(*whitening);
@@ -35,6 +36,14 @@ Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& 
   const NoiseModel& noise = whitening->noise;
   whitening->noise = NoiseModel(noise.sources(), options.psf, noise.positions(), noise.variances());
   return *std::move(whitening);
+}
+
+/// The same with the threads that a frame is worth.
+template <class T, class Run>
+Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
+                      const WhitenOptions& options, const Run& run) {
+  return whiten_with(image, sources, options, threads_of_frame(image.shape(), options.n_threads),
+                     run);
 }
 
 /// Cells give variances only if they are propagated in full.
@@ -99,8 +108,8 @@ template <class T>
 Whitening whiten_alike(const Stamps<T>& stamps, const std::vector<NoiseSource<T>>& sources,
                        const WhitenOptions& options) {
   WhitenOptions first = stamps.options(0);
-  first.n_threads = options.n_threads;
-  return whiten_with<T>(stamps.image(0), sources, first, [&](const Whitening& plan) {
+  const int threads = first.n_threads = thread_count(options.n_threads);
+  return whiten_with<T>(stamps.image(0), sources, first, threads, [&](const Whitening& plan) {
     Whitening of_thread = plan;
     of_thread.n_threads = 1;
     const WhitenOptions of_stamp = stamps.options(0);
@@ -171,8 +180,6 @@ Whitening whiten_into(ImageView<const T> image, const std::vector<NoiseSource<T>
   require_shape(filter_edge.shape(), image.shape(), "filter_edge");
   const Plane<T> plane(image);
   return whiten_with<T>(plane, sources, options, [&](const Whitening& plan) {
-    clear(whitened, plan.n_threads);
-    if (options.variance == VariancePropagation::full) clear(variance, plan.n_threads);
     clear(filter_edge, plan.n_threads);
     return execute(plane, sources, options, plan,
                    OutputRows<T>{0, whitened, variance, filter_edge});

@@ -57,8 +57,9 @@ class WhitenOptions:
         Cells chosen by the caller; default: found from the filter and the cost.
     n_threads : int
         0 for the cores that the process may use: the least of OMP_NUM_THREADS (or what
-        threadpoolctl has set), its affinity, and the quota of its control group. A fork of a
-        process uses one. The result does not depend on it.
+        threadpoolctl has set), its affinity, and the quota of its control group; fewer where a
+        frame is too small to keep them busy. A fork of a process uses one. The result does not
+        depend on it.
     progress : callable, optional
         Called as ``progress(done, total)`` while cells finish; what it raises ends the computation.
 

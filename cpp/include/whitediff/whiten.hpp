@@ -59,7 +59,9 @@ struct WhitenOptions {
   /// found. Pixels that no box covers come out as NaN.
   std::vector<Cell> cells;
   Reduction reduction = Reduction::crossfade;
-  int n_threads = 0;  ///< 0: usable_cores(); a fork uses one. Never changes the result.
+  /// 0: usable_cores(), or fewer where a frame is too small for them; a fork uses one. Never
+  /// changes the result.
+  int n_threads = 0;
   Progress progress;
 };
 
