@@ -65,8 +65,11 @@ class ExposureWriter:
             dtype = self._seek(hdu, position, y0)
             # What is swapped a piece at a time stays in the cache until it is written.
             n_rows = max(_PIECE // (rows.shape[1] * dtype.itemsize), 1)
+            swapped = np.empty((min(n_rows, len(rows)), rows.shape[1]), dtype)
             for y in range(0, len(rows), n_rows):
-                self._file.write(np.ascontiguousarray(rows[y : y + n_rows], dtype=dtype).data)
+                part = swapped[: len(rows) - y]
+                part[...] = rows[y : y + n_rows]
+                self._file.write(part.data)
 
     def read_rows(self, plane: int, y0: int, y1: int) -> NDArray[Any]:
         """Read rows that were written, of the image (0), the mask (1) or the variance (2)."""
