@@ -24,7 +24,7 @@ constexpr int reach = 4;
 constexpr int taps[] = {1, 4, 10, 16, 19, 16, 10, 4, 1};
 constexpr double sum_of_taps = 81.0;
 // Quartiles are taken of whole rows with about so many pixels.
-constexpr std::size_t sample_size = std::size_t{1} << 16;
+constexpr std::size_t sample_size = std::size_t{1} << 15;
 constexpr std::size_t rough_step = 4;
 constexpr int band = 64;
 constexpr int block = 32;

@@ -19,7 +19,7 @@ struct BlankSky {
 /// Pixels more than 4.5 sigma from the median, in the image or in the image smoothed to the size of
 /// a star (through boxes of three by three pixels, four times), are taken for sources and left out
 /// with four pixels around them. Pixels that are finite but not usable count as sources too: their
-/// wings may reach beyond what a mask covers. Quartiles are those of some 65 000 pixels.
+/// wings may reach beyond what a mask covers. Quartiles are those of some 30 000 pixels.
 /// @param noise   in units of its standard deviation.
 /// @param usable  other than 0: the pixel may be used if it is finite; of the shape of the image.
 /// @param surroundings  whether pixels around those that are not usable, or not finite, are left
