@@ -46,13 +46,6 @@ Whitening whiten_with(const Plane<T>& image, const std::vector<NoiseSource<T>>& 
                      run);
 }
 
-/// Cells give variances only if they are propagated in full.
-template <class T>
-Image<T> blank_variance(Shape shape, const WhitenOptions& options) {
-  return options.variance == VariancePropagation::full ? zero_image<T>(shape, options.n_threads)
-                                                       : Image<T>(shape);
-}
-
 /// The stamps of a stack, their masks, and where their results go.
 template <class T>
 class Stamps {
@@ -163,8 +156,8 @@ Whitened<T> whiten(ImageView<const T> image, const std::vector<NoiseSource<T>>& 
   Image<std::uint8_t> filter_edge(image.shape());
   const Plane<T> plane(image);
   Whitening whitening = whiten_with<T>(plane, sources, options, [&](const Whitening& plan) {
-    whitened = zero_image<T>(image.shape(), options.n_threads);
-    variance = blank_variance<T>(image.shape(), options);
+    whitened = output_image<T>(image.shape(), options.n_threads);
+    variance = output_image<T>(image.shape(), options.n_threads);
     return execute(plane, sources, options, plan,
                    OutputRows<T>{0, whitened.view(), variance.view(), filter_edge.view()});
   });
@@ -206,8 +199,8 @@ WhitenedStack<T> whiten_stack(ImageView<const T> stamps, int count,
   require(options.mask.empty() || options.mask.shape() == stamps.shape(), "mask",
           "have shape " + to_string(stamps.shape()) + ", that of the stamps", options.mask.shape());
   WhitenedStack<T> stack{{},
-                         zero_image<T>(stamps.shape(), options.n_threads),
-                         blank_variance<T>(stamps.shape(), options),
+                         output_image<T>(stamps.shape(), options.n_threads),
+                         output_image<T>(stamps.shape(), options.n_threads),
                          Image<std::uint8_t>(stamps.shape())};
   const Stamps<T> of(stamps, count, options, stack);
   if (sources.size() == 1) {

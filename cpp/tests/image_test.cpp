@@ -1,3 +1,9 @@
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <thread>
+#include <vector>
+
 #include "support.hpp"
 
 using namespace whitediff;
@@ -50,7 +56,7 @@ TEST_CASE_TEMPLATE("zeros are zeros, whatever the threads", T, float, double, st
 }
 
 TEST_CASE("memory that is not there is an error") {
-  CHECK_THROWS_AS(detail::zeroed_memory(std::size_t{1} << 62), std::bad_alloc);
+  CHECK_THROWS_AS(detail::get_memory(std::size_t{1} << 62, detail::Content::zeros), std::bad_alloc);
 }
 
 TEST_CASE("a view sees and writes the pixels of an image") {
@@ -96,4 +102,43 @@ TEST_CASE_TEMPLATE("a copy has the pixels of a view, whatever the threads", T, f
     }
   }
   CHECK(copy_of(ImageView<const T>()).shape() == Shape{0, 0});
+}
+
+TEST_CASE("memory of outputs comes again for outputs alone") {
+  // Large enough for pages of their own.
+  const Shape shape{1031, 1100}, other{1032, 1100};
+  const auto sum_of = [](const Image<float>& image) {
+    return std::accumulate(image.data(), image.data() + image.shape().size(), 0.0);
+  };
+  for (int round = 0; round < 3; ++round) {
+    Image<float> first = output_image<float>(shape, 2), second = output_image<float>(shape, 2);
+    CHECK(first.data() != second.data());
+    std::fill_n(first.data(), shape.size(), 1.0F);
+    std::fill_n(second.data(), shape.size(), 2.0F);
+    CHECK(sum_of(first) == double(shape.size()));
+    CHECK(sum_of(second) == 2.0 * double(shape.size()));
+    first = {};
+    second = {};
+    CHECK(sum_of(Image<float>(shape)) == 0.0);
+    CHECK(sum_of(zero_image<float>(shape, 2)) == 0.0);
+    if (round == 1) std::fill_n(output_image<float>(other, 1).data(), other.size(), 3.0F);
+  }
+}
+
+TEST_CASE("threads get and free outputs at the same time") {
+  const Shape shape{1031, 1100};
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int n = 1; n <= 4; ++n) {
+    threads.emplace_back([&, n] {
+      for (int round = 0; round < 8; ++round) {
+        Image<float> image = output_image<float>(shape, 1);
+        std::fill_n(image.data(), shape.size(), float(n));
+        const auto last = image.data() + shape.size();
+        wrong += std::find_if(image.data(), last, [n](float x) { return x != float(n); }) != last;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }

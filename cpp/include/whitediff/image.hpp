@@ -43,11 +43,14 @@ class ImageView {
 
 namespace detail {
 
-/// Memory that is zero, in huge pages where the system has them.
+/// What memory holds at first.
+enum class Content { zeros, anything };
+
+/// Memory in huge pages where the system has them.
 /// @throws std::bad_alloc if there is none left.
-WHITEDIFF_EXPORT void* zeroed_memory(std::size_t bytes);
-/// @param bytes  what zeroed_memory was asked for.
-WHITEDIFF_EXPORT void free_memory(void* memory, std::size_t bytes);
+WHITEDIFF_EXPORT void* get_memory(std::size_t bytes, Content content);
+/// @param bytes, content  what get_memory was asked for.
+WHITEDIFF_EXPORT void free_memory(void* memory, std::size_t bytes, Content content);
 
 }  // namespace detail
 
@@ -58,10 +61,7 @@ class Image {
 
  public:
   Image() = default;
-  explicit Image(Shape shape)
-      : data_(static_cast<T*>(detail::zeroed_memory(shape.size() * sizeof(T))),
-              Free{shape.size() * sizeof(T)}),
-        shape_(shape) {}
+  explicit Image(Shape shape) : Image(shape, detail::Content::zeros) {}
 
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
@@ -74,10 +74,20 @@ class Image {
   ImageView<const T> view() const { return {data_.get(), shape_}; }
 
  private:
+  template <class U>
+  friend Image<U> output_image(Shape shape, int n_threads);
+
   struct Free {
     std::size_t bytes = 0;
-    void operator()(T* memory) const { detail::free_memory(memory, bytes); }
+    detail::Content content = detail::Content::zeros;
+    void operator()(T* memory) const { detail::free_memory(memory, bytes, content); }
   };
+
+  Image(Shape shape, detail::Content content)
+      : data_(static_cast<T*>(detail::get_memory(shape.size() * sizeof(T), content)),
+              Free{shape.size() * sizeof(T), content}),
+        shape_(shape) {}
+
   std::unique_ptr<T[], Free> data_;
   Shape shape_;
 };
@@ -87,6 +97,12 @@ class Image {
 /// @param n_threads  0: usable_cores().
 template <class T>
 WHITEDIFF_EXPORT Image<T> zero_image(Shape shape, int n_threads = 0);
+
+/// Pixels that are all to be written, in memory that is there already: that of the last such images
+/// of this size which are gone, with what they held. Until then the system may take it back.
+/// @param n_threads  0: usable_cores().
+template <class T>
+WHITEDIFF_EXPORT Image<T> output_image(Shape shape, int n_threads = 0);
 
 /// A copy of pixels, made on several threads: one alone does not keep the memory busy.
 /// @param n_threads  0: usable_cores().
