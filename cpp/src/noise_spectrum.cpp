@@ -49,6 +49,14 @@ double sum_of_products(const double* a, const double* b, int size) {
   return sum_of_products_of(a, b, size);
 }
 
+WHITEDIFF_MULTIVERSION
+double least_of(const double* values, int size) {
+  double least = values[0];
+#pragma omp simd reduction(min : least)
+  for (int i = 0; i < size; ++i) least = values[i] < least ? values[i] : least;
+  return least;
+}
+
 struct Sums {
   double plain = 0.0, absolute = 0.0;
 };
@@ -141,10 +149,17 @@ double NoiseSpectrum::largest_power() {
 }
 
 void NoiseSpectrum::make_covariance_rows(int ky) {
-  std::fill(lifted_.begin(), lifted_.end(), char{0});
+  is_lifted_ = false;
   for (Covariance& covariance : covariances_) {
     spectrum_.rows(covariance.prepared, ky, covariance.rows.data());
     const double floor = covariance.lags.floor();
+    double least = floor;
+    for (int j = 0; j < PowerSpectrum::rows_at_once; ++j) {
+      least = std::min(least, least_of(covariance.rows.data() + j * stride(), columns()));
+    }
+    if (least >= floor) continue;
+    if (!is_lifted_) std::fill(lifted_.begin(), lifted_.end(), char{0});
+    is_lifted_ = true;
     for (std::size_t x = 0; x < covariance.rows.size(); ++x) {
       double& power = covariance.rows[x];
       lifted_[x] |= static_cast<char>(power < floor);
@@ -182,10 +197,10 @@ NoiseSpectrum::Row NoiseSpectrum::finished_row(int y, int j) {
     source_rows_[i] = is_white(i) ? nullptr : sources_[i].rows.data() + offset;
   }
   Row row{y, rows_.data() + offset, source_rows_, 0};
-  if (floor_ > 0.0 || !covariances_.empty()) {
+  if (floor_ > 0.0 || is_lifted_) {
     for (int x = 0; x < columns(); ++x) {
       double& power = row.power[x];
-      const bool clipped = power < floor_ || lifted_[offset + x];
+      const bool clipped = power < floor_ || (is_lifted_ && lifted_[offset + x]);
       if (clipped) row.clipped += x == 0 || x == columns() - 1 ? 1 : 2;
       if (floor_ == 0.0) continue;
       power = options_.mode == Mode::difference ? power + floor_ : std::max(power, floor_);

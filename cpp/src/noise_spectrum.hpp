@@ -89,6 +89,7 @@ class NoiseSpectrum {
   double floor_ = 0.0;
   fft::Buffer<double> rows_, factor_;
   fft::Buffer<char> lifted_;  // whether a covariance is below its floor, for one ky
+  bool is_lifted_ = false;    // whether any is
   std::vector<const double*> source_rows_;
 };
 
