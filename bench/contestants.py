@@ -17,6 +17,7 @@ import whitediff
 from answers import SIGMAS, Image, check_all_equal, check_equal, check_white, one_filter, whole
 from errors import AnswerError, SkippedError
 from fftw import RoundTrip
+from machine import core_count
 from scene import SCIENCE_VARIANCE, TEMPLATE_VARIANCE, Scene
 from timing import Timed
 from whitediff.whiteness import whiteness as measured_whiteness
@@ -87,6 +88,8 @@ def decorrelate(
     kernel = kernel or scene.kernel
     science = scene.science_plane if planes else SCIENCE_VARIANCE
     calls = itertools.count()
+    # With all cores, what is found by itself: a small frame is not worth them.
+    n_threads = 0 if threads == core_count() else threads
     template = scene.template_plane if planes else TEMPLATE_VARIANCE
     if into:
         options["out"] = (np.zeros_like(scene.difference), np.zeros_like(scene.difference))
@@ -97,7 +100,7 @@ def decorrelate(
             science * (1 + 1e-6 * next(calls)) if planned_anew else science,
             template,
             kernel,
-            n_threads=threads,
+            n_threads=n_threads,
             **options,
         )
 
