@@ -154,7 +154,7 @@ void CellFilter<T>::sample(const Image<double>& image, CellTransform<T>& transfo
                            fft::Buffer<Complex>& lines) const {
   const double norm = 1.0 / static_cast<double>(shape_.size());
   const auto index = [](int shift, int size) { return ((shift % size) + size) % size; };
-  const auto [height, width] = image.shape();
+  const int height = image.shape().height, width = image.shape().width;
   lines.resize(transform.lines_size());
   transform.transform_small(
       height / 2,

@@ -77,7 +77,7 @@ class CellTransform {
   /// lines_size() numbers: source(y, room) writes those up to `reach` away, the others are blank.
   template <class Source>
   void transform_small(int reach, const Source& source, Complex* lines) {
-    const auto [height, width] = shape_;
+    const int height = shape_.height, width = shape_.width;
     const int above = std::min(height, (reach + batch) / batch * batch);
     const int below = std::max(above, (height - reach) / batch * batch);
     const auto load_rows = [&](int begin, int end) {
