@@ -20,8 +20,8 @@ TIMEOUT = 60.0
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
 
 
-def whitened(n_threads: int) -> whitediff.Whitened:
-    image = np.random.default_rng(1).normal(size=(150, 160)).astype(np.float32)
+def whitened(n_threads: int, height: int = 150) -> whitediff.Whitened:
+    image = np.random.default_rng(1).normal(size=(height, 160)).astype(np.float32)
     return whitediff.decorrelate(
         image, 1.0, 2.0, gaussian(1.2, radius=5), spatially_varying=True, n_threads=n_threads
     )
@@ -79,4 +79,6 @@ def test_threadpoolctl_limits_threads() -> None:
         assert usable_cores() == 1
         assert whitened(0).n_threads == 1
         assert whitened(2).n_threads == 2
-    assert whitened(0).n_threads == usable_cores()
+    # A frame is worth a thread for every 2^17 of its pixels.
+    assert whitened(0).n_threads == 1
+    assert whitened(0, height=1640).n_threads == min(usable_cores(), 2)
