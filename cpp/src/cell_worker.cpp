@@ -25,12 +25,6 @@ constexpr std::size_t pixels_of_level = std::size_t{1} << 6;
 // Rows that are asked of memory while those before them are transformed.
 constexpr int rows_ahead = 8;
 
-template <class T>
-void prefetch(const T* row, int size) {
-  constexpr int line = 64 / sizeof(T);
-  for (int x = 0; x < size; x += line) __builtin_prefetch(row + x);
-}
-
 /// The pixels of a row in another precision, or where they are.
 template <class U, class T>
 std::span<const U> as(std::span<const T> pixels, U* room) {
@@ -135,10 +129,8 @@ const typename CellWorker<T>::Weights& CellWorker<T>::weigh(int tile, int y) {
 }
 
 template <class T>
-void CellWorker<T>::prefetch_ends(ImageView<T> plane, int tile, int y) const {
-  if (y >= tiles_[tile].box.y1) return;
-  const T* row = plane.row(output_row(y));
-  for (const int x : {box_.x0, box_.x1 - 1}) __builtin_prefetch(row + x, 1);
+void CellWorker<T>::prefetch_row(ImageView<T> plane, int tile, int y) const {
+  if (y < tiles_[tile].box.y1) prefetch_output(plane.row(output_row(y)) + box_.x0, box_.width());
 }
 
 template <class T>
@@ -168,7 +160,6 @@ std::span<const T> CellWorker<T>::tile_row(ImageView<const T> plane, int tile, i
   const Box& expanded = tiles_[tile].expanded;
   if (y >= expanded.height()) return {};
   const T* row = plane.row(expanded.y0 + y) + expanded.x0;
-  // Rows are too short for the machine to see which ones come next.
   if (y + rows_ahead < expanded.height()) {
     prefetch(plane.row(expanded.y0 + y + rows_ahead) + expanded.x0, expanded.width());
   }
@@ -282,7 +273,7 @@ void CellWorker<T>::give_image(Engine<U>& engine, const Level& level, bool compl
   const Level filtered = engine.filter.of_level(level);
   read(engine, ramps_of<U>(filtered), [&](int tile, int y, const U* row) {
     T* out = task_.output.image.row(output_row(y));
-    prefetch_ends(task_.output.image, tile, y + rows_ahead);
+    prefetch_row(task_.output.image, tile, y + rows_ahead);
     add_row(weigh(tile, y), row, out);
     if (complete) return;
     const T* original = task_.input.image.row(y);
@@ -419,7 +410,7 @@ void CellWorker<T>::give_variance(Engine<U>& engine) {
   read(engine, engine.transform.none, [&](int tile, int y, U* row) {
     // What a filter leaves of variances is never negative, but for rounding.
     for (int x = 0; x < box_.width(); ++x) row[x] = std::max(row[x], U(0));
-    prefetch_ends(task_.output.variance, tile, y + rows_ahead);
+    prefetch_row(task_.output.variance, tile, y + rows_ahead);
     add_row(weigh(tile, y), row, task_.output.variance.row(output_row(y)));
   });
 }

@@ -135,8 +135,8 @@ class CellWorker {
   void find_marks(bool complete);
   std::vector<Gap> gaps_of(int y) const;
   const Weights& weigh(int tile, int y);
-  /// Asks memory for the pixels of a row to come that other cells give, too.
-  void prefetch_ends(ImageView<T> plane, int tile, int y) const;
+  /// Asks memory for the pixels of a row of an output that is to come.
+  void prefetch_row(ImageView<T> plane, int tile, int y) const;
   /// Gives the pixels of the box in a row, times their weights, to an output.
   template <class U>
   void add_row(const Weights& weights, const U* values, T* out) const;

@@ -10,6 +10,7 @@
 
 #include "multiversion.hpp"
 #include "row_bands.hpp"
+#include "stream.hpp"
 
 namespace whitediff {
 namespace {
@@ -61,14 +62,17 @@ class Completion<T>::RowWorker {
     return profile_.covers_any();
   }
 
-  void estimate(T* out) {
+  /// @param next  the output's next row; null after the last one.
+  void estimate(T* out, const T* next) {
     for (int x = 0; x < width(); x += piece) {
       const int size = std::min(piece, width() - x);
+      if (next) prefetch_output(next + x, size);
       std::copy_n(constant_.data() + x, size, out + x);
       bool all_known = true;
       for (std::size_t i = 0; i < input_.sources.size(); ++i) {
         const auto* plane = plane_of(input_.sources[i]);
         if (!plane) continue;
+        if (next) prefetch(plane->row(y_ + 1) + x, size);
         const bool found = add_products(profile_.of(i).data() + x, plane->row(y_) + x, size,
                                         input_.sources[i].limit, out + x);
         all_known = all_known && (!found || is_all_zero(input_.sources[i], x, size));
@@ -224,7 +228,9 @@ void Completion<T>::run(const InputRows<T>& input, const OutputRows<T>& output, 
     for (int y = begin; y < end; ++y) {
       const bool covered = worker.move_to(output.first + y);
       T* variance = output.variance.row(y);
-      if (covered && estimated) worker.estimate(variance);
+      if (covered && estimated) {
+        worker.estimate(variance, y + 1 < end ? output.variance.row(y + 1) : nullptr);
+      }
       if (covered && !estimated) worker.complete(variance);
       if (covered) worker.count_gaps();
       worker.clear_uncovered(output.image.row(y), variance, output.filter_edge.row(y));
