@@ -180,15 +180,15 @@ bool CellWorker<T>::reaches_edge() const {
 }
 
 template <class T>
-Level CellWorker<T>::filling_level(double sigma) const {
+Level CellWorker<T>::filling_level(double sigma) {
   return level_of(task_.input.image, task_.input.mask, task_.ignore_mask, task_.rule, expanded_,
-                  pixels_of_filling, flat_rise * sigma);
+                  pixels_of_filling, flat_rise * sigma, level_room_);
 }
 
 template <class T>
-Level CellWorker<T>::rough_level() const {
+Level CellWorker<T>::rough_level() {
   return level_of(task_.input.image, task_.input.mask, task_.ignore_mask, task_.rule, expanded_,
-                  pixels_of_level, std::numeric_limits<double>::infinity());
+                  pixels_of_level, std::numeric_limits<double>::infinity(), level_room_);
 }
 
 template <class T>

@@ -93,9 +93,9 @@ class CellWorker {
   /// Whether the cell sees what lies beyond the frame.
   bool reaches_edge() const;
   /// That of the expanded box, for filling it.
-  Level filling_level(double sigma) const;
+  Level filling_level(double sigma);
   /// The same to spare digits alone.
-  Level rough_level() const;
+  Level rough_level();
   /// Along rows of the tiles.
   template <class U>
   auto ramps_of(const Level& level) const {
@@ -151,6 +151,7 @@ class CellWorker {
   std::unique_ptr<Engine<double>> exact_;  // made when a cell first asks for it
   bool exact_is_set_ = false;
   std::array<Weights, 2> weights_;  // of the tiles
+  std::vector<double> level_room_;
 
   std::vector<Run> marked_;                 // at the edge of the cell that was last there
   std::optional<std::size_t> marked_cell_;  // which one, if it had no gaps: the same in any frame

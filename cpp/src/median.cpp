@@ -12,7 +12,7 @@ namespace whitediff {
 namespace {
 
 // Values are counted in loops without branches until so few may be the median, or so often.
-constexpr std::int64_t few_values = 32;
+constexpr std::int64_t few_values = 8;
 constexpr int most_counts = 32;
 
 WHITEDIFF_MULTIVERSION
@@ -34,6 +34,24 @@ std::int64_t count_below(const double* values, std::size_t size, double limit) {
   return count;
 }
 
+/// Appends the values of a range, which are few.
+WHITEDIFF_MULTIVERSION
+void add_between(const double* values, std::size_t size, double least, double greatest,
+                 std::vector<double>& found) {
+  constexpr std::size_t block = 16;
+  const auto lies_between = [=](double value) __attribute__((always_inline)) {
+    return static_cast<int>(value >= least) & static_cast<int>(value <= greatest);
+  };
+  for (std::size_t first = 0; first < size; first += block) {
+    const std::size_t end = std::min(first + block, size);
+    int any = 0;
+    for (std::size_t n = first; n < end; ++n) any |= lies_between(values[n]);
+    for (std::size_t n = first; any && n < end; ++n) {
+      if (lies_between(values[n])) found.push_back(values[n]);
+    }
+  }
+}
+
 }  // namespace
 
 double median(std::initializer_list<std::span<const double>> parts) {
@@ -44,7 +62,6 @@ double median(std::initializer_list<std::span<const double>> parts) {
     widen(part.data(), part.size(), least, greatest);
     up_to += static_cast<std::int64_t>(part.size());
   }
-  std::vector<double> between(up_to);
   const std::int64_t middle = up_to / 2;
   for (int n = 0; n < most_counts && up_to - below > few_values; ++n) {
     const double half = std::midpoint(least, greatest);
@@ -58,15 +75,13 @@ double median(std::initializer_list<std::span<const double>> parts) {
       up_to = count;
     }
   }
-  std::ptrdiff_t found = 0;
+  std::vector<double> between;
+  between.reserve(2 * few_values);
   for (const auto& part : parts) {
-    for (const double value : part) {
-      between[found] = value;
-      found += (value >= least) & (value <= greatest);
-    }
+    add_between(part.data(), part.size(), least, greatest, between);
   }
   const auto at = between.begin() + (middle - below);
-  std::nth_element(between.begin(), at, between.begin() + found);
+  std::nth_element(between.begin(), at, between.end());
   return *at;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <memory>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -48,6 +47,20 @@ WHITEDIFF_ALWAYS_INLINE bool none_outside(const T* row, int size, T least, T gre
   return outside == 0;
 }
 
+template <class T>
+WHITEDIFF_ALWAYS_INLINE bool none_beyond(const T* row, int size, T limit) {
+  int beyond = 0;
+  for (int x = 0; x < size; ++x) beyond |= !(std::abs(row[x]) <= limit);
+  return beyond == 0;
+}
+
+WHITEDIFF_MULTIVERSION bool all_values(const float* row, int size, float limit) {
+  return none_beyond(row, size, limit);
+}
+WHITEDIFF_MULTIVERSION bool all_values(const double* row, int size, double limit) {
+  return none_beyond(row, size, limit);
+}
+
 // Where so few of the pixels are values, all of them are looked at.
 constexpr std::size_t least_sample = 32;
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -60,33 +73,54 @@ double sum(const double* values, std::size_t size) {
   return total;
 }
 
+template <class T>
+WHITEDIFF_ALWAYS_INLINE void widen_row(const T* row, int size, double first_x, double* values,
+                                       double* x) {
+  for (int n = 0; n < size; ++n) {
+    values[n] = row[n];
+    x[n] = first_x + n;
+  }
+}
+
+WHITEDIFF_MULTIVERSION void copy_row(const float* row, int size, double first_x, double* values,
+                                     double* x) {
+  widen_row(row, size, first_x, values, x);
+}
+WHITEDIFF_MULTIVERSION void copy_row(const double* row, int size, double first_x, double* values,
+                                     double* x) {
+  widen_row(row, size, first_x, values, x);
+}
+
 /// Some pixels: values, and places counted from the middle of a box.
 class Pixels {
  public:
-  explicit Pixels(std::size_t most) {
-    for (auto* numbers : {&values_, &x_, &y_}) {
-      *numbers = std::make_unique_for_overwrite<double[]>(most);
-    }
-  }
+  /// @param room  for three times as many numbers as there are pixels at most.
+  Pixels(double* room, std::size_t most) : values_(room), x_(room + most), y_(room + 2 * most) {}
 
   std::size_t size() const { return size_; }
-  std::span<const double> values() const { return {values_.get(), size_}; }
-  double sum_of_x() const { return sum(x_.get(), size_); }
-  double sum_of_y() const { return sum(y_.get(), size_); }
+  std::span<const double> values() const { return {values_, size_}; }
+  double sum_of_x() const { return sum(x_, size_); }
+  double sum_of_y() const { return sum(y_, size_); }
 
-  /// Without a branch: where a pixel is not to be kept the next one takes its place.
-  void add(double value, double x, double y, bool kept) {
+  void add(double value, double x, double y) {
     values_[size_] = value;
     x_[size_] = x;
     y_[size_] = y;
-    size_ += kept;
+    ++size_;
+  }
+  /// Neighbours in a row.
+  template <class T>
+  void add_row(const T* row, int size, double first_x, double y) {
+    copy_row(row, size, first_x, values_ + size_, x_ + size_);
+    std::fill_n(y_ + size_, size, y);
+    size_ += size;
   }
   void take_off(double dx, double dy) {
     for (std::size_t n = 0; n < size_; ++n) values_[n] -= dx * x_[n] + dy * y_[n];
   }
 
  private:
-  std::unique_ptr<double[]> values_, x_, y_;
+  double *values_, *x_, *y_;
   std::size_t size_ = 0;
 };
 
@@ -104,8 +138,13 @@ double slope(const Pixels& a, const Pixels& b, const Pixels& c, const Pixels& d,
 struct Quarters {
   std::array<Pixels, 4> of;
 
-  explicit Quarters(std::size_t most)
-      : of{Pixels(most), Pixels(most), Pixels(most), Pixels(most)} {}
+  /// How many numbers there must be room for.
+  static constexpr std::size_t room_for(std::size_t most) { return 12 * most; }
+
+  /// @param most  pixels in any of them.
+  Quarters(double* room, std::size_t most)
+      : of{Pixels(room, most), Pixels(room + 3 * most, most), Pixels(room + 6 * most, most),
+           Pixels(room + 9 * most, most)} {}
 
   std::size_t size() const { return of[0].size() + of[1].size() + of[2].size() + of[3].size(); }
   double median() const {
@@ -167,37 +206,58 @@ Extremes<T> extremes(const T* row, const std::int32_t* bits, int size, const Val
 
 template <class T>
 Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
-               const ValueRule<T>& rule, const Box& box, std::size_t count, double flat) {
+               const ValueRule<T>& rule, const Box& box, std::size_t count, double flat,
+               std::vector<double>& room) {
   // Neighbours come with one cache line.
   constexpr int run = 16;
   const auto share = static_cast<double>(box.shape().size()) / static_cast<double>(count);
   const int step = std::max(1, static_cast<int>(share <= run ? share : std::sqrt(share * run)));
   Level level;
   level.about = box.center();
+  const int middle_x = static_cast<int>(std::ceil(level.about.x));
   // What the mask asks to ignore comes second.
-  const auto all_at = [&](int apart) {
-    const std::size_t most = (box.shape().size() + apart - 1) / apart + box.width();
-    Quarters usable(most), ignored(mask.empty() ? 0 : most);
+  const auto all_at = [&](int apart, std::vector<double>& numbers) {
+    // Runs that touch are one.
+    const bool touch = apart <= run;
+    const int length = touch ? box.width() : run, next = touch ? length : apart;
+    const int rows = box.height() / 2 / apart + 2;
+    const int columns = touch ? box.width() / 2 + 1 : (box.width() / 2 / apart + 2) * run;
+    const std::size_t most = static_cast<std::size_t>(rows) * columns;
+    numbers.resize(std::max(numbers.size(), 2 * Quarters::room_for(most)));
+    Quarters usable(numbers.data(), most);
+    Quarters ignored(numbers.data() + Quarters::room_for(most), most);
     for (int y = box.y0 + apart / 2; y < box.y1; y += apart) {
       const T* row = image.row(y);
       const std::int32_t* bits = mask.empty() ? nullptr : mask.row(y);
       const double at_y = y - level.about.y;
-      for (int x0 = box.x0 + apart / 2; x0 < box.x1; x0 += apart) {
-        const int end = std::min(x0 + std::min(run, apart), box.x1);
-        for (int x = x0; x < end; ++x) {
-          const double at_x = x - level.about.x;
-          const int quarter = 2 * (at_y >= 0.0) + (at_x >= 0.0);
-          const bool is_value = rule.is_value(row, bits, x);
-          const bool is_ignored = bits && (bits[x] & ignore);
-          usable.of[quarter].add(row[x], at_x, at_y, is_value && !is_ignored);
-          if (bits) ignored.of[quarter].add(row[x], at_x, at_y, is_value && is_ignored);
+      const int above = 2 * (at_y >= 0.0);
+      const auto add = [&](int quarter, int begin, int end) {
+        if (begin >= end) return;
+        const int size = end - begin;
+        const bool marked = bits && any_bit(bits + begin, size, ignore | rule.no_value);
+        if (!marked && all_values(row + begin, size, rule.limit)) {
+          usable.of[quarter].add_row(row + begin, size, begin - level.about.x, at_y);
+          return;
         }
+        for (int x = begin; x < end; ++x) {
+          if (!rule.is_value(row, bits, x)) continue;
+          Quarters& pixels = bits && (bits[x] & ignore) ? ignored : usable;
+          pixels.of[quarter].add(row[x], x - level.about.x, at_y);
+        }
+      };
+      for (int x0 = box.x0 + apart / 2; x0 < box.x1; x0 += next) {
+        const int end = std::min(x0 + length, box.x1);
+        add(above, x0, std::min(end, middle_x));
+        add(above + 1, std::max(x0, middle_x), end);
       }
     }
-    return std::pair(std::move(usable), std::move(ignored));
+    return std::pair(usable, ignored);
   };
-  auto [usable, ignored] = all_at(step);
-  if (step > 1 && usable.size() < least_sample) std::tie(usable, ignored) = all_at(1);
+  std::vector<double> room_for_all;
+  auto [usable, ignored] = all_at(step, room);
+  if (step > 1 && usable.size() < least_sample) {
+    std::tie(usable, ignored) = all_at(1, room_for_all);
+  }
   Quarters& pixels = usable.size() == 0 ? ignored : usable;
   if (pixels.size() == 0) return level;
   const auto kept = [flat](double slope, int side) {
@@ -226,8 +286,10 @@ template Extremes<float> extremes(const float*, const std::int32_t*, int, const 
 template Extremes<double> extremes(const double*, const std::int32_t*, int,
                                    const ValueRule<double>&);
 template Level level_of(ImageView<const float>, ImageView<const std::int32_t>, std::int32_t,
-                        const ValueRule<float>&, const Box&, std::size_t, double);
+                        const ValueRule<float>&, const Box&, std::size_t, double,
+                        std::vector<double>&);
 template Level level_of(ImageView<const double>, ImageView<const std::int32_t>, std::int32_t,
-                        const ValueRule<double>&, const Box&, std::size_t, double);
+                        const ValueRule<double>&, const Box&, std::size_t, double,
+                        std::vector<double>&);
 
 }  // namespace whitediff

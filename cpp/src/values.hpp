@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "whitediff/geometry.hpp"
 #include "whitediff/image.hpp"
@@ -83,8 +84,10 @@ bool all_between(const double* row, int size, double least, double greatest);
 /// value.
 /// @param flat  a slope, told by the medians of the four halves, is followed if the value rises by
 ///              more than this from the middle to the edge of the box.
+/// @param room  to work in: whoever asks often keeps it.
 template <class T>
 Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
-               const ValueRule<T>& rule, const Box& box, std::size_t count, double flat);
+               const ValueRule<T>& rule, const Box& box, std::size_t count, double flat,
+               std::vector<double>& room);
 
 }  // namespace whitediff

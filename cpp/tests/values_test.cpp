@@ -81,9 +81,10 @@ TEST_CASE_TEMPLATE("the level of a box is that of its sky", T, float, double) {
   auto image = test::noise<T>({120, 150}, 9);
   const Box box{10, 5, 140, 118};
   Image<std::int32_t> mask(image.shape());
+  std::vector<double> room;
   const auto level = [&](std::int32_t ignore, std::size_t count = 4096) {
     const Level found =
-        level_of<T>(image.view(), mask.view(), ignore, ValueRule<T>(), box, count, infinity);
+        level_of<T>(image.view(), mask.view(), ignore, ValueRule<T>(), box, count, infinity, room);
     CHECK((found.dx == 0.0 && found.dy == 0.0 && found.about == box.center()));
     return found.middle;
   };
@@ -116,13 +117,15 @@ TEST_CASE("the level of a box is the median of its values, whatever a sample of 
   const Shape shape{31, 32};
   const int size = static_cast<int>(shape.size());
   const Image<double> noise = test::noise<double>(shape, 5);
+  std::vector<double> room;
   const auto check = [&](const auto& value) {
     Image<double> image(shape);
     for (int n = 0; n < size; ++n) image.data()[n] = value(n);
     std::vector<double> sorted(image.data(), image.data() + size);
     std::sort(sorted.begin(), sorted.end());
-    const Level level = level_of<double>(image.view(), {}, 0, ValueRule<double>(),
-                                         {0, 0, shape.width, shape.height}, shape.size(), infinity);
+    const Level level =
+        level_of<double>(image.view(), {}, 0, ValueRule<double>(),
+                         {0, 0, shape.width, shape.height}, shape.size(), infinity, room);
     CHECK(level.middle == sorted[size / 2]);
   };
   check([&](int n) { return noise.data()[n]; });
@@ -141,9 +144,10 @@ TEST_CASE_TEMPLATE("the level of a box follows a slope, and no star", T, float, 
   for (int y = 0; y < 130; ++y) {
     for (int x = 0; x < 170; ++x) image(y, x) += static_cast<T>(300 + 0.7 * x - 1.3 * y);
   }
+  std::vector<double> room;
   const auto check = [&](double tolerance) {
     const Level level =
-        level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, std::size_t{1} << 11, 0.25);
+        level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, std::size_t{1} << 11, 0.25, room);
     for (const int y : {10, 64, 119}) {
       for (const int x : {20, 90, 159}) {
         CHECK(std::abs(level.at(x, y) - (300 + 0.7 * x - 1.3 * y)) < tolerance);
@@ -160,7 +164,7 @@ TEST_CASE_TEMPLATE("the level of a box follows a slope, and no star", T, float, 
   }
   check(2.0);
   // Less than the least rise from the middle to the edge is none.
-  const Level level = level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, 2048, 60.0);
+  const Level level = level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, 2048, 60.0, room);
   CHECK(level.dx == 0.0);
   CHECK(level.dy == doctest::Approx(-1.3).epsilon(0.05));
 }
