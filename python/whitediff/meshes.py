@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,8 +45,10 @@ def spread_meshes(shape: tuple[int, ...], side: int, number: int) -> list[tuple[
     rows, columns = (
         np.linspace(0, size, max(1, round(size / side)) + 1).astype(int) for size in shape
     )
-    meshes = [
-        (slice(y0, y1), slice(x0, x1)) for y0, y1 in pairwise(rows) for x0, x1 in pairwise(columns)
+    across = len(columns) - 1
+    meshes = (len(rows) - 1) * across
+    chosen = np.linspace(0, meshes - 1, min(meshes, number)).round().astype(int)
+    return [
+        (slice(rows[j], rows[j + 1]), slice(columns[i], columns[i + 1]))
+        for j, i in zip(*np.divmod(chosen, across), strict=True)
     ]
-    chosen = np.linspace(0, len(meshes) - 1, min(len(meshes), number)).round().astype(int)
-    return [meshes[n] for n in chosen]
