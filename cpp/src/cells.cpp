@@ -4,14 +4,30 @@
 #include <numeric>
 #include <string>
 
+#include "multiversion.hpp"
 #include "require.hpp"
 
 namespace whitediff {
 namespace {
 
 /// How deep a pixel lies inside a run of pixels: 1/2 at either end.
-double depth(int position, int begin, int end) {
+WHITEDIFF_ALWAYS_INLINE double depth(int position, int begin, int end) {
   return std::min(position - begin, end - 1 - position) + 0.5;
+}
+
+/// Adds what a box has to give to the pixels begin .. end - 1 of a row `deep` in it.
+WHITEDIFF_MULTIVERSION
+void add_shares(const Box& box, double deep, int begin, int end, double* weights) {
+  for (int x = begin; x < end; ++x) weights[x - begin] += depth(x, box.x0, box.x1) * deep;
+}
+
+/// What a box gives of the whole, of which `weights` holds what others give.
+WHITEDIFF_MULTIVERSION
+void divide_shares(const Box& box, double deep, int begin, int end, double* weights) {
+  for (int x = begin; x < end; ++x) {
+    const double own = depth(x, box.x0, box.x1) * deep;
+    weights[x - begin] = own / (own + weights[x - begin]);
+  }
 }
 
 }  // namespace
@@ -131,29 +147,31 @@ Blend::Row Blend::row(std::size_t cell, int y, double* weights) const {
   });
   alone.end = std::max(alone.begin, alone.end);
 
-  const auto shared_pixels = [&](const auto& visit) {
-    for (int x = box.x0; x < alone.begin; ++x) visit(x, weights[x - box.x0]);
-    for (int x = alone.end; x < box.x1; ++x) visit(x, weights[x - box.x0]);
-  };
-  const auto share = [&](const Box& of, int x) {
-    return reduction_ == Reduction::crossfade ? depth(x, of.x0, of.x1) * depth(y, of.y0, of.y1)
-                                              : 1.0;
-  };
   // First what the neighbours give, then the own share of the whole.
-  shared_pixels([](int, double& weight) { weight = 0.0; });
+  std::fill(weights, weights + (alone.begin - box.x0), 0.0);
+  std::fill(weights + (alone.end - box.x0), weights + box.width(), 0.0);
   others([&](const Box& shared, const Box& theirs) {
-    for (int x = shared.x0; x < shared.x1; ++x) weights[x - box.x0] += share(theirs, x);
-  });
-  shared_pixels([&](int x, double& weight) {
-    if (weight == 0.0) {
-      weight = 1.0;
-    } else if (reduction_ == Reduction::copy) {
-      weight = 0.0;
+    double* of_shared = weights + (shared.x0 - box.x0);
+    if (reduction_ == Reduction::crossfade) {
+      add_shares(theirs, depth(y, theirs.y0, theirs.y1), shared.x0, shared.x1, of_shared);
     } else {
-      const double own = share(box, x);
-      weight = own / (own + weight);
+      for (int n = 0; n < shared.width(); ++n) of_shared[n] += 1.0;
     }
   });
+  const auto divide = [&](int begin, int end) {
+    double* of_pixels = weights + (begin - box.x0);
+    if (reduction_ == Reduction::crossfade) {
+      divide_shares(box, depth(y, box.y0, box.y1), begin, end, of_pixels);
+      return;
+    }
+    for (int n = 0; n < end - begin; ++n) {
+      const bool given = of_pixels[n] > 0.0;
+      of_pixels[n] =
+          reduction_ == Reduction::copy ? (given ? 0.0 : 1.0) : 1.0 / (1.0 + of_pixels[n]);
+    }
+  };
+  divide(box.x0, alone.begin);
+  divide(alone.end, box.x1);
   return alone;
 }
 

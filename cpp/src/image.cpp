@@ -76,7 +76,7 @@ class SparePages {
 
  private:
   std::mutex mutex_;
-  std::array<void*, 2> pages_{};  // image and variance of a frame
+  std::array<void*, 3> pages_{};  // image, variance and mask of a frame
   std::size_t count_ = 0, bytes_ = 0;
 };
 
@@ -150,7 +150,7 @@ Image<T> output_image(Shape shape, int n_threads) {
 
 template <class T>
 Image<T> copy_of(ImageView<const T> pixels, int n_threads) {
-  Image<T> copy(pixels.shape());
+  Image<T> copy(pixels.shape(), detail::Content::anything);
   for_each_band<T>(pixels.shape(), thread_count(n_threads), [&](int begin, int end) {
     for (int y = begin; y < end; ++y) std::copy_n(pixels.row(y), pixels.width(), copy.row(y));
   });

@@ -76,6 +76,8 @@ class Image {
  private:
   template <class U>
   friend Image<U> output_image(Shape shape, int n_threads);
+  template <class U>
+  friend Image<U> copy_of(ImageView<const U> pixels, int n_threads);
 
   struct Free {
     std::size_t bytes = 0;
@@ -104,7 +106,8 @@ WHITEDIFF_EXPORT Image<T> zero_image(Shape shape, int n_threads = 0);
 template <class T>
 WHITEDIFF_EXPORT Image<T> output_image(Shape shape, int n_threads = 0);
 
-/// A copy of pixels, made on several threads: one alone does not keep the memory busy.
+/// A copy of pixels, made on several threads, as one alone does not keep the memory busy, in memory
+/// like that of output_image.
 /// @param n_threads  0: usable_cores().
 template <class T>
 WHITEDIFF_EXPORT Image<T> copy_of(ImageView<const T> pixels, int n_threads = 0);
