@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import shlex
 import subprocess
 import sys
@@ -152,9 +153,13 @@ def measure(rows: Rows, repeat: int) -> dict[str, list[float]]:
     `dict` of `str` to `list` of `float`
         Rows a second in each round.
     """
+    environment = dict(os.environ)
     cluster = LocalCluster(
         n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
     )
+    # What dask asks of its workers (OMP_NUM_THREADS, MALLOC_TRIM_THRESHOLD_) is not for the others.
+    os.environ.clear()
+    os.environ.update(environment)
     with cluster, single_processes() as rate_alone:
         contestants: dict[str, Callable[[], float]] = {
             # What it copies are the outputs of the others: it is the last in the first round.

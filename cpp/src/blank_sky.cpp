@@ -365,7 +365,7 @@ template <class T>
 BlankSky blank_sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
                    bool surroundings, int n_threads) {
   require_shape(usable.shape(), noise.shape(), "usable");
-  const int threads = thread_count(n_threads);
+  const int threads = threads_of_frame(noise.shape(), n_threads);
   BlankSky sky;
   with_threads(threads, [&] { sky = Sky<T>(noise, usable, surroundings, threads).find(); });
   return sky;
@@ -388,7 +388,8 @@ void in_units_of_noise(ImageView<const T> image, ImageView<const T> variance,
   require_shape(noise.shape(), image.shape(), "noise");
   const T largest = largest_known(variance);
   const std::size_t bands = (height + block - 1) / block;
-  parallel_for(bands, thread_count(n_threads), [&, height = height, width = width](std::size_t n) {
+  const int threads = threads_of_frame(image.shape(), n_threads);
+  parallel_for(bands, threads, [&, height = height, width = width](std::size_t n) {
     const int y0 = static_cast<int>(n) * block, y1 = std::min(y0 + block, height);
     std::vector<T> sums(width), counts(width);
     for (int y = y0; y < y1; ++y) {

@@ -151,7 +151,8 @@ Image<T> output_image(Shape shape, int n_threads) {
 template <class T>
 Image<T> copy_of(ImageView<const T> pixels, int n_threads) {
   Image<T> copy(pixels.shape(), detail::Content::anything);
-  for_each_band<T>(pixels.shape(), thread_count(n_threads), [&](int begin, int end) {
+  const int threads = threads_of_frame(pixels.shape(), n_threads);
+  for_each_band<T>(pixels.shape(), threads, [&](int begin, int end) {
     for (int y = begin; y < end; ++y) std::copy_n(pixels.row(y), pixels.width(), copy.row(y));
   });
   return copy;

@@ -108,7 +108,7 @@ LocalCovariances autocovariances(ImageView<const T> noise, ImageView<const std::
     require(!part.empty() && whole.contains(part), "part",
             "hold pixels of an image of shape " + to_string(noise.shape()), to_string(part));
   }
-  const int threads = thread_count(n_threads);
+  const int threads = threads_of_frame(noise.shape(), n_threads);
   std::vector<LagProducts> sums;
   std::vector<FarRings> rings(parts.size());
   with_threads(threads, [&] {

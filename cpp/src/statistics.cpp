@@ -429,7 +429,7 @@ ClippedMean clipped_mean(const Plane<T>& plane, const PixelMask& mask, int n_thr
   require(!mask.active() || mask.bits.shape() == plane.shape(), "mask",
           "have shape " + to_string(plane.shape()) + ", that of the plane", mask.bits.shape());
   const UsableBands<T> bands(plane, mask, least);
-  const int threads = thread_count(n_threads);
+  const int threads = threads_of_frame(plane.shape(), n_threads);
   ClippedMean mean;
   with_threads(threads, [&] { mean = Statistics<T>(bands, threads).clipped_mean(); });
   return mean;
