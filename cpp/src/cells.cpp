@@ -165,9 +165,12 @@ Blend::Row Blend::row(std::size_t cell, int y, double* weights) const {
       return;
     }
     for (int n = 0; n < end - begin; ++n) {
-      const bool given = of_pixels[n] > 0.0;
-      of_pixels[n] =
-          reduction_ == Reduction::copy ? (given ? 0.0 : 1.0) : 1.0 / (1.0 + of_pixels[n]);
+      double& weight = of_pixels[n];
+      if (reduction_ == Reduction::copy) {
+        weight = weight > 0.0 ? 0.0 : 1.0;
+      } else {
+        weight = 1.0 / (1.0 + weight);
+      }
     }
   };
   divide(box.x0, alone.begin);

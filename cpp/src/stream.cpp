@@ -61,6 +61,15 @@ void copy_lines(const T* values, std::ptrdiff_t size, T* out) {
 #endif
 
 template <class T>
+void copy(const T* values, std::ptrdiff_t size, T* out) {
+  if (writes_past_caches()) {
+    copy_lines(values, size, out);
+  } else {
+    std::copy_n(values, size, out);
+  }
+}
+
+template <class T>
 void prefetch_lines_of_output(const T* out, std::ptrdiff_t size) {
   if (writes_past_caches()) {
     // The lines of its ends are written to in part.
@@ -81,12 +90,8 @@ void prefetch_output(const double* out, std::ptrdiff_t size) {
   prefetch_lines_of_output(out, size);
 }
 
-void stream(const float* values, std::ptrdiff_t size, float* out) {
-  writes_past_caches() ? copy_past_caches(values, size, out) : void(std::copy_n(values, size, out));
-}
-void stream(const double* values, std::ptrdiff_t size, double* out) {
-  writes_past_caches() ? copy_past_caches(values, size, out) : void(std::copy_n(values, size, out));
-}
+void stream(const float* values, std::ptrdiff_t size, float* out) { copy(values, size, out); }
+void stream(const double* values, std::ptrdiff_t size, double* out) { copy(values, size, out); }
 
 void copy_past_caches(const float* values, std::ptrdiff_t size, float* out) {
   copy_lines(values, size, out);

@@ -6,7 +6,6 @@
 #include <span>
 #include <tuple>
 #include <utility>
-#include <vector>
 
 #include "median.hpp"
 #include "multiversion.hpp"
@@ -45,20 +44,6 @@ WHITEDIFF_ALWAYS_INLINE bool none_outside(const T* row, int size, T least, T gre
   int outside = 0;
   for (int x = 0; x < size; ++x) outside |= !(row[x] > least && row[x] <= greatest);
   return outside == 0;
-}
-
-template <class T>
-WHITEDIFF_ALWAYS_INLINE bool none_beyond(const T* row, int size, T limit) {
-  int beyond = 0;
-  for (int x = 0; x < size; ++x) beyond |= !(std::abs(row[x]) <= limit);
-  return beyond == 0;
-}
-
-WHITEDIFF_MULTIVERSION bool all_values(const float* row, int size, float limit) {
-  return none_beyond(row, size, limit);
-}
-WHITEDIFF_MULTIVERSION bool all_values(const double* row, int size, double limit) {
-  return none_beyond(row, size, limit);
 }
 
 // Where so few of the pixels are values, all of them are looked at.
@@ -207,7 +192,7 @@ Extremes<T> extremes(const T* row, const std::int32_t* bits, int size, const Val
 template <class T>
 Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
                const ValueRule<T>& rule, const Box& box, std::size_t count, double flat,
-               std::vector<double>& room) {
+               fft::Room<double>& room) {
   // Neighbours come with one cache line.
   constexpr int run = 16;
   const auto share = static_cast<double>(box.shape().size()) / static_cast<double>(count);
@@ -216,16 +201,18 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
   level.about = box.center();
   const int middle_x = static_cast<int>(std::ceil(level.about.x));
   // What the mask asks to ignore comes second.
-  const auto all_at = [&](int apart, std::vector<double>& numbers) {
+  const auto all_at = [&](int apart, fft::Room<double>& numbers) {
     // Runs that touch are one.
     const bool touch = apart <= run;
     const int length = touch ? box.width() : run, next = touch ? length : apart;
     const int rows = box.height() / 2 / apart + 2;
     const int columns = touch ? box.width() / 2 + 1 : (box.width() / 2 / apart + 2) * run;
     const std::size_t most = static_cast<std::size_t>(rows) * columns;
-    numbers.resize(std::max(numbers.size(), 2 * Quarters::room_for(most)));
+    const std::size_t needed = Quarters::room_for(most);
+    numbers.resize(std::max(numbers.size(), mask.empty() ? needed : 2 * needed));
     Quarters usable(numbers.data(), most);
-    Quarters ignored(numbers.data() + Quarters::room_for(most), most);
+    Quarters ignored =
+        mask.empty() ? Quarters(nullptr, 0) : Quarters(numbers.data() + needed, most);
     for (int y = box.y0 + apart / 2; y < box.y1; y += apart) {
       const T* row = image.row(y);
       const std::int32_t* bits = mask.empty() ? nullptr : mask.row(y);
@@ -235,7 +222,7 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
         if (begin >= end) return;
         const int size = end - begin;
         const bool marked = bits && any_bit(bits + begin, size, ignore | rule.no_value);
-        if (!marked && all_values(row + begin, size, rule.limit)) {
+        if (!marked && all_between(row + begin, size, -rule.limit, rule.limit)) {
           usable.of[quarter].add_row(row + begin, size, begin - level.about.x, at_y);
           return;
         }
@@ -253,7 +240,7 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
     }
     return std::pair(usable, ignored);
   };
-  std::vector<double> room_for_all;
+  fft::Room<double> room_for_all;
   auto [usable, ignored] = all_at(step, room);
   if (step > 1 && usable.size() < least_sample) {
     std::tie(usable, ignored) = all_at(1, room_for_all);
@@ -287,9 +274,9 @@ template Extremes<double> extremes(const double*, const std::int32_t*, int,
                                    const ValueRule<double>&);
 template Level level_of(ImageView<const float>, ImageView<const std::int32_t>, std::int32_t,
                         const ValueRule<float>&, const Box&, std::size_t, double,
-                        std::vector<double>&);
+                        fft::Room<double>&);
 template Level level_of(ImageView<const double>, ImageView<const std::int32_t>, std::int32_t,
                         const ValueRule<double>&, const Box&, std::size_t, double,
-                        std::vector<double>&);
+                        fft::Room<double>&);
 
 }  // namespace whitediff

@@ -81,7 +81,7 @@ TEST_CASE_TEMPLATE("the level of a box is that of its sky", T, float, double) {
   auto image = test::noise<T>({120, 150}, 9);
   const Box box{10, 5, 140, 118};
   Image<std::int32_t> mask(image.shape());
-  std::vector<double> room;
+  fft::Room<double> room;
   const auto level = [&](std::int32_t ignore, std::size_t count = 4096) {
     const Level found =
         level_of<T>(image.view(), mask.view(), ignore, ValueRule<T>(), box, count, infinity, room);
@@ -117,7 +117,7 @@ TEST_CASE("the level of a box is the median of its values, whatever a sample of 
   const Shape shape{31, 32};
   const int size = static_cast<int>(shape.size());
   const Image<double> noise = test::noise<double>(shape, 5);
-  std::vector<double> room;
+  fft::Room<double> room;
   const auto check = [&](const auto& value) {
     Image<double> image(shape);
     for (int n = 0; n < size; ++n) image.data()[n] = value(n);
@@ -144,7 +144,7 @@ TEST_CASE_TEMPLATE("the level of a box follows a slope, and no star", T, float, 
   for (int y = 0; y < 130; ++y) {
     for (int x = 0; x < 170; ++x) image(y, x) += static_cast<T>(300 + 0.7 * x - 1.3 * y);
   }
-  std::vector<double> room;
+  fft::Room<double> room;
   const auto check = [&](double tolerance) {
     const Level level =
         level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, std::size_t{1} << 11, 0.25, room);
