@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
+#include <numbers>
 #include <numeric>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "multiversion.hpp"
 #include "parallel.hpp"
+#include "rank.hpp"
 #include "require.hpp"
 
 namespace whitediff {
@@ -23,8 +26,10 @@ constexpr int growth = 4;
 constexpr int reach = 4;
 constexpr int taps[] = {1, 4, 10, 16, 19, 16, 10, 4, 1};
 constexpr double sum_of_taps = 81.0;
-// Quartiles are taken of whole rows with about so many pixels.
+// Quartiles are taken of so many pixels, in boxes.
 constexpr std::size_t sample_size = std::size_t{1} << 15;
+constexpr int box_size = 512, box_height = 8;
+constexpr std::ptrdiff_t least_kept = 1000;
 constexpr std::size_t rough_step = 4;
 constexpr int band = 64;
 constexpr int block = 32;
@@ -36,20 +41,14 @@ struct Spread {
   double center = 0.0, sigma = 0.0;
 };
 
-/// Of values whose order changes; between ranks, that of the lower one.
+/// Of values in parts; between ranks, that of the lower one.
 template <class T>
-Spread spread_of(std::vector<T>& values) {
-  const auto rank = [&](double quantile) {
-    return values.begin() +
-           static_cast<std::ptrdiff_t>(quantile * static_cast<double>(values.size() - 1));
+Spread spread_of(const std::vector<std::span<const T>>& parts, std::int64_t count) {
+  const auto quantile = [&](double share) {
+    const auto rank = static_cast<std::int64_t>(share * static_cast<double>(count - 1));
+    return static_cast<double>(value_at(std::span(parts), rank));
   };
-  const auto lower = rank(0.25), center = rank(0.5), upper = rank(0.75);
-  std::nth_element(values.begin(), center, values.end());
-  // Smaller values lie before it now, larger ones behind.
-  if (lower != center) std::nth_element(values.begin(), lower, center);
-  if (upper != center) std::nth_element(center + 1, upper, values.end());
-  return {static_cast<double>(*center),
-          sigma_of_iqr * (static_cast<double>(*upper) - static_cast<double>(*lower))};
+  return {quantile(0.5), sigma_of_iqr * (quantile(0.75) - quantile(0.25))};
 }
 
 template <class T>
@@ -178,29 +177,30 @@ struct Limits {
   Spread plain, smooth;
 };
 
-/// Some rows of the image, with their level taken off, smoothed, and searched for sources.
+/// Columns x0 .. x1 - 1 of an image, with their level taken off, smoothed, and searched for
+/// sources.
 template <class T>
 class Search {
  public:
-  Search(ImageView<const T> noise, ImageView<const std::uint8_t> usable, bool surroundings)
-      : noise_(noise),
-        usable_(usable),
-        surroundings_(surroundings),
-        summed_(noise.width() + 2 * reach),
-        smooth_(noise.width()),
-        zeros_(noise.width()),
-        source_(noise.width()),
-        none_(noise.width()) {}
+  Search(ImageView<const T> noise, ImageView<const std::uint8_t> usable, bool surroundings, int x0,
+         int x1)
+      : Search(noise, usable, surroundings, x1 - x0, x0 - std::max(0, x0 - growth - reach),
+               Box{x0, 0, x1, noise.height()}
+                   .grown(growth + reach)
+                   .clipped({0, 0, noise.width(), noise.height()})) {}
 
-  /// Row y of the image, smoothed.
-  const T* smoothed(int y, double level) {
-    flatten_rows(y - reach, y + reach + 1, level);
-    smooth(y);
-    return smooth_.data();
+  /// Calls use(row) with each of rows y0 .. y1 - 1, smoothed.
+  template <class Use>
+  void smoothed(int y0, int y1, double level, const Use& use) {
+    flatten_rows(y0 - reach, y1 + reach, level);
+    for (int y = y0; y < y1; ++y) {
+      smooth(y);
+      use(smooth_.data() + before_);
+    }
   }
 
-  /// The usable pixels of rows y0 .. y1 - 1 away from sources, `stride` apart.
-  void search(int y0, int y1, const Limits& limits, std::uint8_t* kept, std::ptrdiff_t stride) {
+  /// The usable pixels of rows y0 .. y1 - 1 away from sources, row by row.
+  void search(int y0, int y1, const Limits& limits, std::uint8_t* kept) {
     const int width = noise_.width(), height = noise_.height();
     flatten_rows(y0 - growth - reach, y1 + growth + reach, limits.plain.center);
     const int first = std::max(0, y0 - growth), last = std::min(height, y1 + growth);
@@ -223,11 +223,26 @@ class Search {
       const std::uint8_t* sources[2 * growth + 1];
       for (int n = 0; n <= 2 * growth; ++n) sources[n] = grown(y - growth + n);
       grow_in_y(sources, width, source_.data());
-      keep(noise_.row(y), usable_.row(y), source_.data(), width, kept + (y - y0) * stride);
+      keep(noise_.row(y) + before_, usable_.row(y) + before_, source_.data() + before_, width_,
+           kept + static_cast<std::ptrdiff_t>(y - y0) * width_);
     }
   }
 
  private:
+  /// @param about  the columns that count
+  Search(ImageView<const T> noise, ImageView<const std::uint8_t> usable, bool surroundings,
+         int width, int before, const Box& about)
+      : noise_(noise.cut(about)),
+        usable_(usable.cut(about)),
+        surroundings_(surroundings),
+        width_(width),
+        before_(before),
+        summed_(about.width() + 2 * reach),
+        smooth_(about.width()),
+        zeros_(about.width()),
+        source_(about.width()),
+        none_(about.width()) {}
+
   void flatten_rows(int y0, int y1, double level) {
     first_ = std::max(0, y0);
     last_ = std::min(noise_.height(), y1);
@@ -253,90 +268,131 @@ class Search {
   ImageView<const T> noise_;
   ImageView<const std::uint8_t> usable_;
   bool surroundings_;
+  int width_, before_;
   int first_ = 0, last_ = 0;
   std::vector<T> flat_, summed_, smooth_, zeros_;
   std::vector<std::uint8_t> source_, grown_, none_;
 };
+
+std::vector<Box> bands_of(Shape shape) {
+  std::vector<Box> bands;
+  for (int y = 0; y < shape.height; y += band) {
+    bands.push_back({0, y, shape.width, std::min(y + band, shape.height)});
+  }
+  return bands;
+}
+
+/// Small boxes without a period: at even distances they might all have one phase of a warp.
+std::vector<Box> sample_of(Shape shape) {
+  const int height = std::min(shape.height, box_height);
+  const int width = std::min(shape.width, box_size / height);
+  const std::size_t count = sample_size / (static_cast<std::size_t>(height) * width);
+  std::vector<Box> boxes;
+  double phase = 0.5;
+  for (std::size_t n = 0; n < count; ++n) {
+    const double place = (static_cast<double>(n) + phase) / static_cast<double>(count);
+    const auto pixel = static_cast<std::size_t>(place * static_cast<double>(shape.size()));
+    const int y = std::min(static_cast<int>(pixel / shape.width), shape.height - height);
+    const int x = std::min(static_cast<int>(pixel % shape.width), shape.width - width);
+    boxes.push_back({x, y, x + width, y + height});
+    phase = std::fmod(phase + std::numbers::phi, 1.0);
+  }
+  return boxes;
+}
 
 template <class T>
 class Sky {
  public:
   Sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable, bool surroundings,
       int threads)
-      : noise_(noise),
-        threads_(threads),
-        searches_(threads),
-        make_([=] { return Search<T>(noise, usable, surroundings); }) {
-    const std::size_t size = noise.shape().size();
-    const int step = static_cast<int>(1 + size / sample_size);
-    for (int y = std::min(step, noise.height()) / 2; y < noise.height(); y += step) {
-      rows_.push_back(y);
-    }
-    kept_ = Image<std::uint8_t>({static_cast<int>(rows_.size()), noise.width()});
-    const std::vector<std::uint8_t> none(noise.width());
-    for (std::size_t n = 0; n < rows_.size(); ++n) {
-      keep(noise.row(rows_[n]), usable.row(rows_[n]), none.data(), noise.width(),
-           kept_.row(static_cast<int>(n)));
-    }
+      : noise_(noise), usable_(usable), surroundings_(surroundings), threads_(threads) {
+    if (noise.shape().size() > sample_size && take(sample_of(noise.shape())) >= least_kept) return;
+    take(bands_of(noise.shape()));
   }
 
   BlankSky find() {
-    // The first limits still have the sources in them: of many rows fewer tell them as well.
+    // The first limits still have the sources in them: fewer boxes tell them as well.
     Limits limits = this->limits(noise_.shape().size() > sample_size ? rough_step : 1);
-    parallel_for(rows_.size(), threads_, [&](std::size_t n) {
-      searches_.get(make_).search(rows_[n], rows_[n] + 1, limits, kept_.row(static_cast<int>(n)),
-                                  0);
+    parallel_for(boxes_.size(), threads_, [&](std::size_t n) {
+      of(boxes_[n]).search(boxes_[n].y0, boxes_[n].y1, limits, kept_[n].data());
     });
     limits = this->limits(1);
     BlankSky sky{Image<std::uint8_t>(noise_.shape()), limits.plain.center, limits.plain.sigma};
-    const std::size_t bands = (noise_.height() + band - 1) / band;
-    parallel_for(bands, threads_, [&](std::size_t n) {
-      const int y0 = static_cast<int>(n) * band;
-      searches_.get(make_).search(y0, std::min(y0 + band, noise_.height()), limits,
-                                  sky.usable.row(y0), noise_.width());
+    const std::vector<Box> bands = bands_of(noise_.shape());
+    PerThread<Search<T>> searches(threads_);
+    parallel_for(bands.size(), threads_, [&](std::size_t n) {
+      searches.get([&] { return of(bands[n]); })
+          .search(bands[n].y0, bands[n].y1, limits, sky.usable.row(bands[n].y0));
     });
     return sky;
   }
 
  private:
-  /// Of what is kept of every so many of the sampled rows.
+  Search<T> of(const Box& box) const {
+    return Search<T>(noise_, usable_, surroundings_, box.x0, box.x1);
+  }
+
+  /// Samples boxes.
+  /// @return number of usable pixels
+  std::ptrdiff_t take(std::vector<Box> boxes) {
+    boxes_ = std::move(boxes);
+    kept_.clear();
+    const std::vector<std::uint8_t> none(noise_.width());
+    std::ptrdiff_t count = 0;
+    for (const Box& box : boxes_) {
+      std::vector<std::uint8_t>& kept = kept_.emplace_back(box.shape().size());
+      for (int y = box.y0; y < box.y1; ++y) {
+        keep(noise_.row(y) + box.x0, usable_.row(y) + box.x0, none.data(), box.width(),
+             kept.data() + static_cast<std::ptrdiff_t>(y - box.y0) * box.width());
+      }
+      count += std::count(kept.begin(), kept.end(), 1);
+    }
+    return count;
+  }
+
+  /// Of what is kept of every so many of the boxes.
   Limits limits(std::size_t step) {
     Limits limits;
-    limits.plain = spread(step, [&](std::size_t n) { return noise_.row(rows_[n]); });
-    limits.smooth = spread(step, [&](std::size_t n) {
-      return searches_.get(make_).smoothed(rows_[n], limits.plain.center);
+    limits.plain = spread(step, [&](const Box& box, const auto& add) {
+      for (int y = box.y0; y < box.y1; ++y) add(noise_.row(y) + box.x0);
+    });
+    limits.smooth = spread(step, [&](const Box& box, const auto& add) {
+      of(box).smoothed(box.y0, box.y1, limits.plain.center, add);
     });
     return limits;
   }
 
-  template <class Row>
-  Spread spread(std::size_t step, const Row& row) {
-    std::vector<std::vector<T>> parts((rows_.size() + step - 1) / step);
+  /// @param read  (box, add) calls add(row) with every row of it.
+  template <class Read>
+  Spread spread(std::size_t step, const Read& read) {
+    std::vector<std::vector<T>> parts((boxes_.size() + step - 1) / step);
     parallel_for(parts.size(), threads_, [&](std::size_t n) {
-      const T* pixels = row(n * step);
-      const std::uint8_t* kept = kept_.row(static_cast<int>(n * step));
-      parts[n].resize(noise_.width());
+      const Box& box = boxes_[n * step];
+      const std::uint8_t* kept = kept_[n * step].data();
+      parts[n].resize(kept_[n * step].size());
       std::size_t count = 0;
-      for (int x = 0; x < noise_.width(); ++x) {
-        parts[n][count] = pixels[x];
-        count += kept[x];
-      }
+      read(box, [&](const T* row) {
+        for (int x = 0; x < box.width(); ++x) {
+          parts[n][count] = row[x];
+          count += *kept++;
+        }
+      });
       parts[n].resize(count);
     });
-    std::vector<T> values;
-    for (const auto& part : parts) values.insert(values.end(), part.begin(), part.end());
-    if (values.empty() && step > 1) return spread(1, row);
-    require(!values.empty(), "image", "have finite, unmasked pixels that are no sources",
+    std::int64_t count = 0;
+    for (const auto& part : parts) count += static_cast<std::int64_t>(part.size());
+    if (count == 0 && step > 1) return spread(1, read);
+    require(count > 0, "image", "have finite, unmasked pixels that are no sources",
             "none among " + std::to_string(noise_.shape().size()));
-    return spread_of(values);
+    return spread_of(std::vector<std::span<const T>>(parts.begin(), parts.end()), count);
   }
 
   ImageView<const T> noise_;
+  ImageView<const std::uint8_t> usable_;
+  bool surroundings_;
   int threads_;
-  PerThread<Search<T>> searches_;
-  std::function<Search<T>()> make_;
-  std::vector<int> rows_;     // that are sampled
-  Image<std::uint8_t> kept_;  // of them
+  std::vector<Box> boxes_;                       // that are sampled
+  std::vector<std::vector<std::uint8_t>> kept_;  // of them
 };
 
 /// The largest variance that is one: marks of what is not known would outweigh all others in a

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 #include <string>
 
 #include "multiversion.hpp"
@@ -138,12 +139,16 @@ class Clipping {
     return row_moments(values.data(), taken.data(), level.box.width());
   }
 
-  /// Of every `step`-th row; level by level, so that threads do not matter.
+  /// Of every `step`-th row, from another one on in each level, lest all have the same phase of a
+  /// warp; level by level, so that threads do not matter.
   Moments moments() const {
     std::vector<Moments> parts(pixels_.levels.size());
     parallel_for(parts.size(), threads_, [&](std::size_t n) {
       const Level& level = pixels_.levels[n];
-      for (int y = level.box.y0; y < level.box.y1; y += step_) parts[n] += row(level, y);
+      const int step = std::min(step_, level.box.height());
+      const double phase = std::fmod(static_cast<double>(n) * std::numbers::phi, 1.0);
+      const int first = level.box.y0 + static_cast<int>(phase * step);
+      for (int y = first; y < level.box.y1; y += step) parts[n] += row(level, y);
     });
     Moments total;
     for (const Moments& part : parts) total += part;

@@ -7,8 +7,8 @@
 #include <tuple>
 #include <utility>
 
-#include "median.hpp"
 #include "multiversion.hpp"
+#include "rank.hpp"
 
 namespace whitediff {
 namespace {

@@ -1,9 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <span>
 
 namespace whitediff {
+
+/// The value of a rank among finite values in order, of which the least has rank 0.
+/// @param parts  of the values, which are more than `rank`.
+template <class T>
+T value_at(std::span<const std::span<const T>> parts, std::int64_t rank);
 
 /// The value in the middle of finite values in order; of an even number of them, the upper one.
 /// @param parts  of the values, which are at least one.
