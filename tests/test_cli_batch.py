@@ -251,7 +251,8 @@ def test_only_what_has_changed_is_done_again(pairs, tmp_path, results, capsys):
     assert done_again() == [0, 1, 2]
     table = read_results(results)
     assert list(table["visit"]) == [0, 1, 2]
-    assert list(table["science_variance_mean"]) == [100, 80, 100]
+    # Planes have wings of stars, which float32 hardly shows.
+    assert list(table["science_variance_mean"]) == pytest.approx([100, 80, 100], rel=1e-7)
 
 
 def test_other_settings_are_refused_or_begin_anew(manifest, results, tmp_path, capsys):

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "parallel.hpp"
 #include "whitediff/statistics.hpp"
@@ -20,9 +21,34 @@ std::optional<double> known_mean(const NoiseSource<T>& source) {
   return std::nullopt;
 }
 
+/// All rows of a small box; some of others, as many of them even as odd: rows that are read out in
+/// turns, or resampled by simple factors, alternate in their noise.
 Rows sampled_rows(const Box& box, std::size_t pixels) {
-  const std::size_t step = std::max<std::size_t>(1, box.shape().size() / pixels);
-  return {box.y0, box.y1, static_cast<int>(step)};
+  constexpr int least = 24, multiple = 4;
+  const int height = box.height();
+  if (height < least || box.shape().size() <= pixels) return {box.y0, box.y1, 1};
+  int step = height / least;
+  while (step % 2 == 0 || step % 3 == 0 || step % 5 == 0) --step;
+  const int count = height / step / multiple * multiple;
+  const int length = (count - 1) * step + 1;
+  const int begin = box.y0 + (height - length) / 2;
+  return {begin, begin + length, step};
+}
+
+/// Sampled rows of a plane: some columns of each, others from row to row.
+template <class T>
+Image<T> sampled(ImageView<const T> rows, const Box& box, std::size_t pixels) {
+  const auto count = static_cast<std::size_t>(rows.height());
+  const int width = static_cast<int>(std::clamp<std::size_t>(
+      (pixels + count - 1) / count, 1, static_cast<std::size_t>(box.width())));
+  Image<T> sample({rows.height(), width});
+  double place = 0.5;
+  for (int y = 0; y < rows.height(); ++y) {
+    const int x = box.x0 + static_cast<int>(place * (box.width() - width + 1));
+    std::copy_n(rows.row(y) + x, width, sample.row(y));
+    place = std::fmod(place + std::numbers::phi, 1.0);
+  }
+  return sample;
 }
 
 /// The clipped mean of the positive variances of a plane; 0 if there are zeros alone, NaN if
@@ -38,13 +64,13 @@ double positive_mean(const Plane<T>& plane, const PixelMask& mask, int threads) 
 /// The clipped mean variance of a source in sampled rows of a box.
 template <class T>
 double mean_variance(const NoiseSource<T>& source, std::int32_t ignore, const Box& box,
-                     const Rows& rows) {
+                     std::size_t pixels) {
   if (const auto known = known_mean(source)) return *known;
-  const Box columns{box.x0, 0, box.x1, rows.count()};
-  PixelMask mask;
-  if (!source.mask.empty() && ignore != 0) mask = {source.mask.rows(rows).cut(columns), ignore};
-  const ImageView<const T> plane = std::get<Plane<T>>(source.variance).rows(rows);
-  return positive_mean<T>(plane.cut(columns), mask, 1);
+  const Rows rows = sampled_rows(box, pixels);
+  const auto values = sampled(std::get<Plane<T>>(source.variance).rows(rows), box, pixels);
+  if (source.mask.empty() || ignore == 0) return positive_mean<T>(values.view(), {}, 1);
+  const auto bits = sampled(source.mask.rows(rows), box, pixels);
+  return positive_mean<T>(values.view(), {bits.view(), ignore}, 1);
 }
 
 /// Whether the statistics of a source need nothing to be read.
@@ -94,9 +120,8 @@ std::vector<double> mean_variances(const std::vector<Box>& boxes,
     }
     for (const auto& source : sources) read(source, ignore, rows);
     parallel_for((last - first) * count, threads, [&](std::size_t n) {
-      const Box& box = boxes[first + n / count];
       variances[first * count + n] =
-          mean_variance(sources[n % count], ignore, box, sampled_rows(box, pixels));
+          mean_variance(sources[n % count], ignore, boxes[first + n / count], pixels);
     });
   }
   for (std::size_t n = 0; n < boxes.size(); ++n) {

@@ -62,7 +62,7 @@ TEST_CASE_TEMPLATE("planes that are read have the mean variances of planes in me
                    double) {
   Planes<T> planes;
   for (const std::int32_t ignore : {0, 4}) {
-    // From every row of a box to a few of them.
+    // From every pixel of the rows to one of each.
     for (const std::size_t pixels : {std::size_t{1} << 20, std::size_t{900}, std::size_t{1}}) {
       const auto expected =
           mean_variances(planes.boxes(), planes.sources(false), ignore, pixels, 1);
@@ -83,24 +83,41 @@ TEST_CASE("boxes side by side share the rows that are read") {
   std::vector<Box> boxes;
   for (const Cell& cell : make_cells(planes.shape, 3, 5, 0, 0)) boxes.push_back(cell.box);
   mean_variances(boxes, planes.sources(true), 0, 200, 2);
-  // A step of 70 rows times 18 or 19 columns over 200 pixels.
-  CHECK(planes.calls == std::vector<Rows>{{0, 70, 6}, {70, 140, 6}, {140, 211, 6}});
+  // Of 70 or 71 rows, every one but what is more than a multiple of 4.
+  CHECK(planes.calls == std::vector<Rows>{{1, 69, 1}, {71, 139, 1}, {141, 209, 1}});
 }
 
 TEST_CASE("the mean variance of a box is the clipped mean of its rows") {
   Planes<double> planes;
   const auto sources = planes.sources(true);
-  const Box box{20, 60, 75, 101};
-  const auto got = mean_variances<double>({box}, sources, 4, 41 * 55, 2);
+  const Box box{20, 61, 75, 101};
+  const auto got = mean_variances<double>({box}, sources, 4, 40 * 55, 2);
   CHECK(got[0] ==
         clipped_mean<double>(planes.first.view().cut(box), {planes.mask.view().cut(box), 4}).mean);
   CHECK(got[1] == clipped_mean<double>(planes.second.view().cut(box)).mean);
   CHECK(got[2] == 2.5);
   CHECK(got[3] == 0.75);
-  // A third of the pixels: every third row.
-  const auto sparse = mean_variances<double>({box}, sources, 4, 41 * 55 / 3, 2);
-  const ImageView<const double> rows(planes.second.row(60) + 20, {14, 55}, 3 * planes.shape.width);
-  CHECK(sparse[1] == clipped_mean<double>(rows).mean);
+}
+
+TEST_CASE("rows that alternate have the mean variance of all") {
+  for (const int height : {240, 345, 512, 700, 2048}) {
+    const Shape shape{height, 301};
+    for (const int period : {1, 2, 3, 4, 5, 8}) {
+      Image<float> variance(shape);
+      for (int y = 0; y < height; ++y) {
+        const double value = 2.0 + std::cos(2.0 * std::numbers::pi * y / period);
+        std::fill_n(variance.row(y), shape.width, static_cast<float>(value));
+      }
+      NoiseSource<float> source;
+      source.variance = Plane<float>(variance.view());
+      const auto got = mean_variances<float>({{0, 0, 301, height}}, {source}, 0, 4096, 1);
+      const double mean = period == 1 ? 3.0 : 2.0;
+      CAPTURE(height);
+      CAPTURE(period);
+      // One of 24 rows more or less has another phase.
+      CHECK(got[0] == doctest::Approx(mean).epsilon(period % 2 == 0 && period < 8 ? 1e-6 : 0.05));
+    }
+  }
 }
 
 TEST_CASE("boxes without a usable pixel take the mean of the others") {
