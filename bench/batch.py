@@ -25,12 +25,10 @@ from typing import Any
 
 from astropy.io import fits
 from click.testing import CliRunner
-from distributed import LocalCluster
 
 from errors import AnswerError
 from machine import describe
 from whitediff.cli.app import app
-from whitediff.cli.batch.cluster import finished_on_cluster
 from whitediff.cli.batch.pool import finished_in_pool
 from whitediff.cli.batch.row import Finished, whiten_row
 from whitediff.cli.batch.row_job import RowJob
@@ -153,6 +151,11 @@ def measure(rows: Rows, repeat: int) -> dict[str, list[float]]:
     `dict` of `str` to `list` of `float`
         Rows a second in each round.
     """
+    # Processes of the pool import this module, too, as they would not without a bench.
+    from distributed import LocalCluster
+
+    from whitediff.cli.batch.cluster import finished_on_cluster
+
     environment = dict(os.environ)
     cluster = LocalCluster(
         n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
