@@ -529,11 +529,13 @@ def batch(n_rows: int, directory: Path, seed: int) -> Counter[str]:
         end = time.monotonic() + min(60.0, 0.05 * n_rows + 6)
         while time.monotonic() < end and process.poll() is None:
             time.sleep(rng.uniform(0.5, 2.0))
-            for child in children(process.pid):
-                if rng.random() < 0.3:
+            servers = children(process.pid)
+            for child in [*servers, *(worker for server in servers for worker in children(server))]:
+                # Without the server one does not see what it has forked.
+                if rng.random() < (0.05 if child in servers else 0.3):
                     try:
                         os.kill(child, signal.SIGKILL)
-                        counts["workers killed"] += 1
+                        counts["processes killed"] += 1
                     except ProcessLookupError:
                         pass
         if process.poll() is None:
@@ -562,7 +564,7 @@ def batch(n_rows: int, directory: Path, seed: int) -> Counter[str]:
 
 
 def children(pid: int) -> list[int]:
-    """Processes of the pool, without the tracker of resources."""
+    """The server that processes are forked from, or those; not what tracks resources."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -570,7 +572,7 @@ def children(pid: int) -> list[int]:
             line = (entry / "cmdline").read_bytes()
         except (OSError, IndexError):
             continue
-        if entry.name.isdigit() and int(status[1]) == pid and b"spawn_main" in line:
+        if entry.name.isdigit() and int(status[1]) == pid and b"forkserver" in line:
             found.append(int(entry.name))
     return found
 

@@ -100,6 +100,20 @@ def test_row_that_kills_its_process_fails_alone(pairs, tmp_path, capsys):
     assert (tmp_path / "white0.deaths").read_text() == "96"
 
 
+def test_no_place_for_the_socket_of_the_server(pairs, tmp_path):
+    # Names of sockets have at most 107 bytes.
+    directory = tmp_path / ("t" * 110)
+    directory.mkdir()
+    manifest = write_manifest(tmp_path / "night.csv", [row_of(pairs, n) for n in range(2)])
+    environment = {**os.environ, "TMPDIR": str(directory)}
+    done = subprocess.run(
+        [*COMMAND, str(manifest)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 rows done" in done.stdout
+    assert list(directory.iterdir()) == []
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt(blocked, tmp_path, how):
     manifest, kernel = blocked

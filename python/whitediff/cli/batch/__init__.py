@@ -120,6 +120,11 @@ def batch(
         raise click.UsageError("--jobs is for this machine, and not used with --scheduler")
     if results_path is None:
         results_path = manifest.with_name(f"{manifest.stem}.results.ecsv")
+    if scheduler is None:
+        from .fork_server import start_server
+
+        # It imports while this process does, and reads the tables.
+        start_server()
 
     from .cores import shares_of_cores
     from .lock import locked

@@ -8,11 +8,11 @@ import signal
 from collections import deque
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any
 
+from .fork_server import start_server, without_interrupts
 from .row import Finished, whiten_row
 from .row_job import RowJob
 
@@ -25,9 +25,6 @@ _TICK_SECONDS = 0.25
 _LEAVING_SECONDS = 5.0
 
 _LEAVING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-# Threads of OpenMP do not outlive a fork.
-_CONTEXT = multiprocessing.get_context("spawn")
 
 
 def finished_in_pool(rows: Mapping[int, RowJob], jobs: int) -> Generator[list[Finished]]:
@@ -59,7 +56,7 @@ def finished_in_pool(rows: Mapping[int, RowJob], jobs: int) -> Generator[list[Fi
             busy = {worker.connection: worker for worker in workers if worker.is_busy}
             news = []
             for connection in wait(list(busy), timeout=_TICK_SECONDS):
-                worker = busy[connection]  # type: ignore[index]
+                worker = busy[connection]
                 finished = worker.end()
                 if finished is not None:
                     news.append(finished)
@@ -82,16 +79,11 @@ class _Worker:
     """A process, and the row that it has."""
 
     def __init__(self) -> None:
-        self.connection, far_end = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(far_end,), daemon=True)
-        # A Ctrl-C is for this process alone, from the first moment of the new one. To start the
-        # resource tracker would let it through again.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        context: Any = start_server()
+        self.connection, far_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(far_end,), daemon=True)
+        with without_interrupts():
             self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         # The end of the process must be the end of the connection.
         far_end.close()
         self.is_busy = False
