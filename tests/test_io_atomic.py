@@ -29,6 +29,20 @@ def test_content_appears_when_the_block_ends(tmp_path):
     assert os.listdir(tmp_path) == ["out.bin"]
 
 
+@pytest.mark.parametrize("can_begin", [True, False])
+def test_what_the_disk_begins_with_stays_as_it_is(tmp_path, monkeypatch, can_begin):
+    if not can_begin:
+        monkeypatch.delattr(os, "posix_fadvise", raising=False)
+    content = np.arange(3_000_000, dtype=np.int32).tobytes()
+    with replace_file(tmp_path / "out.bin") as file:
+        for begin in (8_000_000, 0, 4_000_000):
+            file.seek(begin)
+            file.write(content[begin : begin + 4_000_000])
+            atomic.begin_to_write(file, begin)
+        assert os.pread(file.fileno(), len(content), 0) == content
+    assert (tmp_path / "out.bin").read_bytes() == content
+
+
 def test_new_files_follow_the_umask(tmp_path):
     old = os.umask(0o027)
     try:

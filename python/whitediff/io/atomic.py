@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["WriteError", "replace_file", "writing"]
+__all__ = ["WriteError", "begin_to_write", "replace_file", "writing"]
 
 
 class WriteError(Exception):
@@ -85,6 +85,15 @@ def replace_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
         hidden.unlink(missing_ok=True)
         raise
     _sync_directory(target.parent)
+
+
+def begin_to_write(file: BinaryIO, begin: int) -> None:
+    """Have the disk begin with what a file was given from byte `begin` on, and do not wait."""
+    file.flush()
+    if hasattr(os, "posix_fadvise"):
+        # Only what is on the disk already would be dropped from memory.
+        size = file.tell() - begin
+        os.posix_fadvise(file.fileno(), begin, size, os.POSIX_FADV_DONTNEED)
 
 
 def _open_nameless(directory: Path) -> int | None:

@@ -13,6 +13,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from ..exposure import Exposure
+from .atomic import begin_to_write
 from .exposure_fits import further_hdus, plane_hdus, primary_hdu
 from .packing import new_fits_file
 
@@ -63,6 +64,7 @@ class ExposureWriter:
         for n, rows in enumerate(planes, start=first + 1):
             hdu, position = self._hdus[n], self._positions[n]
             dtype = self._seek(hdu, position, y0)
+            begin = self._file.tell()
             # What is swapped a piece at a time stays in the cache until it is written.
             n_rows = max(_PIECE // (rows.shape[1] * dtype.itemsize), 1)
             swapped = np.empty((min(n_rows, len(rows)), rows.shape[1]), dtype)
@@ -70,6 +72,7 @@ class ExposureWriter:
                 part = swapped[: len(rows) - y]
                 part[...] = rows[y : y + n_rows]
                 self._file.write(part.data)
+            begin_to_write(self._file, begin)
 
     def read_rows(self, plane: int, y0: int, y1: int) -> NDArray[Any]:
         """Read rows that were written, of the image (0), the mask (1) or the variance (2)."""
