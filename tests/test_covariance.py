@@ -9,6 +9,7 @@ import pytest
 
 import whitediff
 from coloured_noise import (
+    ROTATION,
     bilinear,
     drizzled_noise,
     lanczos3,
@@ -219,7 +220,9 @@ class TestMeasured:
             NoiseCovariance.measured(np.zeros((50, 50)), 1.0)
 
 
-def subtraction(rng, variances, *, science=None, template=None, n_images=1, side=SIDE):
+def subtraction(
+    rng, variances, *, science=None, template=None, n_images=1, side=SIDE, rotation=ROTATION
+):
     """A difference image, and its kernel; inputs are white, or warps (kernel, radius)."""
     shape = (side, side)
     big = (side + 2 * RADIUS, side + 2 * RADIUS)
@@ -229,7 +232,7 @@ def subtraction(rng, variances, *, science=None, template=None, n_images=1, side
         if warp is None:
             inputs.append(rng.normal(scale=np.sqrt(variance), size=big))
         else:
-            inputs.append(warped_noise(big, variance, rng, *warp, n_images=n_images))
+            inputs.append(warped_noise(big, variance, rng, *warp, n_images, rotation))
     return (inner(inputs[0]) - matched(inputs[1], kernel)).astype(np.float32), kernel
 
 
@@ -279,7 +282,8 @@ class TestWhitening:
 
     @pytest.mark.parametrize("warp", [(bilinear, 1), (lanczos3, 3)])
     def test_measured_covariance_makes_resampled_inputs_white(self, rng, warp):
-        image, kernel = subtraction(rng, (1.0, 1.0), science=warp, template=warp)
+        # One covariance stands for all phases, which come again after 60 pixels.
+        image, kernel = subtraction(rng, (1.0, 1.0), science=warp, template=warp, rotation=1 / 60)
         plain = whitediff.decorrelate(image, 1.0, 1.0, kernel)
         result = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance="auto", psf=PSF)
         assert result.covariance_applied
@@ -287,7 +291,7 @@ class TestWhitening:
         assert abs(whiteness(plain.image, plain.variance).in_x[0]) > 0.0055
         # Measured and tested on the same pixels: sampling errors cancel in part. Bilinear warps of
         # both inputs have next to no power at the shortest waves, with phases that vary.
-        assert_white(result, 0.02 if warp == (bilinear, 1) else 0.01, 0.008)
+        assert_white(result, 0.02 if warp == (bilinear, 1) else 0.01)
         given = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance=result.covariance)
         np.testing.assert_array_equal(given.image, result.image)
 

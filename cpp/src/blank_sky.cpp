@@ -30,7 +30,6 @@ constexpr double sum_of_taps = 81.0;
 constexpr std::size_t sample_size = std::size_t{1} << 15;
 constexpr int box_size = 512, box_height = 8;
 constexpr std::ptrdiff_t least_kept = 1000;
-constexpr std::size_t rough_step = 4;
 constexpr int band = 64;
 constexpr int block = 32;
 // No variance is larger than the median of some 10 000 by this factor.
@@ -282,19 +281,21 @@ std::vector<Box> bands_of(Shape shape) {
   return bands;
 }
 
-/// Small boxes without a period: at even distances they might all have one phase of a warp.
-std::vector<Box> sample_of(Shape shape) {
-  const int height = std::min(shape.height, box_height);
-  const int width = std::min(shape.width, box_size / height);
+/// Small boxes without a period: at even distances they might all have one phase of a warp. Those
+/// at edges lie in part beyond, so that all pixels are as likely to be in one.
+std::vector<Box> sampled_boxes(Shape shape) {
+  const auto [rows, columns] = shape;
+  const int height = std::min(rows, box_height);
+  const int width = std::min(columns, box_size / height);
   const std::size_t count = sample_size / (static_cast<std::size_t>(height) * width);
   std::vector<Box> boxes;
   double phase = 0.5;
   for (std::size_t n = 0; n < count; ++n) {
-    const double place = (static_cast<double>(n) + phase) / static_cast<double>(count);
-    const auto pixel = static_cast<std::size_t>(place * static_cast<double>(shape.size()));
-    const int y = std::min(static_cast<int>(pixel / shape.width), shape.height - height);
-    const int x = std::min(static_cast<int>(pixel % shape.width), shape.width - width);
-    boxes.push_back({x, y, x + width, y + height});
+    const double place = (static_cast<double>(n) + phase) / static_cast<double>(count) * rows;
+    const int y = static_cast<int>(place / rows * (rows + height - 1)) - (height - 1);
+    const int x =
+        static_cast<int>((place - std::floor(place)) * (columns + width - 1)) - (width - 1);
+    boxes.push_back(Box{x, y, x + width, y + height}.clipped({0, 0, columns, rows}));
     phase = std::fmod(phase + std::numbers::phi, 1.0);
   }
   return boxes;
@@ -306,17 +307,17 @@ class Sky {
   Sky(ImageView<const T> noise, ImageView<const std::uint8_t> usable, bool surroundings,
       int threads)
       : noise_(noise), usable_(usable), surroundings_(surroundings), threads_(threads) {
-    if (noise.shape().size() > sample_size && take(sample_of(noise.shape())) >= least_kept) return;
+    if (noise.shape().size() > sample_size && take(sampled_boxes(noise.shape())) >= least_kept)
+      return;
     take(bands_of(noise.shape()));
   }
 
   BlankSky find() {
-    // The first limits still have the sources in them: fewer boxes tell them as well.
-    Limits limits = this->limits(noise_.shape().size() > sample_size ? rough_step : 1);
+    Limits limits = this->limits();
     parallel_for(boxes_.size(), threads_, [&](std::size_t n) {
       of(boxes_[n]).search(boxes_[n].y0, boxes_[n].y1, limits, kept_[n].data());
     });
-    limits = this->limits(1);
+    limits = this->limits();
     BlankSky sky{Image<std::uint8_t>(noise_.shape()), limits.plain.center, limits.plain.sigma};
     const std::vector<Box> bands = bands_of(noise_.shape());
     PerThread<Search<T>> searches(threads_);
@@ -350,13 +351,13 @@ class Sky {
     return count;
   }
 
-  /// Of what is kept of every so many of the boxes.
-  Limits limits(std::size_t step) {
+  /// Of what is kept of the boxes.
+  Limits limits() {
     Limits limits;
-    limits.plain = spread(step, [&](const Box& box, const auto& add) {
+    limits.plain = spread([&](const Box& box, const auto& add) {
       for (int y = box.y0; y < box.y1; ++y) add(noise_.row(y) + box.x0);
     });
-    limits.smooth = spread(step, [&](const Box& box, const auto& add) {
+    limits.smooth = spread([&](const Box& box, const auto& add) {
       of(box).smoothed(box.y0, box.y1, limits.plain.center, add);
     });
     return limits;
@@ -364,12 +365,12 @@ class Sky {
 
   /// @param read  (box, add) calls add(row) with every row of it.
   template <class Read>
-  Spread spread(std::size_t step, const Read& read) {
-    std::vector<std::vector<T>> parts((boxes_.size() + step - 1) / step);
+  Spread spread(const Read& read) {
+    std::vector<std::vector<T>> parts(boxes_.size());
     parallel_for(parts.size(), threads_, [&](std::size_t n) {
-      const Box& box = boxes_[n * step];
-      const std::uint8_t* kept = kept_[n * step].data();
-      parts[n].resize(kept_[n * step].size());
+      const Box& box = boxes_[n];
+      const std::uint8_t* kept = kept_[n].data();
+      parts[n].resize(kept_[n].size());
       std::size_t count = 0;
       read(box, [&](const T* row) {
         for (int x = 0; x < box.width(); ++x) {
@@ -381,7 +382,6 @@ class Sky {
     });
     std::int64_t count = 0;
     for (const auto& part : parts) count += static_cast<std::int64_t>(part.size());
-    if (count == 0 && step > 1) return spread(1, read);
     require(count > 0, "image", "have finite, unmasked pixels that are no sources",
             "none among " + std::to_string(noise_.shape().size()));
     return spread_of(std::vector<std::span<const T>>(parts.begin(), parts.end()), count);

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -17,38 +19,36 @@
 namespace whitediff {
 namespace {
 
-// An image of up to so many times the pixels that are asked for is taken as a whole, a larger one
-// in about so many parts an axis.
+// An image of up to so many times the pixels that are asked for is taken as a whole, which has so
+// many parts an axis; of a larger one as many boxes, in so many rows if it is square: those side by
+// side share the rows that are read.
 constexpr double whole_ratio = 1.5;
 constexpr int parts_of_axis = 4;
+constexpr int rows_of_boxes = 8;
 // Parts of an image that is taken as a whole are no smaller.
 constexpr int least_side = 128;
 // No pair of pixels that is looked at reaches from one part into the next, nor does a block in
 // which variances are smoothed: sides are whole numbers of these.
 constexpr int block = 32;
 
-/// How many parts of so many pixels at least there are in y and in x, as the frame's sides ask for.
-struct Division {
-  int rows, columns;
-};
-
-Division division_of(Shape frame, int least) {
+/// How many rows of parts, so high at least, there are in a frame, a square one having so many.
+int rows_of(Shape frame, int least, int of_square) {
   const double ratio = static_cast<double>(frame.height) / frame.width;
-  const int rows = std::clamp(static_cast<int>(std::lround(parts_of_axis * std::sqrt(ratio))), 1,
-                              std::max(1, frame.height / least));
-  const int columns = std::clamp((parts_of_axis * parts_of_axis + rows - 1) / rows, 1,
-                                 std::max(1, frame.width / least));
-  return {rows, columns};
+  return std::clamp(static_cast<int>(std::lround(of_square * std::sqrt(ratio))), 1,
+                    std::max(1, frame.height / least));
 }
 
-/// Where parts of a side begin, evenly spread.
-std::vector<int> starts(int size, int count, int side) {
-  std::vector<int> starts;
-  for (int n = 0; n < count; ++n) {
-    const auto middle = static_cast<std::int64_t>(2 * n + 1) * size / (2 * count);
-    starts.push_back(std::max(0, static_cast<int>(middle) - side / 2));
-  }
-  return starts;
+/// How many parts, so wide at least, there are in each of them.
+int columns_of(Shape frame, int least, int rows) {
+  return std::clamp((parts_of_axis * parts_of_axis + rows - 1) / rows, 1,
+                    std::max(1, frame.width / least));
+}
+
+/// Where box n of a side begins: places have no period, or all might have one phase of a warp, and
+/// no part of the side is preferred, for which boxes may overlap a little.
+int start(int size, int count, int n, int side, int place) {
+  const double share = std::fmod(0.5 + place * std::numbers::phi, 1.0);
+  return static_cast<int>((n + share) / count * std::max(0, size - side));
 }
 
 bool is_whole(Shape frame, double pixels) {
@@ -59,10 +59,13 @@ bool is_whole(Shape frame, double pixels) {
 std::vector<Box> boxes_of(Shape frame, double pixels) {
   if (is_whole(frame, pixels)) return {{0, 0, frame.width, frame.height}};
   const int side = block * static_cast<int>(std::lround(std::sqrt(pixels) / parts_of_axis / block));
-  const auto [rows, columns] = division_of(frame, side);
+  const auto most = static_cast<unsigned>(rows_of(frame, side, rows_of_boxes));
+  const int rows = static_cast<int>(std::bit_floor(most)), columns = columns_of(frame, side, rows);
   std::vector<Box> boxes;
-  for (const int y : starts(frame.height, rows, side)) {
-    for (const int x : starts(frame.width, columns, side)) {
+  for (int j = 0; j < rows; ++j) {
+    const int y = start(frame.height, rows, j, side, j);
+    for (int i = 0; i < columns; ++i) {
+      const int x = start(frame.width, columns, i, side, j * columns + i);
       boxes.push_back({x, y, std::min(x + side, frame.width), std::min(y + side, frame.height)});
     }
   }
@@ -199,7 +202,8 @@ std::vector<typename Sample<T>::Part> parts_of(Shape frame, Point xy0, const Mos
     parts.push_back({box, {x + xy0.x, y + xy0.y}});
   };
   if (whole) {
-    const auto [rows, columns] = division_of(frame, least_side);
+    const int rows = rows_of(frame, least_side, parts_of_axis);
+    const int columns = columns_of(frame, least_side, rows);
     for (const Cell& cell : make_cells(frame, rows, columns, 0, 0)) add(cell.box, cell.box);
   } else {
     for (std::size_t n = 0; n < boxes.size(); ++n) add(mosaic.place(n), boxes[n]);

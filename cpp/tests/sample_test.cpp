@@ -167,6 +167,33 @@ TEST_CASE("a sample has about as many pixels as it is asked for") {
   }
 }
 
+TEST_CASE("parts of an image have all phases of what has a period") {
+  const Shape shape{2050, 2301};
+  for (const double period : {256.0, 512.0, 575.0, 1024.0}) {
+    for (const double phase : {0.0, 0.25, 0.5, 0.75}) {
+      const auto wave = [&](int x) {
+        return static_cast<float>(1.0 + std::cos(2.0 * std::numbers::pi * (x / period + phase)));
+      };
+      Image<float> image(shape);
+      double mean = 0.0;
+      for (int y = 0; y < shape.height; ++y) {
+        for (int x = 0; x < shape.width; ++x) {
+          image(y, x) = wave(y) * wave(x);
+          mean += image(y, x) / static_cast<double>(shape.size());
+        }
+      }
+      const auto sample =
+          sample_of<float>(image.view(), test::constant<float>(shape, 1.0F).view(),
+                           test::constant<std::uint8_t>(shape, 0).view(), WhitenOptions());
+      CAPTURE(period);
+      CAPTURE(phase);
+      // 16 places of boxes of 256 pixels; were all in one phase of y and x it would be up to 2.7.
+      CHECK(test::sum(sample.whitened) / test::sum(sample.usable) ==
+            doctest::Approx(mean).epsilon(0.3));
+    }
+  }
+}
+
 TEST_CASE("planes on the disk give the same bits, on any number of threads") {
   Frame frame({1301, 1459});
   auto options = frame.options();
