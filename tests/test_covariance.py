@@ -295,6 +295,25 @@ class TestWhitening:
         given = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance=result.covariance)
         np.testing.assert_array_equal(given.image, result.image)
 
+    @pytest.mark.parametrize(("period", "differs"), [(600, True), (60, False)])
+    def test_noise_that_cannot_be_told_everywhere_is_said(self, rng, period, differs):
+        image, kernel = subtraction(
+            rng, (1.0, 0.1), science=(bilinear, 1), side=1300, rotation=1 / period
+        )
+        result = whitediff.decorrelate(image, 1.0, 0.1, kernel, covariance="auto")
+        assert result.covariance_applied
+        # Right in the mean: what clipping takes of noise that is not normal is 6 per cent.
+        noise = result.image[~result.filter_edge] / np.sqrt(result.variance[~result.filter_edge])
+        assert noise.var() == pytest.approx(1, abs=0.15)
+        assert (result.covariance.scatter > 0.05) == differs
+        assert ("parts differ by" in repr(result.covariance)) == differs
+        assert ("parts of the frame differ" in result.covariance._repr_html_()) == differs
+
+    def test_white_frames_differ_by_chance(self, rng):
+        image, kernel = subtraction(rng, (1.0, 1.0))
+        result = whitediff.decorrelate(image, 1.0, 1.0, kernel, covariance="measured")
+        assert result.covariance.scatter == 0
+
     def test_drizzled_pairs_are_white_in_the_half_that_was_not_measured(self, rng):
         shape = (1000, 900)
         image = drizzled_noise(shape, rng) - drizzled_noise(shape, rng)

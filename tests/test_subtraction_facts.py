@@ -25,6 +25,7 @@ FACTS = Facts(
     covariance_psf_scale=1.125,
     covariance_psf_scale_error=0.0031,
     covariance_variation=0.0625,
+    covariance_scatter=0.125,
     covariance_pixels=70_000,
     verdict="suspect",
     cause="it seems to be something that takes many words, more than a header card has room for",
@@ -62,6 +63,7 @@ def test_header_cards():
         ("WDCPSF", 1.125),
         ("WDCPSFE", 0.0031),
         ("WDCVARY", 0.0625),
+        ("WDCSCAT", 0.125),
         ("WDCPIX", 70_000),
         ("WDVERDCT", "suspect"),
         ("WDCAUSE", "it seems to be something that takes many words, more than a header "),
@@ -79,7 +81,7 @@ def test_header_cards():
 
 def test_columns_of_results():
     assert [column.name for column in FACT_COLUMNS] == list(FACTS.row)
-    measured = [True, 0.75, 0.125, 1.25, 1.125, 0.0031, 0.0625, 70_000]
+    measured = [True, 0.75, 0.125, 1.25, 1.125, 0.0031, 0.0625, 0.125, 70_000]
     judged = ["suspect", FACTS.cause, 0.002]
     assert list(FACTS.row.values()) == [1.5, 2.5, None, 4, 10, *measured, *judged]
     assert BLIND.row["difference_variance_mean"] == 3.5
@@ -110,6 +112,7 @@ def test_metadata_of_a_task():
         "covariancePsfScale": 1.125,
         "covariancePsfScaleError": 0.0031,
         "covarianceVariation": 0.0625,
+        "covarianceScatter": 0.125,
         "covariancePixels": 70_000,
         "truncation": 1e-6,
     }
@@ -118,7 +121,7 @@ def test_metadata_of_a_task():
     unknown = Facts.of_task({"nCells": 4})
     assert unknown.cells == 4
     assert {fact.name for fact in fields(Facts)} == set(asdict(unknown))
-    assert sum(value is None for value in asdict(unknown).values()) == 26
+    assert sum(value is None for value in asdict(unknown).values()) == 27
 
 
 def test_notices():
@@ -138,11 +141,11 @@ def test_notices():
 def test_colour_in_words():
     assert FACTS.colour == (
         "noise covariance: power 1.1250 on the scale of the PSF, 1.2500 at k = 0, varies by up to "
-        "6.2 %, +- 0.0031 from 70000 pixels: applied"
+        "6.2 %, lags differ by 0.12 from part to part besides, +- 0.0031 from 70000 pixels: applied"
     )
     doubtful = replace(FACTS, covariance_applied=False)
     assert doubtful.colour.endswith("70000 pixels: not beyond doubt, not applied")
-    given = replace(FACTS, covariance_pixels=None, covariance_variation=0.0)
+    given = replace(FACTS, covariance_pixels=None, covariance_variation=0.0, covariance_scatter=0.0)
     assert given.colour == (
         "noise covariance: power 1.1250 on the scale of the PSF, 1.2500 at k = 0, as given: applied"
     )

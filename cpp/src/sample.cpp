@@ -44,11 +44,15 @@ int columns_of(Shape frame, int least, int rows) {
                     std::max(1, frame.width / least));
 }
 
-/// Where box n of a side begins: places have no period, or all might have one phase of a warp, and
-/// no part of the side is preferred, for which boxes may overlap a little.
+/// Where box n of a side begins: in the middle of its share where boxes fill the half of it, and
+/// otherwise where places have no period, or all might have one phase of a warp, and where no part
+/// of the side is preferred, so that boxes may overlap a little.
 int start(int size, int count, int n, int side, int place) {
+  if (size < 2 * side * count) {
+    return std::max(0, static_cast<int>((n + 0.5) / count * size) - side / 2);
+  }
   const double share = std::fmod(0.5 + place * std::numbers::phi, 1.0);
-  return static_cast<int>((n + share) / count * std::max(0, size - side));
+  return static_cast<int>((n + share) / count * (size - side));
 }
 
 bool is_whole(Shape frame, double pixels) {
@@ -60,7 +64,10 @@ std::vector<Box> boxes_of(Shape frame, double pixels) {
   if (is_whole(frame, pixels)) return {{0, 0, frame.width, frame.height}};
   const int side = block * static_cast<int>(std::lround(std::sqrt(pixels) / parts_of_axis / block));
   const auto most = static_cast<unsigned>(rows_of(frame, side, rows_of_boxes));
-  const int rows = static_cast<int>(std::bit_floor(most)), columns = columns_of(frame, side, rows);
+  const int columns = columns_of(frame, side, static_cast<int>(std::bit_floor(most)));
+  // A narrow frame has room for more of them.
+  const int rows =
+      std::clamp(parts_of_axis * parts_of_axis / columns, 1, std::max(1, frame.height / side));
   std::vector<Box> boxes;
   for (int j = 0; j < rows; ++j) {
     const int y = start(frame.height, rows, j, side, j);

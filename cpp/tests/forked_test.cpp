@@ -53,17 +53,16 @@ TEST_CASE("a fork of a fork does so too") {
         0);
 }
 
-// A fork inherits locks of the sanitizer's own allocator that another thread has closed.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool address_sanitizer = true;
+// A fork inherits locks of a sanitizer's own allocator that another thread has closed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
 #elif defined(__has_feature)
-constexpr bool address_sanitizer = __has_feature(address_sanitizer);
+constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
 #else
-constexpr bool address_sanitizer = false;
+constexpr bool sanitized = false;
 #endif
 
-TEST_CASE("a fork plans transforms while the process before it does" *
-          doctest::skip(address_sanitizer)) {
+TEST_CASE("a fork plans transforms while the process before it does" * doctest::skip(sanitized)) {
   std::atomic<bool> stop = false;
   std::thread planner([&] {
     while (!stop) {

@@ -75,6 +75,11 @@ class NoiseCovariance:
     n_pairs : numpy.ndarray of float64, same shape, or None
         Pairs of pixels behind each lag, if the covariance was measured; of a product of two, the
         fewest pixels.
+    scatter : float
+        The most, rms, by which a lag of 1 to 3 pixels differs from part to part of the frame, over
+        the variance, beyond errors and what it changes by: noise that cannot be told everywhere,
+        as where phases of a resampling come again after hundreds of pixels. 0 if that may be
+        chance, or was not looked at.
 
     Raises
     ------
@@ -108,6 +113,7 @@ class NoiseCovariance:
             self.core = _core.SpatialCovariance(spatial_kernel(self.coefficients, self.frame))
         self._floor = _core.NoiseCovariance(self.lags).floor
         self.n_pairs: Floats | None = None
+        self.scatter = 0.0
         # Of docs/mathematics.md, Eq. 19.
         self._window_edges = (3, NOISE_REACH + 1)
         self._psf = _gaussian() if psf is None else psf_image(psf)
@@ -354,6 +360,7 @@ class NoiseCovariance:
             # Lags that were not measured, but follow, have the fewest pixels.
             same = self.n_pairs.shape == other.lags.shape
             other.n_pairs = self.n_pairs if same else np.full(other.lags.shape, self.n_pairs.max())
+        other.scatter = self.scatter
         return other
 
     def __mul__(self, other: NoiseCovariance) -> NoiseCovariance:
@@ -367,7 +374,9 @@ class NoiseCovariance:
         )
         frames = {one.frame for one in (self, other) if one.frame is not None}
         if not frames:
-            return model.like(_product(self.lags, other.lags))
+            product = model.like(_product(self.lags, other.lags))
+            product.scatter = max(self.scatter, other.scatter)
+            return product
         if len(frames) > 1:
             raise ValueError(f"covariances must be of one frame, got {frames}")
         (frame,) = frames
@@ -380,7 +389,9 @@ class NoiseCovariance:
         roots = np.sqrt(weights)
         weighted: Floats = roots[:, np.newaxis] * terms(x, y, frame, degree)
         fit = np.linalg.pinv(weighted) * roots
-        return model.like(np.tensordot(fit, products, 1), frame)
+        product = model.like(np.tensordot(fit, products, 1), frame)
+        product.scatter = max(self.scatter, other.scatter)
+        return product
 
     def _at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
         """Lags at positions, [n, 2 a + 1, 2 b + 1]."""
@@ -396,9 +407,10 @@ class NoiseCovariance:
         error = "" if self.n_pairs is None else f" +- {self.psf_scale_error:.4f}"
         pixels = "" if self.n_pairs is None else f", {self.n_pixels} pixels"
         varies = "" if self.frame is None else f", varies by up to {100 * self.variation:.1f} %"
+        differs = f", parts differ by {self.scatter:.2f}" if self.scatter else ""
         return (
             f"NoiseCovariance(psf_scale={self.psf_scale:.4f}{error}, "
-            f"power_at_zero={self.power_at_zero:.4f}, reach={self.reach}{pixels}{varies})"
+            f"power_at_zero={self.power_at_zero:.4f}, reach={self.reach}{pixels}{varies}{differs})"
         )
 
     def _repr_html_(self) -> str:
@@ -417,6 +429,8 @@ class NoiseCovariance:
         }
         if self.frame is not None:
             facts["varies over the frame"] = f"by up to {100 * self.variation:.1f} %"
+        if self.scatter:
+            facts["parts of the frame differ"] = f"by {self.scatter:.2f}"
         lags = np.where(self._distance() > 0, self.lags, np.nan)
         return shown("Noise over the variance plane", facts, lags)
 

@@ -27,6 +27,8 @@ _LARGEST_LEVERAGE = 2.0
 _LEAST_PIXELS = 500_000
 # Lags beyond are not looked at one by one.
 _INNER = 3
+# Of chi squared, that any of the lags differs by chance as much: less than one frame in 10 000.
+_UNLIKELY = 8.0
 
 
 def varying_covariance(
@@ -58,7 +60,7 @@ def varying_covariance(
     Returns
     -------
     NoiseCovariance
-        ``whole`` if it may be the same everywhere.
+        ``whole`` if it may be the same everywhere. Its ``scatter`` is what parts differ by besides.
     """
     if n_pixels.sum() < _LEAST_PIXELS:
         return whole
@@ -86,12 +88,23 @@ def varying_covariance(
         if max(excess, default=0.0) <= 0.0:
             break
         best = fits[int(np.argmax(excess))]
+    scatter = _scatter(best, unit, n_pixels) / whole.variance
+    whole.scatter = scatter if scatter > _LEAST else 0.0
     if len(best.taken) == 1:
         return whole
     count = n_terms(1 if max(best.taken) < n_terms(1) else _LARGEST_DEGREE)
     coefficients = np.zeros((count, height, width))
     coefficients[best.taken] = np.tensordot(best.solve, lags, 1)
     return whole.like(coefficients, frame)
+
+
+def _scatter(fit: _Fit, unit: Floats, n_pixels: Floats) -> float:
+    """Give the largest rms by which a lag differs from a fit, beyond errors and chance."""
+    freedom = len(n_pixels) - len(fit.taken)
+    certain = fit.chi_squared > freedom + _UNLIKELY * np.sqrt(2 * max(1, freedom))
+    # That on the scale of the PSF comes first.
+    rms = (unit * np.sqrt((fit.scatter - 1) / n_pixels.mean()))[1:][certain[1:]]
+    return float(rms.max(initial=0.0))
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,8 @@ class _Fit:
         residuals = (numbers - design @ (solve @ numbers)) / unit
         chi_squared = (n_pixels[:, np.newaxis] * residuals**2).sum(axis=0)
         scatter = np.maximum(1.0, chi_squared / max(1, len(design) - len(taken)))
-        squares = np.einsum("ct,tu,cu->c", corners, covariance, corners)
+        # Of parts in one line some are zero, but for rounding.
+        squares = np.maximum(0.0, np.einsum("ct,tu,cu->c", corners, covariance, corners))
         return cls(
             taken=taken,
             solve=solve,

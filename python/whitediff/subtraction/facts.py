@@ -88,6 +88,8 @@ class Facts:
         Variance of a matched filter over what variances say, and its sampling error.
     covariance_variation : float
         Greatest departure of ``covariance_psf_scale`` in the frame from its mean, over it.
+    covariance_scatter : float
+        As `NoiseCovariance.scatter`.
     covariance_pixels : int
         Pixels that it was measured on.
     verdict : str
@@ -205,6 +207,12 @@ class Facts:
             "covariance_variation", float, None, "greatest departure of it in the frame, over it"
         ),
     )
+    covariance_scatter: float | None = _fact(
+        "covarianceScatter",
+        "WDCSCAT",
+        "what its lags differ by from part to part, rms",
+        Column("covariance_scatter", float, None, "what its lags differ by from part to part, rms"),
+    )
     covariance_pixels: int | None = _fact(
         "covariancePixels",
         "WDCPIX",
@@ -320,6 +328,8 @@ class Facts:
         )
         if self.covariance_variation:
             numbers += f", varies by up to {100 * self.covariance_variation:.1f} %"
+        if self.covariance_scatter:
+            numbers += f", lags differ by {self.covariance_scatter:.2f} from part to part besides"
         if self.covariance_pixels is None:
             return f"noise covariance: {numbers}, as given: applied"
         done = "applied" if self.covariance_applied else "not beyond doubt, not applied"
@@ -365,6 +375,7 @@ def colour_facts(covariance: NoiseCovariance, *, applied: bool) -> dict[str, Any
         "covariance_psf_scale": covariance.psf_scale,
         "covariance_psf_scale_error": covariance.psf_scale_error,
         "covariance_variation": covariance.variation,
+        "covariance_scatter": covariance.scatter,
         "covariance_pixels": covariance.n_pixels,
     }
 

@@ -457,6 +457,7 @@ class DecorrelateALKernelTask(Task):
         self.metadata["covariancePsfScale"] = covariance.psf_scale
         self.metadata["covariancePsfScaleError"] = covariance.psf_scale_error
         self.metadata["covarianceVariation"] = covariance.variation
+        self.metadata["covarianceScatter"] = covariance.scatter
         self.metadata["covariancePixels"] = covariance.n_pixels
         self.log.info(
             "Noise covariance: power %f +- %f on the scale of the PSF, %f at k = 0, %s",
