@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <numeric>
 #include <span>
 #include <string>
@@ -14,6 +13,7 @@
 #include "parallel.hpp"
 #include "rank.hpp"
 #include "require.hpp"
+#include "scattered.hpp"
 
 namespace whitediff {
 namespace {
@@ -281,22 +281,20 @@ std::vector<Box> bands_of(Shape shape) {
   return bands;
 }
 
-/// Small boxes without a period: at even distances they might all have one phase of a warp. Those
-/// at edges lie in part beyond, so that all pixels are as likely to be in one.
+/// Small boxes. Those at edges lie in part beyond, so that all pixels are as likely to be in one.
 std::vector<Box> sampled_boxes(Shape shape) {
   const auto [rows, columns] = shape;
   const int height = std::min(rows, box_height);
   const int width = std::min(columns, box_size / height);
   const std::size_t count = sample_size / (static_cast<std::size_t>(height) * width);
   std::vector<Box> boxes;
-  double phase = 0.5;
   for (std::size_t n = 0; n < count; ++n) {
-    const double place = (static_cast<double>(n) + phase) / static_cast<double>(count) * rows;
+    const double place =
+        (static_cast<double>(n) + scattered(n)) / static_cast<double>(count) * rows;
     const int y = static_cast<int>(place / rows * (rows + height - 1)) - (height - 1);
     const int x =
         static_cast<int>((place - std::floor(place)) * (columns + width - 1)) - (width - 1);
     boxes.push_back(Box{x, y, x + width, y + height}.clipped({0, 0, columns, rows}));
-    phase = std::fmod(phase + std::numbers::phi, 1.0);
   }
   return boxes;
 }

@@ -5,12 +5,12 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <numbers>
 #include <string>
 
 #include "multiversion.hpp"
 #include "parallel.hpp"
 #include "require.hpp"
+#include "scattered.hpp"
 
 namespace whitediff {
 namespace {
@@ -146,8 +146,7 @@ class Clipping {
     parallel_for(parts.size(), threads_, [&](std::size_t n) {
       const Level& level = pixels_.levels[n];
       const int step = std::min(step_, level.box.height());
-      const double phase = std::fmod(static_cast<double>(n) * std::numbers::phi, 1.0);
-      const int first = level.box.y0 + static_cast<int>(phase * step);
+      const int first = level.box.y0 + static_cast<int>(scattered(n, 0.0) * step);
       for (int y = first; y < level.box.y1; y += step) parts[n] += row(level, y);
     });
     Moments total;

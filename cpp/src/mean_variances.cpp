@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "parallel.hpp"
+#include "scattered.hpp"
 #include "whitediff/statistics.hpp"
 
 namespace whitediff {
@@ -42,11 +42,10 @@ Image<T> sampled(ImageView<const T> rows, const Box& box, std::size_t pixels) {
   const int width = static_cast<int>(std::clamp<std::size_t>(
       (pixels + count - 1) / count, 1, static_cast<std::size_t>(box.width())));
   Image<T> sample({rows.height(), width});
-  double place = 0.5;
   for (int y = 0; y < rows.height(); ++y) {
-    const int x = box.x0 + static_cast<int>(place * (box.width() - width + 1));
+    const int x = box.x0 + static_cast<int>(scattered(static_cast<std::size_t>(y)) *
+                                            (box.width() - width + 1));
     std::copy_n(rows.row(y) + x, width, sample.row(y));
-    place = std::fmod(place + std::numbers::phi, 1.0);
   }
   return sample;
 }

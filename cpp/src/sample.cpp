@@ -2,7 +2,6 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -14,6 +13,7 @@
 #include "parallel.hpp"
 #include "planning.hpp"
 #include "require.hpp"
+#include "scattered.hpp"
 #include "whitediff/whiten.hpp"
 
 namespace whitediff {
@@ -45,14 +45,12 @@ int columns_of(Shape frame, int least, int rows) {
 }
 
 /// Where box n of a side begins: in the middle of its share where boxes fill the half of it, and
-/// otherwise where places have no period, or all might have one phase of a warp, and where no part
-/// of the side is preferred, so that boxes may overlap a little.
+/// otherwise scattered over all of the side, so that boxes may overlap a little.
 int start(int size, int count, int n, int side, int place) {
   if (size < 2 * side * count) {
     return std::max(0, static_cast<int>((n + 0.5) / count * size) - side / 2);
   }
-  const double share = std::fmod(0.5 + place * std::numbers::phi, 1.0);
-  return static_cast<int>((n + share) / count * (size - side));
+  return static_cast<int>((n + scattered(static_cast<std::size_t>(place))) / count * (size - side));
 }
 
 bool is_whole(Shape frame, double pixels) {
