@@ -25,6 +25,15 @@ constexpr std::size_t pixels_of_level = std::size_t{1} << 6;
 // Rows that are asked of memory while those before them are transformed.
 constexpr int rows_ahead = 8;
 
+/// The pixels of a part's row y, which asks memory for those of a later one.
+template <class Pixel>
+const Pixel* row_of_part(ImageView<const Pixel> plane, const Box& part, int y) {
+  if (y + rows_ahead < part.height()) {
+    prefetch(plane.row(part.y0 + y + rows_ahead) + part.x0, part.width());
+  }
+  return plane.row(part.y0 + y) + part.x0;
+}
+
 /// The pixels of a row in another precision, or where they are.
 template <class U, class T>
 std::span<const U> as(std::span<const T> pixels, U* room) {
@@ -159,18 +168,14 @@ template <class T>
 std::span<const T> CellWorker<T>::tile_row(ImageView<const T> plane, int tile, int y) const {
   const Box& expanded = tiles_[tile].expanded;
   if (y >= expanded.height()) return {};
-  const T* row = plane.row(expanded.y0 + y) + expanded.x0;
-  if (y + rows_ahead < expanded.height()) {
-    prefetch(plane.row(expanded.y0 + y + rows_ahead) + expanded.x0, expanded.width());
-  }
-  return {row, static_cast<std::size_t>(expanded.width())};
+  return {row_of_part(plane, expanded, y), static_cast<std::size_t>(expanded.width())};
 }
 
 template <class T>
 const std::int32_t* CellWorker<T>::tile_bits(int tile, int y) const {
   const Box& expanded = tiles_[tile].expanded;
   if (task_.input.mask.empty() || y >= expanded.height()) return nullptr;
-  return task_.input.mask.row(expanded.y0 + y) + expanded.x0;
+  return row_of_part(task_.input.mask, expanded, y);
 }
 
 template <class T>

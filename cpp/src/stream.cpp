@@ -1,7 +1,6 @@
 #include "stream.hpp"
 
 #include <algorithm>
-#include <cstdint>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -84,6 +83,9 @@ void prefetch_lines_of_output(const T* out, std::ptrdiff_t size) {
 
 void prefetch(const float* values, std::ptrdiff_t size) { prefetch_lines<false>(values, size); }
 void prefetch(const double* values, std::ptrdiff_t size) { prefetch_lines<false>(values, size); }
+void prefetch(const std::int32_t* values, std::ptrdiff_t size) {
+  prefetch_lines<false>(values, size);
+}
 
 void prefetch_output(const float* out, std::ptrdiff_t size) { prefetch_lines_of_output(out, size); }
 void prefetch_output(const double* out, std::ptrdiff_t size) {

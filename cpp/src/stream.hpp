@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace whitediff {
 
@@ -11,6 +12,7 @@ namespace whitediff {
 /// room for few requests, and waits when there are more. There is at least one.
 void prefetch(const float* values, std::ptrdiff_t size);
 void prefetch(const double* values, std::ptrdiff_t size);
+void prefetch(const std::int32_t* values, std::ptrdiff_t size);
 
 /// The same for numbers that stream() is to write, as far as it does not write past the caches.
 void prefetch_output(const float* out, std::ptrdiff_t size);
