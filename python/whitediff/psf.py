@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,10 @@ _FLUX_TOLERANCE = 1e-3
 _CELLS_TRIED = 9
 # Rows and columns of the grid on which a PSF is sampled.
 _GRID = 4
+
+ImagesAt = Callable[
+    [NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]], NDArray[np.float64]
+]
 
 
 @dataclass(frozen=True)
@@ -307,23 +310,22 @@ class CellPsf(_Psf):
         return Point2D(*self._positions.mean(axis=0))
 
     def kernel_images(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-        low, high = self._boxes[:, :2], self._boxes[:, 2:]
-        pixels = np.floor(np.stack([x, y], axis=1) + 0.5)[:, np.newaxis]
-        inside = ((low <= pixels) & (pixels < high)).all(axis=2)
-        # In one PSF alone: that is the one.
-        if (inside.sum(axis=1) == 1).all():
-            return np.asarray(self._images[inside.argmax(axis=1)])
-        return super().kernel_images(x, y)
+        columns, rows = np.floor(x + 0.5), np.floor(y + 0.5)
+        images = np.zeros((len(x), *self._images.shape[1:]))
+        n_cells = np.zeros(len(x), int)
+        for cell in self._cells:
+            inside = np.flatnonzero(cell.contains(columns, rows))
+            if inside.size:
+                images[inside] += cell.between(self._images, x[inside], y[inside])
+                n_cells[inside] += 1
+        for n in np.flatnonzero(n_cells == 0):
+            nearest = np.argmin(np.hypot(*(self._positions - (x[n], y[n])).T))
+            (cell,) = (cell for cell in self._cells if nearest in cell.index)
+            images[n] = cell.between(self._images, x[[n]], y[[n]])[0]
+        return np.asarray(images / np.maximum(n_cells, 1)[:, np.newaxis, np.newaxis])
 
     def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
-        column, row = math.floor(x + 0.5), math.floor(y + 0.5)
-        inside = [cell for cell in self._cells if cell.contains(column, row)]
-        if not inside:
-            nearest = np.argmin(np.hypot(*(self._positions - (x, y)).T))
-            inside = [cell for cell in self._cells if nearest in cell.index]
-        images = [cell.between(self._images, x, y) for cell in inside]
-        # Most positions are in one cell; PSFs are evaluated at a thousand of them.
-        return images[0] if len(images) == 1 else np.asarray(np.mean(images, axis=0))
+        return np.asarray(self.kernel_images(np.array([x]), np.array([y]))[0])
 
 
 @dataclass(frozen=True)
@@ -335,18 +337,29 @@ class _Nodes:
     y: NDArray[np.float64]
     index: NDArray[np.intp]
 
-    def contains(self, column: int, row: int) -> bool:
+    def contains(
+        self, columns: NDArray[np.float64], rows: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
         x0, y0, x1, y1 = self.box
-        return x0 <= column < x1 and y0 <= row < y1
+        return np.asarray((x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1))
 
-    def between(self, images: NDArray[np.float64], x: float, y: float) -> NDArray[np.float64]:
-        if self.index.size == 1:
-            return np.asarray(images[self.index.item()])
+    def between(
+        self, images: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """PSFs at positions, [n, v, u], of those of all cells."""
         x0, y0, x1, y1 = self.box
-        columns, weights_x = _parabola(self.x, min(max(x, x0), x1 - 1))
-        rows, weights_y = _parabola(self.y, min(max(y, y0), y1 - 1))
-        near = images[self.index[np.ix_(rows, columns)]]
-        return np.asarray(np.einsum("j,i,jivu->vu", weights_y, weights_x, near))
+        weights_x = _parabola(self.x, np.clip(x, x0, x1 - 1))
+        weights_y = _parabola(self.y, np.clip(y, y0, y1 - 1))
+        weights = (weights_y[:, :, np.newaxis] * weights_x[:, np.newaxis, :]).reshape(len(x), -1)
+        nodes = self.index.ravel()
+        # Sums, not products of matrices, whose threads would spin for so little.
+        return np.stack(
+            [
+                np.einsum("m,mvu->vu", one[near], images[nodes[near]])
+                for one in weights
+                for near in [np.flatnonzero(one)]
+            ]
+        )
 
 
 def _cells_of(boxes: NDArray[np.int64], positions: NDArray[np.float64]) -> list[_Nodes]:
@@ -367,17 +380,18 @@ def _cells_of(boxes: NDArray[np.int64], positions: NDArray[np.float64]) -> list[
     return cells
 
 
-def _parabola(
-    nodes: NDArray[np.float64], at: float
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Give the (up to) three nodes next to a position, and Lagrange's weights for it."""
-    nearest = int(np.argmin(np.abs(nodes - at)))
-    first = max(0, min(nearest - 1, len(nodes) - 3))
-    chosen = np.arange(first, min(first + 3, len(nodes)))
-    weights = [
-        np.prod([(at - nodes[j]) / (nodes[i] - nodes[j]) for j in chosen if j != i]) for i in chosen
-    ]
-    return chosen, np.array(weights)
+def _parabola(nodes: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give Lagrange's weights [n, nodes] for the (up to) three nodes next to each position."""
+    size = min(3, len(nodes))
+    nearest = np.abs(nodes - at[:, np.newaxis]).argmin(axis=1)
+    chosen = np.clip(nearest - 1, 0, len(nodes) - size)[:, np.newaxis] + np.arange(size)
+    near = nodes[chosen]
+    weights = np.zeros((len(at), len(nodes)))
+    for i in range(size):
+        others = [j for j in range(size) if j != i]
+        shares = (at[:, np.newaxis] - near[:, others]) / (near[:, [i]] - near[:, others])
+        weights[np.arange(len(at)), chosen[:, i]] = shares.prod(axis=1)
+    return weights
 
 
 def sampled_psf(whitening: Whitening, xy0: tuple[int, int]) -> CellPsf:
@@ -417,11 +431,9 @@ def sampled_psf(whitening: Whitening, xy0: tuple[int, int]) -> CellPsf:
 def refined(
     psf: CellPsf,
     boxes: NDArray[np.int64],
-    images_at: Callable[
-        [NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]], NDArray[np.float64]
-    ],
+    images_at: ImagesAt,
 ) -> CellPsf:
-    """Give cells 3 x 3 PSFs each, if one is not enough for fluxes to a thousandth.
+    """Give cells 2 x 2 or 3 x 3 PSFs each, if one is not enough for fluxes to a thousandth.
 
     Parameters
     ----------
@@ -436,40 +448,55 @@ def refined(
     Returns
     -------
     CellPsf
-        `psf` itself if it is enough in the corners of (up to) nine of its cells.
+        `psf` itself if it is enough in the corners and the middle of (up to) nine of its cells; 2 x
+        2 PSFs each if they are; or else 3 x 3.
     """
-    tried = np.unique(np.linspace(0, len(psf.boxes) - 1, _CELLS_TRIED).astype(int))
-    images = psf.images[tried]
-    x0, y0, x1, y1 = psf.boxes[tried].T
-    for x, y in ((x0, y0), (x1 - 1, y0), (x0, y1 - 1), (x1 - 1, y1 - 1)):
-        truth = images_at(x.astype(np.float64), y.astype(np.float64), tried)
-        fluxes = (images * truth).sum(axis=(1, 2)) / (images**2).sum(axis=(1, 2))
-        if (np.abs(fluxes - 1) > _FLUX_TOLERANCE).any():
-            break
-    else:
+    tried = np.unique(np.linspace(0, len(boxes) - 1, _CELLS_TRIED).astype(int))
+    x0, y0, x1, y1 = boxes[tried].astype(np.float64).T - [[0], [0], [1], [1]]
+    x = np.stack([x0, x1, x0, x1, (x0 + x1) / 2])
+    y = np.stack([y0, y0, y1, y1, (y0 + y1) / 2])
+    truth = images_at(x.ravel(), y.ravel(), np.tile(tried, len(x)))
+    truth = truth.reshape(*x.shape, *truth.shape[1:])
+    if _is_enough(psf.images[tried % len(psf.images)], truth):
         return psf
-    each = np.repeat(boxes, 9, axis=0)
-    shares = np.array([(i, j) for j in (1, 3, 5) for i in (1, 3, 5)]) / 6
-    nodes = each[:, :2] + (each[:, 2:] - each[:, :2]) * np.tile(shares, (len(boxes), 1)) - 0.5
-    return CellPsf(images_at(nodes[:, 0], nodes[:, 1], np.arange(len(each)) // 9), each, nodes)
+    trial = _sampled(boxes, tried, images_at, 2)
+    between = [cell.between(trial.images, x[:, n], y[:, n]) for n, cell in enumerate(trial._cells)]
+    side = 2 if _is_enough(np.stack(between, axis=1), truth) else 3
+    return _sampled(boxes, np.arange(len(boxes)), images_at, side)
+
+
+def _is_enough(images: NDArray[np.float64], truth: NDArray[np.float64]) -> bool:
+    """Whether PSFs measure the right fluxes."""
+    fluxes = (images * truth).sum(axis=(-2, -1)) / (images**2).sum(axis=(-2, -1))
+    return bool((np.abs(fluxes - 1) <= _FLUX_TOLERANCE).all())
+
+
+def _sampled(
+    boxes: NDArray[np.int64], cells: NDArray[np.intp], images_at: ImagesAt, side: int
+) -> CellPsf:
+    """PSFs of some cells, at places that form a grid of so many on a side."""
+    each, number = np.repeat(boxes[cells], side**2, axis=0), np.repeat(cells, side**2)
+    middles = np.arange(1, 2 * side, 2) / (2 * side)
+    shares = np.array([(i, j) for j in middles for i in middles])
+    nodes = each[:, :2] + (each[:, 2:] - each[:, :2]) * np.tile(shares, (len(cells), 1)) - 0.5
+    return CellPsf(images_at(nodes[:, 0], nodes[:, 1], number), each, nodes)
 
 
 def psf_on_grid(psf: Kernel, shape: tuple[int, int]) -> CellPsf:
-    """Give a PSF of 4 x 4 cells for one that varies over a frame.
+    """Sample a PSF that varies over a frame at 4 x 4 places.
 
     Parameters
     ----------
     psf : Kernel
-        The PSF; each cell has it as it is at its centre.
+        The PSF.
     shape : tuple [int, int]
         Height and width of the frame.
     """
-    y_edges, x_edges = (np.linspace(0, size, _GRID + 1).astype(int) for size in shape)
-    boxes = np.array(
-        [(x0, y0, x1, y1) for y0, y1 in pairwise(y_edges) for x0, x1 in pairwise(x_edges)]
-    )
-    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
-    return CellPsf(psf.evaluate(*centers.T), boxes, centers)
+    height, width = shape
+    middles = np.arange(1, 2 * _GRID, 2) / (2 * _GRID)
+    y, x = (axis.ravel() for axis in np.meshgrid(middles * height, middles * width, indexing="ij"))
+    positions = np.stack([x, y], axis=1) - 0.5
+    return CellPsf(psf.evaluate(*positions.T), [(0, 0, width, height)] * len(x), positions)
 
 
 def _centered(image: NDArray[np.float64], column: int, row: int) -> Image:

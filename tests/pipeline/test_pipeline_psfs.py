@@ -82,7 +82,8 @@ def test_a_difference_image_keeps_its_psf_in_a_file(tmp_path: Path, suffix: str)
 
 
 def test_psfs_of_every_kind_come_in() -> None:
-    cells = cell_psf(psf_on_grid(simulation().science_psf, SHAPE), BOX)
+    sampled = psf_on_grid(simulation().science_psf, SHAPE)
+    cells = cell_psf(CellPsf(sampled.images, sampled.parts, sampled.positions), BOX)
     gaussian = GaussianPointSpreadFunction(1.5, bounds=BOX, stamp_size=21)
     for theirs in (gaussian, cells, visit().visit_image.psf):
         ours = psf_of(theirs, BOX)
@@ -95,7 +96,8 @@ def test_psfs_of_every_kind_come_in() -> None:
 
 
 def test_cells_without_overlap() -> None:
-    psf = psf_on_grid(simulation().science_psf, SHAPE)
+    sampled = psf_on_grid(simulation().science_psf, SHAPE)
+    psf = CellPsf(sampled.images, sampled.parts, sampled.positions)
     found = cell_psf(psf, BOX)
     assert found.bounds.bbox.contains(BOX)
     assert len(list(found.bounds.cell_indices())) == psf.getComponentCount()

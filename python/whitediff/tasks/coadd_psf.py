@@ -32,7 +32,7 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
     -------
     psf : CellPsf
         A PSF that is in each cell what the cell's own is, with a sum of one: at the centre of its
-        box, or at 3 x 3 places where it varies.
+        box, or at 2 x 2 or 3 x 3 places where it varies.
 
     Raises
     ------

@@ -57,9 +57,10 @@ class WhitenedPsf(CellPsf):
     def _positions(self) -> NDArray[np.float64]:  # type: ignore[override]
         return self._sampled.positions
 
-    def _image_at(self, x: float, y: float) -> NDArray[np.float64]:
-        image = self._whitening.psf_at(x, y)
-        return np.asarray(image / image.sum())
+    def kernel_images(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """PSFs at many positions, each computed."""
+        images = self._whitening.psf_at(x, y)
+        return np.asarray(images / images.sum(axis=(1, 2), keepdims=True))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CellPsf, (self._images, self._boxes, self._positions)
