@@ -12,8 +12,6 @@ import whitediff
 from batch_files import N_PAIRS, read_results, row_of, simulate_pairs, write_manifest
 from command_line import fail, options, run_command, succeed, write_plain
 from whitediff.cli.batch.cores import shares_of_cores
-from whitediff.cli.batch.measures import sampled_whiteness
-from whitediff.whiteness import whiteness
 
 
 @pytest.fixture(scope="module")
@@ -127,34 +125,6 @@ def test_what_is_known_of_the_colour(pairs, tmp_path, results, capsys):
     made = made_at(tmp_path / "white2.fits")
     batch(manifest, "--covariance", "measured")
     assert made_at(tmp_path / "white2.fits") == made
-
-
-def test_sample_of_a_small_image_is_all_of_it(rng):
-    image = rng.normal(size=(231, 252)).astype(np.float32)
-    image += np.roll(image, 1, axis=1)
-    variance = np.full_like(image, 3.0)
-    ignored = np.zeros(image.shape, bool)
-    ignored[:, :40] = True
-    found = sampled_whiteness(image, variance, ignored)
-    expected = whiteness(image, variance, mask=ignored, max_lag=1)
-    np.testing.assert_allclose(found.autocorrelation, expected.autocorrelation, rtol=1e-12)
-    np.testing.assert_array_equal(found.n_pairs, expected.n_pairs)
-    assert found.variance == pytest.approx(expected.variance, rel=1e-12)
-    assert found.variance_error == pytest.approx(expected.variance_error, rel=1e-12)
-    assert sampled_whiteness(image, variance, ~np.zeros_like(ignored)) is None
-
-
-def test_sample_of_meshes(rng):
-    image = rng.normal(scale=2, size=(1300, 1511)).astype(np.float32)
-    image += np.roll(image, 1, axis=0)
-    variance = np.full_like(image, 8.0)
-    found = sampled_whiteness(image, variance, np.zeros(image.shape, bool))
-    # A million pixels in 16 of 30 meshes; 5 sampling errors, which are at most 1.5 times those of
-    # white noise.
-    assert 0.9e6 < found.n_pixels < 1.2e6
-    assert abs(found.variance - 1) < 7.5 * found.variance_error
-    assert abs(found.in_y[0] - 0.5) < 7.5 * found.error_in_y[0]
-    assert abs(found.in_x[0]) < 7.5 * found.error_in_x[0]
 
 
 def test_cells_of_a_row_are_options(pairs, tmp_path, capsys, results):

@@ -5,8 +5,9 @@ import pytest
 
 from white_noise import convolve, gaussian, inner
 from whitediff.kernel import fixed_kernel
+from whitediff.meshes import spread_meshes
 from whitediff.simulate import simulate
-from whitediff.whiteness import Whiteness, whiteness
+from whitediff.whiteness import Whiteness, mean_whiteness, sampled_whiteness, whiteness
 
 SHAPE = (301, 417)
 
@@ -395,3 +396,49 @@ def test_says_what_it_is(rng):
     assert isinstance(result, Whiteness)
     assert repr(result).startswith("Whiteness(variance=")
     assert result.max_lag == 5
+
+
+def test_sample_of_a_small_image_is_all_of_it(rng):
+    image = rng.normal(size=(231, 252)).astype(np.float32)
+    image += np.roll(image, 1, axis=1)
+    variance = np.full_like(image, 3.0)
+    ignored = np.zeros(image.shape, bool)
+    ignored[:, :40] = True
+    found = sampled_whiteness(image, variance, ignored)
+    expected = whiteness(image, variance, mask=ignored, max_lag=1)
+    np.testing.assert_allclose(found.autocorrelation, expected.autocorrelation, rtol=1e-12)
+    np.testing.assert_array_equal(found.n_pairs, expected.n_pairs)
+    assert found.variance == pytest.approx(expected.variance, rel=1e-12)
+    assert found.variance_error == pytest.approx(expected.variance_error, rel=1e-12)
+    assert sampled_whiteness(image, variance, ~np.zeros_like(ignored)) is None
+
+
+def test_sample_of_meshes(rng):
+    image = rng.normal(scale=2, size=(1300, 1511)).astype(np.float32)
+    image += np.roll(image, 1, axis=0)
+    variance = np.full_like(image, 8.0)
+    found = sampled_whiteness(image, variance, np.zeros(image.shape, bool))
+    # A million pixels in 16 of 30 meshes; 5 sampling errors, which are at most 1.5 times those of
+    # white noise.
+    assert 0.9e6 < found.n_pixels < 1.2e6
+    assert abs(found.variance - 1) < 7.5 * found.variance_error
+    assert abs(found.in_y[0] - 0.5) < 7.5 * found.error_in_y[0]
+    assert abs(found.in_x[0]) < 7.5 * found.error_in_x[0]
+
+
+def test_a_sample_is_the_mean_of_its_meshes(rng):
+    image = rng.normal(size=(901, 1111))
+    image += np.roll(image, 1, axis=0)
+    meshes = spread_meshes(image.shape, 256, 16)
+    # The sky of meshes that lie far from each other need not be the same.
+    for n, mesh in enumerate(meshes):
+        image[mesh] += 0.3 * n
+    image[meshes[3]] = np.nan
+    found = sampled_whiteness(image, np.full_like(image, 2.0), None, n_threads=1)
+    expected = mean_whiteness(
+        [whiteness(image[mesh], 2.0, max_lag=1) for n, mesh in enumerate(meshes) if n != 3]
+    )
+    # Limits of what is taken come from all of them, which is one pixel in a thousand.
+    assert abs(found.variance - expected.variance) < 0.3 * expected.variance_error
+    np.testing.assert_allclose(found.n_pairs, expected.n_pairs, rtol=2e-3)
+    assert abs((found.autocorrelation - expected.autocorrelation) / expected.error).max() < 0.3

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from .adapters.images import as_measurable
-from .arrays import as_masks
+from .arrays import FloatImage, as_masks
 from .blank_sky import in_units_of_noise, without_sources
 from .covariance import NOISE_REACH, NoiseCovariance, covariance_of
 from .fill import fill_values
+from .meshes import spread_meshes
 
-__all__ = ["Whiteness", "mean_whiteness", "whiteness"]
+if TYPE_CHECKING:
+    from .io.rows import Rows
+
+__all__ = ["Whiteness", "mean_whiteness", "sampled_whiteness", "whiteness"]
 
 Floats = npt.NDArray[np.float64]
+
+# A sample: meshes of so many pixels a side, and how many.
+_MESH, _MAX_MESHES = 256, 16
 
 
 @dataclass(frozen=True, repr=False)
@@ -216,6 +223,77 @@ def whiteness(
     bits = masks["mask"]
     if bits is not None:
         usable &= (bits & ignore) == 0
+    noise, usable, filled = _blank_noise(pixels, plane, usable, n_threads)
+    longest = max(max_lag, NOISE_REACH)
+    found = _core.autocovariance(noise, usable, longest, n_threads)
+    is_known = found.far_pairs > 0 and (found.pairs > 0).all()
+    covariance = covariance_of(found, psf=psf) if is_known else None
+    return _whiteness(found, max_lag, filled=filled, covariance=covariance)
+
+
+def sampled_whiteness(
+    image: FloatImage | Rows,
+    variance: FloatImage | Rows,
+    ignored: npt.NDArray[np.bool_] | Rows | None,
+    *,
+    n_threads: int = 0,
+) -> Whiteness | None:
+    """Measure how white an image is on some meshes of it, a million pixels in all.
+
+    Parameters
+    ----------
+    image, variance : ndarray or Rows, [y, x]
+        Pixels, and the variance over which to take theirs.
+    ignored : ndarray or Rows of bool, or None
+        Pixels [y, x] to leave out.
+    n_threads : int, optional
+        As of `whiteness`.
+
+    Returns
+    -------
+    Whiteness or None
+        Correlations at a lag of one pixel, without ``covariance``; None if no pixel is usable.
+    """
+    # All of a large frame would take longer than its whitening; these tell variance and
+    # correlations to 0.1 %.
+    meshes = spread_meshes(image.shape, _MESH, _MAX_MESHES)
+    dtype = np.float32 if image.dtype == np.float32 else np.float64
+    pixels, boxes = _stacked(image, meshes, np.full((), np.nan, dtype))
+    plane, _ = _stacked(variance, meshes, np.full((), np.nan, dtype))
+    usable = np.isfinite(pixels)
+    if ignored is not None:
+        usable &= ~_stacked(ignored, meshes, np.True_)[0]
+    try:
+        noise, usable, filled = _blank_noise(pixels, plane, usable, n_threads)
+        found, _ = _core.autocovariances(noise, usable, boxes, 1, n_threads, False)
+    except ValueError:
+        return None
+    return _whiteness(found, 1, filled=filled)
+
+
+def _stacked(
+    plane: npt.NDArray[Any] | Rows, meshes: Sequence[tuple[slice, slice]], blank: Any
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    """Meshes of a plane one below the other, with a blank row after each; and their boxes.
+
+    Of the type of what is blank.
+    """
+    parts = [plane[mesh] for mesh in meshes]
+    ends = np.cumsum([len(part) + 1 for part in parts])
+    width = max(part.shape[1] for part in parts)
+    stacked = np.full((ends[-1], width), blank)
+    boxes = []
+    for part, end in zip(parts, ends.tolist(), strict=True):
+        height, columns = part.shape
+        boxes.append((0, end - height - 1, columns, end - 1))
+        stacked[end - height - 1 : end - 1, :columns] = part
+    return stacked, np.array(boxes, np.int32)
+
+
+def _blank_noise(
+    pixels: FloatImage, plane: float | FloatImage, usable: npt.NDArray[np.bool_], n_threads: int
+) -> tuple[FloatImage, npt.NDArray[np.bool_], dict[float, int]]:
+    """Pixels in units of their noise, which of them are noise, and what fills others."""
     filled = {}
     no_data = np.zeros_like(usable)
     for fill in fill_values(pixels, usable):
@@ -223,25 +301,33 @@ def whiteness(
         if number := int(np.count_nonzero(usable & without_data)):
             filled[fill.value] = number
         no_data |= without_data
-    usable &= ~no_data
+    usable = usable & ~no_data
     noise = in_units_of_noise(pixels, plane, usable, n_threads)
     if filled:
         # As pixels that are not finite, and not as sources, whose surroundings are left out.
         noise[no_data] = np.nan
     usable, _, _ = without_sources(noise, usable, n_threads=n_threads)
-    longest = max(max_lag, NOISE_REACH)
-    found = _core.autocovariance(noise, usable, longest, n_threads)
+    return noise, usable, filled
+
+
+def _whiteness(
+    found: _core.MeasuredCovariance,
+    max_lag: int,
+    *,
+    filled: Mapping[float, int],
+    covariance: NoiseCovariance | None = None,
+) -> Whiteness:
     lags, pairs = found.lags, found.pairs
+    longest = len(lags) // 2
     n_pixels, measured = pairs[longest, longest], lags[longest, longest]
     inner = slice(longest - max_lag, longest + max_lag + 1)
-    is_known = found.far_pairs > 0 and (pairs > 0).all()
     return Whiteness(
         variance=float(measured),
         variance_error=float(measured * np.sqrt(2.0 / n_pixels)),
         autocorrelation=np.where(pairs > 0, lags / measured, np.nan)[inner, inner],
         n_pairs=pairs[inner, inner].astype(np.int64),
         filled=filled,
-        covariance=covariance_of(found, psf=psf) if is_known else None,
+        covariance=covariance,
     )
 
 

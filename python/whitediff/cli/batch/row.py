@@ -15,11 +15,10 @@ from ...io.fits_structure import first_header
 from ...subtraction import WhitenedFile, whiten_files
 from ...subtraction.header import BATCH_KEYWORD
 from ...subtraction.masks import left_out_rows
-from ...whiteness import Whiteness
+from ...whiteness import Whiteness, sampled_whiteness
 from ..errors import reason
 from ..figure import plot_result, unit_of
 from .file_state import state_of
-from .measures import sampled_whiteness
 from .row_job import RowJob
 
 __all__ = ["Finished", "whiten_row"]
@@ -129,7 +128,10 @@ def _cells(result: WhitenedFile) -> dict[str, Any]:
         ignored = left_out_rows(whitened, result.planes)
         plane: Any = whitened.variance
         for when, exposure in (("before", difference), ("after", whitened)):
-            cells |= _named(sampled_whiteness(exposure.image, plane, ignored), when)
+            image: Any = exposure.image
+            threads = result.job.options.n_threads
+            found = sampled_whiteness(image, plane, ignored, n_threads=threads)
+            cells |= _named(found, when)
     return cells
 
 
