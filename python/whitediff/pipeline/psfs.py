@@ -29,7 +29,8 @@ class PiffPsf(NamedTuple):
     psf : PiffWrapper
         Images whose pixels are polynomials of the position.
     misfit : float
-        The largest difference to the PSF that it stands for, in units of its peak, over all cells.
+        The largest difference to the PSF that it stands for, in units of its peak, over all places
+        that it was fitted to.
     """
 
     psf: PiffWrapper
@@ -42,29 +43,32 @@ def piff_psf(psf: CellPsf, bounds: Bounds) -> PiffPsf:
     Parameters
     ----------
     psf : CellPsf
-        The PSF. The polynomials have the terms that its rows and columns of cells can tell, up to
-        the third order.
+        The PSF. The polynomials have the terms that the rows and columns of its positions, and of
+        the middles between those of one cell, can tell, up to the third order.
     bounds : Bounds
         Where it holds.
     """
-    images = _square(psf.images)
-    n_cells, side, _ = images.shape
-    x, y = psf.positions.T
-    # A polynomial of x takes one more column of cells than its order, one of y one more row.
+    x, y = _places(psf)
+    images = _square(psf.kernel_images(x, y))
+    n_places, side, _ = images.shape
+    # A polynomial of x takes one more column than its order, one of y one more row.
     n_columns, n_rows = len(np.unique(x)), len(np.unique(y))
     order = min(_LARGEST_ORDER, max(n_columns, n_rows) - 1)
     model = piff.PixelGrid(1.0, side)
     # Its values are a product of matrices; those of piff.Polynomial are found pixel by pixel.
     orders = [min(order, number - 1) for number in (n_columns, n_rows)]
     interpolation = piff.BasisPolynomial(orders, max_order=order)
-    stars = [piff.Star.makeTarget(x=u, y=v, scale=1.0, stamp_size=side) for u, v in psf.positions]
+    stars = [
+        piff.Star.makeTarget(x=u, y=v, scale=1.0, stamp_size=side)
+        for u, v in zip(x, y, strict=True)
+    ]
     design = np.stack([interpolation.basis(star) for star in stars])
     scale = np.abs(design).max(axis=0)
-    solution = np.linalg.lstsq(design / scale, images.reshape(n_cells, -1), rcond=None)[0]
+    solution = np.linalg.lstsq(design / scale, images.reshape(n_places, -1), rcond=None)[0]
     interpolation.q = np.ascontiguousarray((solution / scale[:, np.newaxis]).T)
     whole = piff.SimplePSF(model, interpolation)
     whole.wcs, whole.pointing, whole.stars = {0: galsim.PixelScale(1.0)}, None, stars
-    misfit = np.abs((design / scale) @ solution - images.reshape(n_cells, -1)).max()
+    misfit = np.abs((design / scale) @ solution - images.reshape(n_places, -1)).max()
     return PiffPsf(PiffWrapper(whole, bounds, side), float(misfit / images.max()))
 
 
@@ -91,6 +95,20 @@ def cell_psf(psf: CellPsf, box: Box) -> CellPointSpreadFunction:
         image = psf.computeKernelImage((cell.x.center, cell.y.center)).array
         images[index.i, index.j] = fitted(image, (side, side))
     return CellPointSpreadFunction(images, bounds)
+
+
+def _places(psf: CellPsf) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Columns and rows of the PSFs of cells, and of the middles between those of one cell.
+
+    A polynomial through few places goes astray between them where one cell ends.
+    """
+    places = []
+    for box in np.unique(psf.boxes, axis=0):
+        x, y = (np.unique(axis) for axis in psf.positions[(psf.boxes == box).all(axis=1)].T)
+        x, y = (np.concatenate([axis, (axis[1:] + axis[:-1]) / 2]) for axis in (x, y))
+        places.append(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    x, y = np.concatenate(places).T
+    return x, y
 
 
 def _square(images: NDArray[np.float64]) -> NDArray[np.float64]:
