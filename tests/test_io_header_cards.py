@@ -92,6 +92,34 @@ def test_random_cards(tmp_path):
         header.tostring()
 
 
+def test_what_is_called_sound_is_read_again_as_it_was():
+    rng = np.random.default_rng(5)
+    letters, marks = list("AZ09_-"), list("AB' :;/&=TFE0123456789.+-\"?~")
+    keywords = ["HISTORY ", "COMMENT ", "CONTINUE", "HIERARCH", "DP1     ", " " * 8]
+
+    def some(of, most):
+        return "".join(rng.choice(of, rng.integers(0, most)))
+
+    kept = 0
+    for _ in range(5000):
+        keyword = rng.choice([some(letters, 9).ljust(8), *keywords])
+        value = rng.choice([some(marks, 20), f"'{some(marks, 20)}'", some(list("0123.+-E"), 8)])
+        text = (
+            keyword + rng.choice(["= ", "=", "  "]) + value + rng.choice(["", " / it's"])
+        ).ljust(80)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sound, notes = sound_header(fits.Header([fits.Card.fromstring(text)]))
+            if notes:
+                continue
+            for card in sound.cards:
+                card.verify("exception")
+                assert str(card).ljust(80) == text
+                assert fits.Card.fromstring(text).value == card.value
+                kept += 1
+    assert kept > 1000
+
+
 def test_places_that_are_no_numbers_are_no_wcs(tmp_path):
     cards = ("CTYPE1  = 'RA---TAN'", "CTYPE2  = 'DEC--TAN'", "CRPIX1  = 'left'", "CRVAL1  = NaN")
     exposure = read_exposure(image_with(tmp_path / "in.fits", *cards))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 
@@ -10,6 +11,15 @@ from astropy.io import fits
 __all__ = ["sound_header"]
 
 _MAX_SHOWN = 40
+
+# Cards of which nothing has to be tried: a keyword with a logical value, a number, or text that
+# does not go on in the next card and is no "field: value"; or a comment.
+_PLAIN = re.compile(
+    r"(?!CONTINUE|HIERARCH)(?=[A-Z0-9_-]+ *=)[A-Z0-9_ -]{8}= *"
+    r"([TF]|[+-]?(\d+(\.\d*)?|\.\d+)(E[+-]?\d{1,2})?|'([ -%(-9;-~]|'')*(?<!&)')"
+    r" *(/[ -~]*)?"
+    r"|(COMMENT |HISTORY |        )[ -~]*"
+)
 
 
 def sound_header(header: fits.Header) -> tuple[fits.Header, list[str]]:
@@ -51,6 +61,8 @@ def _is_sound(card: fits.Card) -> bool:
     # Whatever a parser trips over means the same here.
     try:
         raw = _raw(card)
+        if _PLAIN.fullmatch(raw):
+            return True
         if raw != _printable(raw):
             return False
         card.verify("exception")
