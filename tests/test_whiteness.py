@@ -434,7 +434,7 @@ def test_a_sample_is_the_mean_of_its_meshes(rng):
     for n, mesh in enumerate(meshes):
         image[mesh] += 0.3 * n
     image[meshes[3]] = np.nan
-    found = sampled_whiteness(image, np.full_like(image, 2.0), None, n_threads=1)
+    found = sampled_whiteness(image, np.full_like(image, 2.0), n_threads=1)
     expected = mean_whiteness(
         [whiteness(image[mesh], 2.0, max_lag=1) for n, mesh in enumerate(meshes) if n != 3]
     )

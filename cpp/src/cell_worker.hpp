@@ -151,7 +151,7 @@ class CellWorker {
   std::unique_ptr<Engine<double>> exact_;  // made when a cell first asks for it
   bool exact_is_set_ = false;
   std::array<Weights, 2> weights_;  // of the tiles
-  fft::Room<double> level_room_;
+  fft::Room<T> level_room_;
 
   std::vector<Run> marked_;                 // at the edge of the cell that was last there
   std::optional<std::size_t> marked_cell_;  // which one, if it had no gaps: the same in any frame

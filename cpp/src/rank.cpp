@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 #include <vector>
 
 #include "multiversion.hpp"
@@ -40,9 +41,17 @@ WHITEDIFF_ALWAYS_INLINE void widen_by(const T* values, std::size_t size, T& leas
 
 template <class T>
 WHITEDIFF_ALWAYS_INLINE std::int64_t below(const T* values, std::size_t size, T limit) {
-  std::int64_t count = 0;
-  for (std::size_t n = 0; n < size; ++n) count += values[n] < limit ? 1 : 0;
-  return count;
+  // Counts of the width of the values are as many at once.
+  using Count = std::conditional_t<sizeof(T) == sizeof(std::int32_t), std::int32_t, std::int64_t>;
+  constexpr std::size_t most = std::size_t{1} << 30;
+  std::int64_t total = 0;
+  for (std::size_t first = 0; first < size; first += most) {
+    const std::size_t end = std::min(first + most, size);
+    Count count = 0;
+    for (std::size_t n = first; n < end; ++n) count += values[n] < limit ? 1 : 0;
+    total += count;
+  }
+  return total;
 }
 
 /// Appends the values of a range, which are few.
@@ -100,7 +109,8 @@ T value_at(std::span<const std::span<const T>> parts, std::int64_t rank) {
   return *at;
 }
 
-double median(std::initializer_list<std::span<const double>> parts) {
+template <class T>
+T median(std::initializer_list<std::span<const T>> parts) {
   std::int64_t count = 0;
   for (const auto& part : parts) count += static_cast<std::int64_t>(part.size());
   return value_at(std::span(parts.begin(), parts.size()), count / 2);
@@ -108,5 +118,7 @@ double median(std::initializer_list<std::span<const double>> parts) {
 
 template float value_at(std::span<const std::span<const float>>, std::int64_t);
 template double value_at(std::span<const std::span<const double>>, std::int64_t);
+template float median(std::initializer_list<std::span<const float>>);
+template double median(std::initializer_list<std::span<const double>>);
 
 }  // namespace whitediff

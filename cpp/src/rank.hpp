@@ -13,6 +13,7 @@ T value_at(std::span<const std::span<const T>> parts, std::int64_t rank);
 
 /// The value in the middle of finite values in order; of an even number of them, the upper one.
 /// @param parts  of the values, which are at least one.
-double median(std::initializer_list<std::span<const double>> parts);
+template <class T>
+T median(std::initializer_list<std::span<const T>> parts);
 
 }  // namespace whitediff

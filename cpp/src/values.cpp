@@ -50,95 +50,88 @@ WHITEDIFF_ALWAYS_INLINE bool none_outside(const T* row, int size, T least, T gre
 constexpr std::size_t least_sample = 32;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-WHITEDIFF_MULTIVERSION
-double sum(const double* values, std::size_t size) {
+template <class T>
+WHITEDIFF_ALWAYS_INLINE double sum_of(const T* values, std::size_t size) {
   double total = 0.0;
 #pragma omp simd reduction(+ : total)
-  for (std::size_t n = 0; n < size; ++n) total += values[n];
+  for (std::size_t n = 0; n < size; ++n) total += static_cast<double>(values[n]);
   return total;
 }
 
-template <class T>
-WHITEDIFF_ALWAYS_INLINE void widen_row(const T* row, int size, double first_x, double* values,
-                                       double* x) {
-  for (int n = 0; n < size; ++n) {
-    values[n] = row[n];
-    x[n] = first_x + n;
-  }
+WHITEDIFF_MULTIVERSION double sum(const float* values, std::size_t size) {
+  return sum_of(values, size);
 }
-
-WHITEDIFF_MULTIVERSION void copy_row(const float* row, int size, double first_x, double* values,
-                                     double* x) {
-  widen_row(row, size, first_x, values, x);
-}
-WHITEDIFF_MULTIVERSION void copy_row(const double* row, int size, double first_x, double* values,
-                                     double* x) {
-  widen_row(row, size, first_x, values, x);
+WHITEDIFF_MULTIVERSION double sum(const double* values, std::size_t size) {
+  return sum_of(values, size);
 }
 
 /// Some pixels: values, and places counted from the middle of a box.
+template <class T>
 class Pixels {
  public:
   /// @param room  for three times as many numbers as there are pixels at most.
-  Pixels(double* room, std::size_t most) : values_(room), x_(room + most), y_(room + 2 * most) {}
+  Pixels(T* room, std::size_t most) : values_(room), x_(room + most), y_(room + 2 * most) {}
 
   std::size_t size() const { return size_; }
-  std::span<const double> values() const { return {values_, size_}; }
+  std::span<const T> values() const { return {values_, size_}; }
   double sum_of_x() const { return sum(x_, size_); }
   double sum_of_y() const { return sum(y_, size_); }
 
-  void add(double value, double x, double y) {
+  void add(T value, T x, T y) {
     values_[size_] = value;
     x_[size_] = x;
     y_[size_] = y;
     ++size_;
   }
   /// Neighbours in a row.
-  template <class T>
-  void add_row(const T* row, int size, double first_x, double y) {
-    copy_row(row, size, first_x, values_ + size_, x_ + size_);
+  void add_row(const T* row, int size, T first_x, T y) {
+    std::copy_n(row, size, values_ + size_);
+    for (int n = 0; n < size; ++n) x_[size_ + n] = first_x + static_cast<T>(n);
     std::fill_n(y_ + size_, size, y);
     size_ += size;
   }
-  void take_off(double dx, double dy) {
+  void take_off(T dx, T dy) {
     for (std::size_t n = 0; n < size_; ++n) values_[n] -= dx * x_[n] + dy * y_[n];
   }
 
  private:
-  double *values_, *x_, *y_;
+  T *values_, *x_, *y_;
   std::size_t size_ = 0;
 };
 
 /// How fast values rise from the pixels of two quarters of a box to those of the others.
-double slope(const Pixels& a, const Pixels& b, const Pixels& c, const Pixels& d,
-             double (Pixels::*sum_of)() const) {
+template <class T>
+double slope(const Pixels<T>& a, const Pixels<T>& b, const Pixels<T>& c, const Pixels<T>& d,
+             double (Pixels<T>::*sum_of)() const) {
   const std::size_t before = a.size() + b.size(), after = c.size() + d.size();
   if (std::min(before, after) < least_sample) return 0.0;
   const double distance = ((c.*sum_of)() + (d.*sum_of)()) / static_cast<double>(after) -
                           ((a.*sum_of)() + (b.*sum_of)()) / static_cast<double>(before);
-  return (median({c.values(), d.values()}) - median({a.values(), b.values()})) / distance;
+  return (double(median<T>({c.values(), d.values()})) - median<T>({a.values(), b.values()})) /
+         distance;
 }
 
 /// The pixels of the quarters of a box: on either side above, and below.
+template <class T>
 struct Quarters {
-  std::array<Pixels, 4> of;
+  std::array<Pixels<T>, 4> of;
 
   /// How many numbers there must be room for.
   static constexpr std::size_t room_for(std::size_t most) { return 12 * most; }
 
   /// @param most  pixels in any of them.
-  Quarters(double* room, std::size_t most)
-      : of{Pixels(room, most), Pixels(room + 3 * most, most), Pixels(room + 6 * most, most),
-           Pixels(room + 9 * most, most)} {}
+  Quarters(T* room, std::size_t most)
+      : of{Pixels<T>(room, most), Pixels<T>(room + 3 * most, most),
+           Pixels<T>(room + 6 * most, most), Pixels<T>(room + 9 * most, most)} {}
 
   std::size_t size() const { return of[0].size() + of[1].size() + of[2].size() + of[3].size(); }
   double median() const {
-    return whitediff::median({of[0].values(), of[1].values(), of[2].values(), of[3].values()});
+    return whitediff::median<T>({of[0].values(), of[1].values(), of[2].values(), of[3].values()});
   }
-  double slope_in_x() const { return slope(of[0], of[2], of[1], of[3], &Pixels::sum_of_x); }
-  double slope_in_y() const { return slope(of[0], of[1], of[2], of[3], &Pixels::sum_of_y); }
+  double slope_in_x() const { return slope(of[0], of[2], of[1], of[3], &Pixels<T>::sum_of_x); }
+  double slope_in_y() const { return slope(of[0], of[1], of[2], of[3], &Pixels<T>::sum_of_y); }
   void take_off(double dx, double dy) {
-    for (Pixels& pixels : of) pixels.take_off(dx, dy);
+    for (Pixels<T>& pixels : of) pixels.take_off(static_cast<T>(dx), static_cast<T>(dy));
   }
 };
 
@@ -192,7 +185,7 @@ Extremes<T> extremes(const T* row, const std::int32_t* bits, int size, const Val
 template <class T>
 Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
                const ValueRule<T>& rule, const Box& box, std::size_t count, double flat,
-               fft::Room<double>& room) {
+               fft::Room<T>& room) {
   // Neighbours come with one cache line.
   constexpr int run = 16;
   const auto share = static_cast<double>(box.shape().size()) / static_cast<double>(count);
@@ -201,35 +194,36 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
   level.about = box.center();
   const int middle_x = static_cast<int>(std::ceil(level.about.x));
   // What the mask asks to ignore comes second.
-  const auto all_at = [&](int apart, fft::Room<double>& numbers) {
+  const auto all_at = [&](int apart, fft::Room<T>& numbers) {
     // Runs that touch are one.
     const bool touch = apart <= run;
     const int length = touch ? box.width() : run, next = touch ? length : apart;
     const int rows = box.height() / 2 / apart + 2;
     const int columns = touch ? box.width() / 2 + 1 : (box.width() / 2 / apart + 2) * run;
     const std::size_t most = static_cast<std::size_t>(rows) * columns;
-    const std::size_t needed = Quarters::room_for(most);
+    const std::size_t needed = Quarters<T>::room_for(most);
     numbers.resize(std::max(numbers.size(), mask.empty() ? needed : 2 * needed));
-    Quarters usable(numbers.data(), most);
-    Quarters ignored =
-        mask.empty() ? Quarters(nullptr, 0) : Quarters(numbers.data() + needed, most);
+    Quarters<T> usable(numbers.data(), most);
+    Quarters<T> ignored =
+        mask.empty() ? Quarters<T>(nullptr, 0) : Quarters<T>(numbers.data() + needed, most);
     for (int y = box.y0 + apart / 2; y < box.y1; y += apart) {
       const T* row = image.row(y);
       const std::int32_t* bits = mask.empty() ? nullptr : mask.row(y);
-      const double at_y = y - level.about.y;
-      const int above = 2 * (at_y >= 0.0);
+      const auto at_y = static_cast<T>(y - level.about.y);
+      const int above = 2 * (at_y >= T(0));
       const auto add = [&](int quarter, int begin, int end) {
         if (begin >= end) return;
         const int size = end - begin;
+        const auto at_x = static_cast<T>(begin - level.about.x);
         const bool marked = bits && any_bit(bits + begin, size, ignore | rule.no_value);
         if (!marked && all_between(row + begin, size, -rule.limit, rule.limit)) {
-          usable.of[quarter].add_row(row + begin, size, begin - level.about.x, at_y);
+          usable.of[quarter].add_row(row + begin, size, at_x, at_y);
           return;
         }
         for (int x = begin; x < end; ++x) {
           if (!rule.is_value(row, bits, x)) continue;
-          Quarters& pixels = bits && (bits[x] & ignore) ? ignored : usable;
-          pixels.of[quarter].add(row[x], x - level.about.x, at_y);
+          Quarters<T>& pixels = bits && (bits[x] & ignore) ? ignored : usable;
+          pixels.of[quarter].add(row[x], at_x + static_cast<T>(x - begin), at_y);
         }
       };
       for (int x0 = box.x0 + apart / 2; x0 < box.x1; x0 += next) {
@@ -240,12 +234,12 @@ Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std
     }
     return std::pair(usable, ignored);
   };
-  fft::Room<double> room_for_all;
+  fft::Room<T> room_for_all;
   auto [usable, ignored] = all_at(step, room);
   if (step > 1 && usable.size() < least_sample) {
     std::tie(usable, ignored) = all_at(1, room_for_all);
   }
-  Quarters& pixels = usable.size() == 0 ? ignored : usable;
+  Quarters<T>& pixels = usable.size() == 0 ? ignored : usable;
   if (pixels.size() == 0) return level;
   const auto kept = [flat](double slope, int side) {
     return 0.5 * std::abs(slope) * side > flat ? slope : 0.0;
@@ -274,7 +268,7 @@ template Extremes<double> extremes(const double*, const std::int32_t*, int,
                                    const ValueRule<double>&);
 template Level level_of(ImageView<const float>, ImageView<const std::int32_t>, std::int32_t,
                         const ValueRule<float>&, const Box&, std::size_t, double,
-                        fft::Room<double>&);
+                        fft::Room<float>&);
 template Level level_of(ImageView<const double>, ImageView<const std::int32_t>, std::int32_t,
                         const ValueRule<double>&, const Box&, std::size_t, double,
                         fft::Room<double>&);

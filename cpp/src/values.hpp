@@ -88,6 +88,6 @@ bool all_between(const double* row, int size, double least, double greatest);
 template <class T>
 Level level_of(ImageView<const T> image, ImageView<const std::int32_t> mask, std::int32_t ignore,
                const ValueRule<T>& rule, const Box& box, std::size_t count, double flat,
-               fft::Room<double>& room);
+               fft::Room<T>& room);
 
 }  // namespace whitediff

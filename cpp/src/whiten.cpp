@@ -11,6 +11,7 @@
 #include "require.hpp"
 #include "row_bands.hpp"
 #include "stopwatch.hpp"
+#include "stream.hpp"
 #include "whitediff/psf.hpp"
 #include "whitediff/stack.hpp"
 
@@ -59,6 +60,19 @@ class Stamps {
         output_{0, stack.image.view(), stack.variance.view(), stack.filter_edge.view()} {}
 
   ImageView<const T> image(int n) const { return stamps_.cut(box(n)); }
+
+  /// Asks memory for stamp n, if there is one, and as far as the second cache has room for it
+  /// besides what is worked on.
+  void prefetch_image(int n) const {
+    if (n >= count_) return;
+    constexpr std::size_t most_bytes = std::size_t{1} << 16;
+    const ImageView<const T> stamp = image(n);
+    const std::size_t row_bytes = static_cast<std::size_t>(stamp.width()) * sizeof(T);
+    const int rows =
+        static_cast<int>(std::min<std::size_t>(stamp.height(), most_bytes / row_bytes));
+    for (int y = 0; y < rows; ++y) prefetch(stamp.row(y), stamp.width());
+  }
+
   OutputRows<T> output(int n) const {
     return {0, output_.image.cut(box(n)), output_.variance.cut(box(n)),
             output_.filter_edge.cut(box(n))};
@@ -108,6 +122,7 @@ Whitening whiten_alike(const Stamps<T>& stamps, const std::vector<NoiseSource<T>
     const WhitenOptions of_stamp = stamps.options(0);
     PerThread<FrameFilter<T>> filters(plan.n_threads);
     stamps.for_each([&](int n) {
+      stamps.prefetch_image(n + plan.n_threads);
       filters.get([&] { return FrameFilter<T>(sources, of_stamp, of_thread); })
           .filter(stamps.image(n), stamps.mask(n), stamps.output(n));
     });

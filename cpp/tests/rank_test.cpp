@@ -41,8 +41,8 @@ TEST_CASE_TEMPLATE("a rank has its value, in however many parts the values come"
 
 TEST_CASE("of an even number of values the upper one is the median") {
   const std::vector<double> first{3.0, 1.0}, second{2.0, 7.0};
-  CHECK(median({first, second}) == 3.0);
-  CHECK(median({first, {}}) == 3.0);
-  CHECK(median({second, first, std::span(first).first(1)}) == 3.0);
-  CHECK(median({std::span(first).last(1)}) == 1.0);
+  CHECK(median<double>({first, second}) == 3.0);
+  CHECK(median<double>({first, {}}) == 3.0);
+  CHECK(median<double>({second, first, std::span(first).first(1)}) == 3.0);
+  CHECK(median<double>({std::span(first).last(1)}) == 1.0);
 }

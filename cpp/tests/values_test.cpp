@@ -81,7 +81,7 @@ TEST_CASE_TEMPLATE("the level of a box is that of its sky", T, float, double) {
   auto image = test::noise<T>({120, 150}, 9);
   const Box box{10, 5, 140, 118};
   Image<std::int32_t> mask(image.shape());
-  fft::Room<double> room;
+  fft::Room<T> room;
   const auto level = [&](std::int32_t ignore, std::size_t count = 4096) {
     const Level found =
         level_of<T>(image.view(), mask.view(), ignore, ValueRule<T>(), box, count, infinity, room);
@@ -144,7 +144,7 @@ TEST_CASE_TEMPLATE("the level of a box follows a slope, and no star", T, float, 
   for (int y = 0; y < 130; ++y) {
     for (int x = 0; x < 170; ++x) image(y, x) += static_cast<T>(300 + 0.7 * x - 1.3 * y);
   }
-  fft::Room<double> room;
+  fft::Room<T> room;
   const auto check = [&](double tolerance) {
     const Level level =
         level_of<T>(image.view(), {}, 0, ValueRule<T>(), box, std::size_t{1} << 11, 0.25, room);

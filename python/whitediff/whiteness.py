@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,6 @@ from .blank_sky import in_units_of_noise, without_sources
 from .covariance import NOISE_REACH, NoiseCovariance, covariance_of
 from .fill import fill_values
 from .meshes import spread_meshes
-
-if TYPE_CHECKING:
-    from .io.rows import Rows
 
 __all__ = ["Whiteness", "mean_whiteness", "sampled_whiteness", "whiteness"]
 
@@ -232,20 +229,17 @@ def whiteness(
 
 
 def sampled_whiteness(
-    image: FloatImage | Rows,
-    variance: FloatImage | Rows,
-    ignored: npt.NDArray[np.bool_] | Rows | None,
-    *,
-    n_threads: int = 0,
+    image: Any, variance: Any, ignored: Any = None, *, n_threads: int = 0
 ) -> Whiteness | None:
     """Measure how white an image is on some meshes of it, a million pixels in all.
 
     Parameters
     ----------
-    image, variance : ndarray or Rows, [y, x]
-        Pixels, and the variance over which to take theirs.
-    ignored : ndarray or Rows of bool, or None
-        Pixels [y, x] to leave out.
+    image, variance : array-like, [y, x]
+        Pixels, and the variance over which to take theirs: anything with a shape and a dtype that
+        two slices, of rows and of columns, cut.
+    ignored : array-like of bool, [y, x], optional
+        Pixels to leave out, likewise.
     n_threads : int, optional
         As of `whiteness`.
 
@@ -272,7 +266,7 @@ def sampled_whiteness(
 
 
 def _stacked(
-    plane: npt.NDArray[Any] | Rows, meshes: Sequence[tuple[slice, slice]], blank: Any
+    plane: Any, meshes: Sequence[tuple[slice, slice]], blank: Any
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
     """Meshes of a plane one below the other, with a blank row after each; and their boxes.
 

@@ -126,11 +126,9 @@ def _cells(result: WhitenedFile) -> dict[str, Any]:
         }
         # The mask of the difference, and the edge of filters.
         ignored = left_out_rows(whitened, result.planes)
-        plane: Any = whitened.variance
+        plane, threads = whitened.variance, result.job.options.n_threads
         for when, exposure in (("before", difference), ("after", whitened)):
-            image: Any = exposure.image
-            threads = result.job.options.n_threads
-            found = sampled_whiteness(image, plane, ignored, n_threads=threads)
+            found = sampled_whiteness(exposure.image, plane, ignored, n_threads=threads)
             cells |= _named(found, when)
     return cells
 
