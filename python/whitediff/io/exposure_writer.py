@@ -48,6 +48,9 @@ class ExposureWriter:
             file.seek(position)
             file.write(_bytes_of_header(hdu))
         file.truncate(self._positions[-1])
+        width = exposure.image.array.shape[1]
+        # For some rows of numbers of any type; new memory would take longer than to swap bytes.
+        self._room = np.empty((max(_PIECE // (8 * width), 1), width), np.float64)
 
     def write_rows(self, y0: int, *planes: NDArray[Any], first: int = 0) -> None:
         """Write rows of planes, from row `y0` on.
@@ -66,11 +69,10 @@ class ExposureWriter:
             dtype = self._seek(hdu, position, y0)
             begin = self._file.tell()
             # What is swapped a piece at a time stays in the cache until it is written.
-            n_rows = max(_PIECE // (rows.shape[1] * dtype.itemsize), 1)
-            swapped = np.empty((min(n_rows, len(rows)), rows.shape[1]), dtype)
-            for y in range(0, len(rows), n_rows):
+            swapped = self._room.view(dtype).reshape(-1, rows.shape[1])
+            for y in range(0, len(rows), len(swapped)):
                 part = swapped[: len(rows) - y]
-                part[...] = rows[y : y + n_rows]
+                part[...] = rows[y : y + len(swapped)]
                 self._file.write(part.data)
             begin_to_write(self._file, begin)
 

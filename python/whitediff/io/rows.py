@@ -61,9 +61,24 @@ class Rows:
         dtype : dtype
             Of the new rows.
         change : callable
-            From an array of rows to an array of the same shape.
+            From an array, which it may change, to an array of the same shape, pixel by pixel.
         """
-        return Rows(self.shape, dtype, lambda rows: change(self[rows]))
+        return _ChangedRows(self, dtype, change)
+
+
+class _ChangedRows(Rows):
+    """Rows of another plane, changed after they have been read."""
+
+    def __init__(
+        self, of: Rows, dtype: DTypeLike, change: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> None:
+        super().__init__(of.shape, dtype, lambda rows: change(of[rows]))
+        self._of, self._change = of, change
+
+    def __getitem__(self, key: Key) -> NDArray[Any]:
+        # Of some columns, no others are read and changed.
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return self._change(self._of[key]).astype(self.dtype, copy=False)
 
 
 class StoredRows(Rows):

@@ -213,8 +213,9 @@ def _whiten_in_bands(job: Job, inputs: Inputs) -> tuple[Whitening, Facts, Verdic
             for y in range(0, len(image), _ROWS_AT_ONCE):
                 rows = slice(y, y + _ROWS_AT_ONCE)
                 on_edge = filter_edge[rows]
-                bits = np.zeros(on_edge.shape, np.int32)
-                if mask is not None:
+                if mask is None:
+                    bits = np.zeros(on_edge.shape, np.int32)
+                else:
                     bits = Mask(native(mask[rows])).array
                 bits[on_edge] |= edge
                 with writing(job.output):

@@ -19,6 +19,7 @@ from distributed.comm import resolve_address
 
 from ..._core import __version__
 from ..errors import ClusterError, reason
+from .freed_memory import freed_memory_kept
 from .row import Finished, whiten_row
 from .row_job import RowJob
 
@@ -154,7 +155,7 @@ def _on_worker(topic: str, version: str, row: int, job: RowJob) -> Finished:
     if version != __version__:
         # It has come after the others were asked.
         return Finished(row, _other_version(version, worker.address, __version__))
-    with _one_row:
+    with _one_row, freed_memory_kept():
         worker.log_event(topic, row)
         threads = job.options.n_threads or worker.state.nthreads
         options = replace(job.options, n_threads=threads)
