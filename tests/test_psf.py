@@ -5,7 +5,7 @@ import pytest
 
 from whitediff.geometry import Box2I, Extent2I, Point2D, Point2I
 from whitediff.kernel import Polynomial2D, SpatialKernel
-from whitediff.psf import CellPsf, EvaluatedPsf, KernelPsf, Quadrupole
+from whitediff.psf import CellPsf, EvaluatedPsf, KernelPsf, Quadrupole, refined
 
 PIXELS = np.arange(1.0, 16.0).reshape(3, 5)
 
@@ -227,3 +227,44 @@ def test_images_at_many_positions_are_those_at_each(boxes, positions, xs):
     x, y = np.array(xs), np.array([0.0, 23.0, 11.5, 5.2])
     expected = [psf.computeKernelImage(Point2D(*at)).array for at in zip(x, y, strict=True)]
     assert np.array_equal(psf.kernel_images(x, y), expected)
+
+
+def test_an_image_that_is_not_known_costs_positions_near_it():
+    x, y = (axis.ravel() for axis in np.meshgrid([5.0, 15.0, 25.0, 35.0], [2.0, 8.0]))
+    images = np.ones((8, 3, 3))
+    images[3] = np.nan  # x = 35, y = 2
+    psf = CellPsf(images, [[0, 0, 40, 10]] * 8, np.stack([x, y], axis=1))
+    found = psf.kernel_images(np.array([6.0, 34.0]), np.array([3.0, 3.0]))
+    np.testing.assert_allclose(found[0], 1.0, rtol=1e-15)  # weights with a sum of one
+    assert np.isnan(found[1]).all()
+
+
+def test_a_position_that_is_not_finite_is_none(cells):
+    with pytest.raises(ValueError, match="positions must be finite, got"):
+        cells.computeKernelImage((np.nan, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("share", "side"),
+    [
+        (lambda x, y: 0.3 + 0 * x, 1),
+        (lambda x, y: 0.3 + x / 1000 - y / 2000, 2),
+        (lambda x, y: 0.3 + (x / 300) ** 2 - x * y / 3e5, 3),
+    ],
+)
+def test_cells_have_as_many_psfs_as_fluxes_need(share, side):
+    narrow, wide = np.zeros((2, 9, 9))
+    narrow[3:6, 3:6], wide[1:8, 1:8] = 1 / 9, 1 / 49
+    boxes = np.array([(0, 0, 130, 100), (120, 0, 257, 100), (0, 90, 257, 190)])
+
+    def images_at(x, y, cells):
+        weights = share(x, y)[:, np.newaxis, np.newaxis]
+        return (1 - weights) * narrow + weights * wide
+
+    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
+    one_each = CellPsf(images_at(*centers.T, np.arange(3)), boxes, centers)
+    psf = refined(one_each, boxes, images_at)
+    assert psf.getComponentCount() == len(boxes) * side**2
+    x, y = np.array([[0.0, 129.0, 60.0, 256.0, 200.0], [0.0, 99.0, 30.0, 189.0, 150.0]])
+    # Pixels are polynomials that so many places tell: rounding.
+    np.testing.assert_allclose(psf.kernel_images(x, y), images_at(x, y, None), atol=1e-14)

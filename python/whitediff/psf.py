@@ -310,6 +310,8 @@ class CellPsf(_Psf):
         return Point2D(*self._positions.mean(axis=0))
 
     def kernel_images(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not (np.isfinite(x) & np.isfinite(y)).all():
+            raise ValueError(f"positions must be finite, got x = {x}, y = {y}")
         columns, rows = np.floor(x + 0.5), np.floor(y + 0.5)
         images = np.zeros((len(x), *self._images.shape[1:]))
         n_cells = np.zeros(len(x), int)
