@@ -130,7 +130,7 @@ class Cutouts {
  public:
   Cutouts(const Plane<T>& plane, const std::vector<Box>& boxes) {
     for (const Box& box : boxes) {
-      const ImageView<const T> rows = plane.rows({box.y0, box.y1});
+      const ImageView<const T> rows = plane.rows({box.y0, box.y1, 1, {box.x0, box.x1}});
       views_.push_back(rows.cut({box.x0, 0, box.x1, box.height()}));
       if (plane.in_memory()) continue;
       copies_.push_back(copy_of(views_.back(), 1));

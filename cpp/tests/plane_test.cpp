@@ -26,6 +26,7 @@ TEST_CASE("rows are counted from the first one, a step apart") {
   CHECK(Rows{3, 4, 50}.count() == 1);
   CHECK(Rows{3, 4, 50} == Rows{3, 4, 50});
   CHECK_FALSE(Rows{3, 4, 50} == Rows{3, 4});
+  CHECK_FALSE(Rows{3, 4, 1, {2, 5}} == Rows{3, 4});
 }
 
 TEST_CASE_TEMPLATE("a plane in memory is looked at where it lies", T, float, double, std::int32_t) {

@@ -53,8 +53,8 @@ bool same_bits(const Image<T>& a, const Image<T>& b) {
          std::memcmp(a.data(), b.data(), a.shape().size() * sizeof(T)) == 0;
 }
 
-/// A plane whose rows are read from an image, which must outlive it. What a call gives is spoilt by
-/// the next one.
+/// A plane whose rows are read from an image, which must outlive it; columns that nobody looks at
+/// are not. What a call gives is spoilt by the next one.
 /// @param calls  where to note what was asked for.
 template <class T>
 Plane<T> reading(const Image<T>& image, std::vector<Rows>* calls = nullptr) {
@@ -66,9 +66,12 @@ Plane<T> reading(const Image<T>& image, std::vector<Rows>* calls = nullptr) {
             *spoilt = std::move(*given);
             std::fill_n(spoilt->data(), spoilt->shape().size(), T(-77));
             *given = Image<T>({rows.count(), image.shape().width});
+            std::fill_n(given->data(), given->shape().size(), T(-77));
+            const int end = std::min(rows.columns.end, image.shape().width);
             for (int n = 0; n < rows.count(); ++n) {
-              std::copy_n(image.row(rows.begin + n * rows.step), image.shape().width,
-                          given->row(n));
+              std::copy(image.row(rows.begin + n * rows.step) + rows.columns.begin,
+                        image.row(rows.begin + n * rows.step) + end,
+                        given->row(n) + rows.columns.begin);
             }
             return ImageView<const T>(given->view());
           }};

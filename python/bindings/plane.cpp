@@ -12,6 +12,7 @@
 
 namespace {
 
+using whitediff::Box;
 using whitediff::Image;
 using whitediff::ImageView;
 using whitediff::Plane;
@@ -45,6 +46,12 @@ ImageView<T> room_in(Image<T>& memory, Shape shape) {
   return {memory.data(), shape};
 }
 
+/// The columns that are looked at of rows that are there.
+Box part_of(const whitediff::Rows& rows, Shape shape) {
+  const auto [begin, end] = rows.columns;
+  return Box{begin, 0, end, shape.height}.clipped({0, 0, shape.width, shape.height});
+}
+
 /// @param read  may give them in either byte order.
 template <class T>
 Plane<T> read_by(Shape shape, Read read) {
@@ -61,7 +68,8 @@ Plane<T> read_by(Shape shape, Read read) {
             }();
             if (!stored.second) return stored.first;
             const ImageView<T> native = room_in(*memory, stored.first.shape());
-            whitediff::swap_bytes(stored.first, native);
+            const Box wanted = part_of(rows, native.shape());
+            whitediff::swap_bytes(stored.first.cut(wanted), native.cut(wanted));
             return ImageView<const T>(native);
           }};
 }
@@ -85,30 +93,32 @@ struct Marks {
   std::uint64_t ignored, no_value;
 
   template <class Bits>
-  void find(const py::array& mask, ImageView<std::int32_t> to) const {
+  void find(const py::array& mask, const Box& wanted, ImageView<std::int32_t> to) const {
     const py::dtype type = mask.dtype();
     const Bits first = type.kind() == 'b' ? Bits(1) : bits_for<Bits>(type, ignored);
     const Bits second = bits_for<Bits>(type, no_value);
     const auto stored = pixels_of<Bits>(mask);
     const py::gil_scoped_release release;
-    whitediff::find_bits(stored, first, second, to);
+    whitediff::find_bits(stored.cut(wanted), first, second, to.cut(wanted));
   }
 
-  /// @param mask  whole numbers or truth values, [y, x].
-  ImageView<const std::int32_t> of(const py::array& mask, Image<std::int32_t>& memory) const {
+  /// @param mask  whole numbers or truth values, [y, x]: these rows.
+  ImageView<const std::int32_t> of(const py::array& mask, const whitediff::Rows& rows,
+                                   Image<std::int32_t>& memory) const {
     const ImageView<std::int32_t> to = room_in(memory, shape_of(mask));
+    const Box wanted = part_of(rows, to.shape());
     switch (mask.itemsize()) {
       case 1:
-        find<std::uint8_t>(mask, to);
+        find<std::uint8_t>(mask, wanted, to);
         break;
       case 2:
-        find<std::uint16_t>(mask, to);
+        find<std::uint16_t>(mask, wanted, to);
         break;
       case 4:
-        find<std::uint32_t>(mask, to);
+        find<std::uint32_t>(mask, wanted, to);
         break;
       default:
-        find<std::uint64_t>(mask, to);
+        find<std::uint64_t>(mask, wanted, to);
     }
     return to;
   }
@@ -117,7 +127,7 @@ struct Marks {
 py::array_t<std::int32_t> marks_of(const py::array& mask, std::uint64_t ignored,
                                    std::uint64_t no_value) {
   Image<std::int32_t> marks;
-  Marks{ignored, no_value}.of(mask, marks);
+  Marks{ignored, no_value}.of(mask, {}, marks);
   return to_numpy(std::move(marks));
 }
 
@@ -127,7 +137,7 @@ Plane<std::int32_t> marks_read_by(Shape shape, Read read, std::uint64_t ignored,
   return {shape, [read = std::move(read), marks = Marks{ignored, no_value},
                   memory = std::make_shared<Image<std::int32_t>>()](const whitediff::Rows& rows) {
             const py::gil_scoped_acquire gil;
-            return marks.of(read(rows.begin, rows.end, rows.step), *memory);
+            return marks.of(read(rows.begin, rows.end, rows.step), rows, *memory);
           }};
 }
 
@@ -136,7 +146,7 @@ template <class T>
 py::array_t<T> cut(const Plane<T>& plane, int x0, int y0, int x1, int y1) {
   auto copy = [&] {
     const py::gil_scoped_release release;
-    return whitediff::copy_of(plane.rows({y0, y1}).cut({x0, 0, x1, y1 - y0}));
+    return whitediff::copy_of(plane.rows({y0, y1, 1, {x0, x1}}).cut({x0, 0, x1, y1 - y0}));
   }();
   return to_numpy(std::move(copy));
 }

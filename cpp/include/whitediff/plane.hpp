@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -10,11 +11,20 @@
 
 namespace whitediff {
 
+/// Columns from `begin` up to, not including, `end`.
+struct Columns {
+  int begin = 0;
+  int end = std::numeric_limits<int>::max();  ///< Or the last one, if the plane has fewer.
+
+  bool operator==(const Columns&) const = default;
+};
+
 /// Every `step`-th row from `begin` up to, not including, `end`.
 struct Rows {
   int begin = 0;
   int end = 0;
   int step = 1;
+  Columns columns = {};  ///< Nobody looks at pixels of others, which may be anything.
 
   int count() const { return (end - begin + step - 1) / step; }
   bool operator==(const Rows&) const = default;

@@ -29,7 +29,8 @@ def freed_memory_kept() -> Iterator[None]:
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     trim = os.environ.get("MALLOC_TRIM_THRESHOLD_", "")
     mapped = os.environ.get("MALLOC_MMAP_THRESHOLD_", _DEFAULT_BYTES)
-    if not (trim.isdecimal() and mapped.isdecimal() and hasattr(libc, "mallopt")):
+    is_set = trim.isdecimal() and mapped.isdecimal()
+    if libc is None or not is_set or not hasattr(libc, "mallopt"):
         yield
         return
     libc.mallopt(_TRIM_THRESHOLD, _FREE_BYTES)
