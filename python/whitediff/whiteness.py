@@ -252,11 +252,11 @@ def sampled_whiteness(
     # correlations to 0.1 %.
     meshes = spread_meshes(image.shape, _MESH, _MAX_MESHES)
     dtype = np.float32 if image.dtype == np.float32 else np.float64
-    pixels, boxes = _stacked(image, meshes, np.full((), np.nan, dtype))
-    plane, _ = _stacked(variance, meshes, np.full((), np.nan, dtype))
+    pixels, plane = (_stacked(of, meshes, dtype(np.nan)) for of in (image, variance))
     usable = np.isfinite(pixels)
     if ignored is not None:
-        usable &= ~_stacked(ignored, meshes, np.True_)[0]
+        usable &= ~_stacked(ignored, meshes, np.True_)
+    boxes = np.array(_stack(meshes), np.int32)
     try:
         noise, usable, filled = _blank_noise(pixels, plane, usable, n_threads)
         found, _ = _core.autocovariances(noise, usable, boxes, 1, n_threads, False)
@@ -265,23 +265,26 @@ def sampled_whiteness(
     return _whiteness(found, 1, filled=filled)
 
 
-def _stacked(
-    plane: Any, meshes: Sequence[tuple[slice, slice]], blank: Any
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-    """Meshes of a plane one below the other, with a blank row after each; and their boxes.
+def _stack(meshes: Sequence[tuple[slice, slice]]) -> list[tuple[int, int, int, int]]:
+    """Boxes (x0, y0, x1, y1) of meshes one below the other, with a row after each."""
+    boxes, y0 = [], 0
+    for rows, columns in meshes:
+        y1 = y0 + rows.stop - rows.start
+        boxes.append((0, y0, columns.stop - columns.start, y1))
+        y0 = y1 + 1
+    return boxes
 
-    Of the type of what is blank.
-    """
-    parts = [plane[mesh] for mesh in meshes]
-    ends = np.cumsum([len(part) + 1 for part in parts])
-    width = max(part.shape[1] for part in parts)
-    stacked = np.full((ends[-1], width), blank)
-    boxes = []
-    for part, end in zip(parts, ends.tolist(), strict=True):
-        height, columns = part.shape
-        boxes.append((0, end - height - 1, columns, end - 1))
-        stacked[end - height - 1 : end - 1, :columns] = part
-    return stacked, np.array(boxes, np.int32)
+
+def _stacked(
+    plane: Any, meshes: Sequence[tuple[slice, slice]], blank: np.generic
+) -> npt.NDArray[Any]:
+    """Meshes of a plane so, of the type of what is between them."""
+    boxes = _stack(meshes)
+    width, height = max(x1 for _, _, x1, _ in boxes), boxes[-1][3] + 1
+    stacked = np.full((height, width), blank)
+    for mesh, (x0, y0, x1, y1) in zip(meshes, boxes, strict=True):
+        stacked[y0:y1, x0:x1] = plane[mesh]
+    return stacked
 
 
 def _blank_noise(

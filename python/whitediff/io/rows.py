@@ -45,13 +45,15 @@ class Rows:
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.stored = self
-        self._read = read
+        self._part: Callable[[slice, slice], NDArray[Any]] = lambda rows, columns: read(rows)[
+            :, columns
+        ]
 
     def __getitem__(self, key: Key) -> NDArray[Any]:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
         # Files hold any numbers; what becomes of them is looked at, and counted, afterwards.
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return self._read(rows)[:, columns].astype(self.dtype, copy=False)
+            return self._part(rows, columns).astype(self.dtype, copy=False)
 
     def map(self, dtype: DTypeLike, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Rows:
         """Rows that are changed after they have been read.
@@ -63,22 +65,10 @@ class Rows:
         change : callable
             From an array, which it may change, to an array of the same shape, pixel by pixel.
         """
-        return _ChangedRows(self, dtype, change)
-
-
-class _ChangedRows(Rows):
-    """Rows of another plane, changed after they have been read."""
-
-    def __init__(
-        self, of: Rows, dtype: DTypeLike, change: Callable[[NDArray[Any]], NDArray[Any]]
-    ) -> None:
-        super().__init__(of.shape, dtype, lambda rows: change(of[rows]))
-        self._of, self._change = of, change
-
-    def __getitem__(self, key: Key) -> NDArray[Any]:
+        changed = Rows(self.shape, dtype, self.__getitem__)
         # Of some columns, no others are read and changed.
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return self._change(self._of[key]).astype(self.dtype, copy=False)
+        changed._part = lambda rows, columns: change(self[rows, columns])
+        return changed
 
 
 class StoredRows(Rows):
