@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from statistics import median, quantiles
@@ -52,8 +53,8 @@ def measure(case: Case, settings: Settings) -> dict[str, Any]:
 
 def measure_all(
     cases: Sequence[Case], names: Sequence[str] | None, settings: Settings
-) -> list[dict[str, Any]]:
-    """Measure the cases of these names, or all.
+) -> Iterator[dict[str, Any]]:
+    """Measure the cases of these names, or all, one after the other.
 
     Raises
     ------
@@ -66,13 +67,11 @@ def measure_all(
             f"--case must be among {', '.join(case.name for case in cases)} here, got "
             f"{', '.join(sorted(unknown))}"
         )
-    rows = []
     for case in cases:
         if names and case.name not in names:
             continue
         print(f"{case.name} ...", file=sys.stderr, flush=True)
-        rows.append(measure(case, settings))
-    return rows
+        yield measure(case, settings)
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -105,6 +104,18 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         if "reason" in row:
             print(f"{row['case']}: {row['reason']}")
+
+
+def _recorded(
+    rows: Iterable[dict[str, Any]], kind: str, record: dict[str, Any], output: Path | None
+) -> list[dict[str, Any]]:
+    """Gather the rows, and write those that there are: a run that is stopped loses none."""
+    record[kind] = []
+    for row in rows:
+        record[kind].append(row)
+        if output is not None:
+            output.write_text(json.dumps(record, indent=1) + "\n")
+    return list(record[kind])
 
 
 def main() -> int:
@@ -168,6 +179,8 @@ def main() -> int:
     if options.at and len(options.sweeps or ()) != 1:
         parser.error("--at needs one --sweep")
 
+    # New processes start as those of users do, from compiled modules.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     settings = Settings(options.size, options.threads, options.repeat, options.clock, options.large)
     try:
         machine = describe()
@@ -177,24 +190,22 @@ def main() -> int:
     for name, value in {**machine, **record["settings"]}.items():
         print(f"{name:12} {value}", flush=True)
     if options.sweeps:
-        rows = [
+        points = (
             row
             for sweep in SWEEPS
             if sweep.name in options.sweeps
             for point in options.at or sweep.points
             for row in sweep.measure(point, settings)
-        ]
-        record["sweeps"] = rows
+        )
+        rows = _recorded(points, "sweeps", record, options.output)
     else:
         try:
             with cases_against(options.against) if options.against else nullcontext(CASES) as cases:
-                rows = measure_all(cases, options.cases, settings)
+                measured = measure_all(cases, options.cases, settings)
+                rows = _recorded(measured, "results", record, options.output)
         except ValueError as error:
             parser.error(str(error))
-        record["results"] = rows
         print_table(rows)
-    if options.output:
-        options.output.write_text(json.dumps(record, indent=1) + "\n")
     return 1 if any(row["outcome"] == "wrong" for row in rows) else 0
 
 
