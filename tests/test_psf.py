@@ -261,9 +261,7 @@ def test_cells_have_as_many_psfs_as_fluxes_need(share, side):
         weights = share(x, y)[:, np.newaxis, np.newaxis]
         return (1 - weights) * narrow + weights * wide
 
-    centers = (boxes[:, :2] + boxes[:, 2:] - 1) / 2
-    one_each = CellPsf(images_at(*centers.T, np.arange(3)), boxes, centers)
-    psf = refined(one_each, boxes, images_at)
+    psf = refined(boxes, images_at)
     assert psf.getComponentCount() == len(boxes) * side**2
     x, y = np.array([[0.0, 129.0, 60.0, 256.0, 200.0], [0.0, 99.0, 30.0, 189.0, 150.0]])
     # Pixels are polynomials that so many places tell: rounding.

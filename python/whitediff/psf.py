@@ -354,14 +354,18 @@ class _Nodes:
         weights_y = _parabola(self.y, np.clip(y, y0, y1 - 1))
         weights = (weights_y[:, :, np.newaxis] * weights_x[:, np.newaxis, :]).reshape(len(x), -1)
         nodes = self.index.ravel()
-        # Sums, not products of matrices, whose threads would spin for so little.
-        return np.stack(
-            [
-                np.einsum("m,mvu->vu", one[near], images[nodes[near]])
-                for one in weights
-                for near in [np.flatnonzero(one)]
-            ]
-        )
+        # Positions between the same nodes are done at once.
+        at_nodes: dict[bytes, list[int]] = {}
+        for n, used in enumerate(weights != 0):
+            at_nodes.setdefault(used.tobytes(), []).append(n)
+        between = np.empty((len(x), *images.shape[1:]))
+        for here in at_nodes.values():
+            near = np.flatnonzero(weights[here[0]])
+            # A sum, not a product of matrices, whose threads would spin for so little.
+            between[here] = np.einsum(
+                "nm,mvu->nvu", weights[np.ix_(here, near)], images[nodes[near]]
+            )
+        return between
 
 
 def _cells_of(boxes: NDArray[np.int64], positions: NDArray[np.float64]) -> list[_Nodes]:
@@ -409,16 +413,15 @@ def sampled_psf(whitening: Whitening, xy0: tuple[int, int]) -> CellPsf:
     Returns
     -------
     CellPsf
-        What `refined` makes of the PSFs at ``whitening.cells.centers``.
+        As of `refined`; one PSF in all if all cells have one filter and that is enough.
 
     Notes
     -----
     docs/mathematics.md, Eqs. 6 and 21; the PSFs of a cell are those of its own filter, scaled to a
     sum of one.
     """
-    boxes = whitening.cells.boxes.astype(np.int64) + (*xy0, *xy0)
-    centers = whitening.cells.centers
-    whole = np.hstack([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[np.newaxis]
+    cells = whitening.cells
+    boxes = cells.boxes.astype(np.int64) + (*xy0, *xy0)
 
     def images_at(
         x: NDArray[np.float64], y: NDArray[np.float64], cells: NDArray[np.intp]
@@ -426,32 +429,27 @@ def sampled_psf(whitening: Whitening, xy0: tuple[int, int]) -> CellPsf:
         images = whitening.bank.psfs_at(x, y, cells)
         return np.asarray(images / images.sum(axis=(1, 2), keepdims=True))
 
-    psf = CellPsf(whitening.bank.psfs(), whole if len(centers) < len(boxes) else boxes, centers)
-    return refined(psf, boxes, images_at)
+    return refined(boxes, images_at, one_in_all=len(cells.centers) < len(boxes))
 
 
-def refined(
-    psf: CellPsf,
-    boxes: NDArray[np.int64],
-    images_at: ImagesAt,
-) -> CellPsf:
-    """Give cells 2 x 2 or 3 x 3 PSFs each, if one is not enough for fluxes to a thousandth.
+def refined(boxes: NDArray[np.int64], images_at: ImagesAt, *, one_in_all: bool = False) -> CellPsf:
+    """Give cells one PSF each, or 2 x 2 or 3 x 3 where fluxes to a thousandth need them.
 
     Parameters
     ----------
-    psf : CellPsf
-        One PSF a cell, or one in all.
     boxes : numpy.ndarray of int64, [n, 4]
         The cells.
     images_at : callable
         Called as ``images_at(x, y, cells)`` with positions and the indices of their cells; gives
         the PSFs there, [n, h, w].
+    one_in_all : bool
+        Whether one PSF may do for all cells.
 
     Returns
     -------
     CellPsf
-        `psf` itself if it is enough in the corners and the middle of (up to) nine of its cells; 2 x
-        2 PSFs each if they are; or else 3 x 3.
+        With as few PSFs as are enough in the corners and the middle of (up to) nine of the cells;
+        3 x 3 a cell are taken to be.
     """
     tried = np.unique(np.linspace(0, len(boxes) - 1, _CELLS_TRIED).astype(int))
     x0, y0, x1, y1 = boxes[tried].astype(np.float64).T - [[0], [0], [1], [1]]
@@ -459,11 +457,17 @@ def refined(
     y = np.stack([y0, y0, y1, y1, (y0 + y1) / 2])
     truth = images_at(x.ravel(), y.ravel(), np.tile(tried, len(x)))
     truth = truth.reshape(*x.shape, *truth.shape[1:])
-    if _is_enough(psf.images[tried % len(psf.images)], truth):
-        return psf
-    trial = _sampled(boxes, tried, images_at, 2)
-    between = [cell.between(trial.images, x[:, n], y[:, n]) for n, cell in enumerate(trial._cells)]
-    side = 2 if _is_enough(np.stack(between, axis=1), truth) else 3
+    if one_in_all:
+        whole = np.hstack([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[np.newaxis]
+        psf = _sampled(whole, np.zeros(1, int), images_at, 1)
+        if _is_enough(psf.images, truth):
+            return psf
+    side = 1
+    if not _is_enough(truth[-1], truth):
+        trial = _sampled(boxes, tried, images_at, 2)
+        cells = enumerate(trial._cells)
+        between = [cell.between(trial.images, x[:, n], y[:, n]) for n, cell in cells]
+        side = 2 if _is_enough(np.stack(between, axis=1), truth) else 3
     return _sampled(boxes, np.arange(len(boxes)), images_at, side)
 
 

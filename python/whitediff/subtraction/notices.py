@@ -52,12 +52,13 @@ def _not_read(job: Job, inputs: Inputs) -> Iterator[str]:
         name: (job.images[name].file, image) for name, image in inputs.subtraction.images.items()
     }
     for name, (path, exposure) in images.items():
-        noise = noise_beside(path)
-        if noise is not None and name != "difference" and inputs.noise[name].origin == "sky":
+        lacks_noise = name != "difference" and inputs.noise[name].origin == "sky"
+        noise = noise_beside(path) if lacks_noise else None
+        if noise is not None:
             column = {"weight": "inverse_variance"}.get(noise[1], noise[1])
             yield _told(path, noise[0], name, noise[1], column)
-        mask = mask_beside(path)
-        if mask is not None and exposure.mask is None:
+        mask = mask_beside(path) if exposure.mask is None else None
+        if mask is not None:
             yield _told(path, mask, name, "mask", "mask")
 
 

@@ -40,7 +40,6 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
         If a PSF is known nowhere in its cell.
     """
     limits = np.array([(b.getMinX(), b.getMinY(), b.getMaxX() + 1, b.getMaxY() + 1) for b in boxes])
-    centers = (limits[:, :2] + limits[:, 2:] - 1) / 2
     kernels = [_kernel(psf, box) for psf, box in zip(psfs, boxes, strict=True)]
     height, width = (
         max(sizes) for sizes in zip(*(kernel.shape for kernel in kernels), strict=True)
@@ -53,8 +52,7 @@ def coadd_psf(psfs: Sequence[Any], boxes: Sequence[Any]) -> CellPsf:
         ]
         return np.stack([fitted(image, (height, width)) for image in images])
 
-    psf = CellPsf(images_at(centers[:, 0], centers[:, 1], np.arange(len(limits))), limits)
-    return refined(psf, limits, images_at)
+    return refined(limits, images_at)
 
 
 def _kernel(psf: Any, box: Any) -> Kernel:
