@@ -67,6 +67,10 @@ VALUE_ERRORS = {
         {"science_variance": 0.0, "kernel": [[1.0, -1.0]]},
         "positive total variance at k = 0 .*, got 0",
     ),
+    "no variance at k = 0, but for rounding": (
+        {"science_variance": 0.0, "kernel": KERNEL - KERNEL.mean()},
+        "positive total variance at k = 0 .*, got",
+    ),
     "mask of another shape": (
         {"mask": np.zeros((12, 10), int)},
         r"mask must have shape \(10, 12\), that of the image, got \(12, 10\)",
@@ -96,6 +100,10 @@ VALUE_ERRORS = {
     ),
     "kernel whose sum is zero in single precision": (
         {"kernel": np.array([[0.5, -1.0, 0.5 + 1e-7]]), "convolved": "science"},
+        "scale must be a number, since the kernel's sum is zero, got none",
+    ),
+    "kernel of no sum, with what both images share": (
+        {"kernel": [[1.0, -1.0]], "convolved": "science", "shared_variance": 0.5},
         "scale must be a number, since the kernel's sum is zero, got none",
     ),
     "scale of zero": ({"scale": 0.0}, "scale must be finite and not zero, got 0"),

@@ -262,6 +262,12 @@ class TestNonFinitePixels:
         np.testing.assert_array_equal(result.filter_edge, expected.filter_edge)
         assert result.gaps == {"marked": marked.sum(), "not_finite": 0, "too_large": 0}
 
+    @pytest.mark.parametrize("bits", [2, 256])
+    def test_are_not_told_by_bits_that_a_boolean_mask_has_not(self, image, bits):
+        mask = np.ones(SHAPE, bool)
+        result = whitediff.decorrelate(image, *VARIANCES, KERNEL, mask=mask, no_value_mask=bits)
+        assert sum(result.gaps.values()) == 0
+
     def test_of_variance_count_as_the_mean_and_come_back(self, image):
         science = np.full(SHAPE, 1.3)
         science[20, 30], science[21, 31] = np.nan, np.inf
@@ -416,6 +422,15 @@ class TestInputs:
             expected = whitediff.decorrelate(image, *VARIANCES, KERNEL, variance=propagation)
             # Rounding only: a mean of equal numbers.
             np.testing.assert_allclose(result.image, expected.image, atol=1e-12)
+            np.testing.assert_allclose(result.variance, expected.variance, rtol=1e-12)
+
+    def test_variances_are_of_pixels_whatever_filters_are_made_with(self, image):
+        planes = [np.full(SHAPE, variance) for variance in VARIANCES]
+        for propagation in ("estimate", "full"):
+            options = {"variance": propagation, "mean_variances": (0.3, 7.0)}
+            result = whitediff.decorrelate(image, *planes, KERNEL, **options)
+            expected = whitediff.decorrelate(image, *VARIANCES, KERNEL, **options)
+            # Rounding only: sums of equal numbers.
             np.testing.assert_allclose(result.variance, expected.variance, rtol=1e-12)
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3), (33, 64)])

@@ -176,7 +176,7 @@ def test_no_more_than_a_band_is_read(rng):
 
 class _Exposure:
     def __init__(self, image, xy0=(0, 0)):
-        self.image, self.xy0 = rows_of(image), xy0
+        self.image, self.xy0, self.shape = rows_of(image), xy0, image.shape
 
 
 @pytest.mark.parametrize(

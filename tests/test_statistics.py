@@ -104,6 +104,8 @@ def test_does_not_modify_its_input(rng):
     [
         (np.ones(5), None, ValueError, r"plane must be a 2-D array .*, got shape \(5,\)"),
         (np.ones((0, 5)), None, ValueError, r"at least one pixel, got shape \(0, 5\)"),
+        (np.broadcast_to(np.ones(2), (2**32, 2)), None, ValueError,
+         "array must have sides of at most 2147483647 pixels, got 4294967296"),
         (np.ones((2, 2), complex), None, TypeError, "plane must hold real numbers, got dtype comp"),
         (np.ones((2, 3)), np.ones((3, 2), int), ValueError,
          r"mask must have shape \(2, 3\), that of the image, got \(3, 2\)"),

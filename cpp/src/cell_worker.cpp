@@ -357,10 +357,11 @@ bool CellWorker<T>::filter_variance(Engine<U>& engine, const LocalNoise& noise) 
     const auto* plane = std::get_if<ImageView<const T>>(&sources[i].variance);
     const double mean = noise.sources[i].variance;
     if (!plane) {
+      const auto number = static_cast<U>(std::get<double>(sources[i].variance));
       transform.load(height(), [&](int tile, int y, U* room) -> std::span<const U> {
         const Box& expanded = tiles_[tile].expanded;
         if (y >= expanded.height()) return {};
-        std::fill_n(room, expanded.width(), U(mean));
+        std::fill_n(room, expanded.width(), number);
         return {room, static_cast<std::size_t>(expanded.width())};
       });
     } else {

@@ -44,18 +44,16 @@ std::vector<Cell> make_cells(Shape frame, int rows, int columns, int overlap, in
   const int longest = std::max(frame.height, frame.width);
   border = std::min(border, longest);
   overlap = std::min(overlap, longest);
-  const auto edge = [](int index, int count, int size) {
-    return static_cast<int>(static_cast<long long>(size) * index / count);
-  };
   const int before = overlap / 2;
   const int after = overlap - before;
   std::vector<Cell> cells;
   for (int j = 0; j < rows; ++j) {
     for (int i = 0; i < columns; ++i) {
-      const Box box =
-          Box{edge(i, columns, frame.width) - before, edge(j, rows, frame.height) - before,
-              edge(i + 1, columns, frame.width) + after, edge(j + 1, rows, frame.height) + after}
-              .clipped(whole);
+      const Box box = Box{begin_of_part(i, columns, frame.width) - before,
+                          begin_of_part(j, rows, frame.height) - before,
+                          begin_of_part(i + 1, columns, frame.width) + after,
+                          begin_of_part(j + 1, rows, frame.height) + after}
+                          .clipped(whole);
       cells.push_back({box, box.grown(border).clipped(whole)});
     }
   }

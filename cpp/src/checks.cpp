@@ -101,9 +101,14 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
   const auto check_shape = [&](Shape shape, const std::string& what) {
     require_shape(shape, image.shape(), what);
   };
-  const auto check_kernels = [&](const std::vector<KernelPtr>& kernels, const std::string& what) {
+  const auto require_kernels = [](const std::vector<KernelPtr>& kernels, const std::string& what) {
     for (const KernelPtr& kernel : kernels) {
       require(kernel != nullptr, what, "be a kernel", "a null pointer");
+    }
+  };
+  const auto check_kernels = [&](const std::vector<KernelPtr>& kernels, const std::string& what) {
+    require_kernels(kernels, what);
+    for (const KernelPtr& kernel : kernels) {
       const Shape shape = kernel->shape();
       require(shape.height <= image.shape().height && shape.width <= image.shape().width, what,
               "be no larger than the image, " + of_image, shape);
@@ -126,6 +131,7 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
     check_kernels(source.kernels, "kernel");
   }
   if (!options.mask.empty()) check_shape(options.mask.shape(), "mask");
+  require_kernels(options.psf, "psf");
   if (options.filter.mode == Mode::score) {
     check_kernels(options.psf, "psf");
     require(!options.psf.empty(), "psf", "be given in mode score", "none");

@@ -100,7 +100,9 @@ class Clipping {
  public:
   Clipping(ImageView<const T> noise, ImageView<const std::uint8_t> usable,
            const std::vector<Box>& parts, int threads)
-      : pixels_{noise, usable, {}, std::numeric_limits<T>::max()}, threads_(threads) {
+      // The squares of a row of values up to this one have a finite sum.
+      : pixels_{noise, usable, {}, std::sqrt(std::numeric_limits<T>::max() / widest)},
+        threads_(threads) {
     std::size_t size = 0;
     for (const Box& part : parts) {
       size += part.shape().size();
@@ -124,10 +126,10 @@ class Clipping {
     const int rows = count(part.height()), columns = count(part.width());
     for (int n = 0; n < rows; ++n) {
       for (int m = 0; m < columns; ++m) {
-        pixels_.levels.push_back(
-            {{part.x0 + part.width() * m / columns, part.y0 + part.height() * n / rows,
-              part.x0 + part.width() * (m + 1) / columns,
-              part.y0 + part.height() * (n + 1) / rows}});
+        pixels_.levels.push_back({{part.x0 + begin_of_part(m, columns, part.width()),
+                                   part.y0 + begin_of_part(n, rows, part.height()),
+                                   part.x0 + begin_of_part(m + 1, columns, part.width()),
+                                   part.y0 + begin_of_part(n + 1, rows, part.height())}});
       }
     }
   }

@@ -1,10 +1,10 @@
 #include "whitediff/decorrelate.hpp"
 
 #include <cmath>
-#include <span>
 #include <string>
 #include <utility>
 
+#include "kernel_sums.hpp"
 #include "require.hpp"
 
 namespace whitediff {
@@ -16,29 +16,22 @@ void require_raw(const NoiseSource<T>& source, const std::string& name) {
           "have neither kernels nor a weight, which follow from the options", "some");
 }
 
-// Of the sum of absolute values: what remains of a sum of zero in single precision is less.
-constexpr double least_sum = 1e-6;
-
-/// One over the sum of a kernel.
-double flux_scale(const Kernel& kernel, Point position) {
-  const Image<double> image = kernel.at(position);
-  double sum = 0.0;
-  double absolute = 0.0;
-  for (const double value : std::span(image.data(), image.shape().size())) {
-    sum += value;
-    absolute += std::abs(value);
-  }
-  require(std::isfinite(1.0 / sum) && std::abs(sum) > least_sum * absolute, "scale",
-          "be a number, since the kernel's sum is zero", "none");
-  return 1.0 / sum;
-}
-
 WhitenOptions with_psf(WhitenOptions options, std::vector<KernelPtr> psf) {
   options.psf = std::move(psf);
   return options;
 }
 
 }  // namespace
+
+double flux_scale(const Kernel& kernel, Convolved convolved, Shape frame, Point xy0) {
+  if (convolved == Convolved::template_image) return 1.0;
+  const Point middle = Box{0, 0, frame.width, frame.height}.center();
+  const Image<double> image = kernel.at({middle.x + xy0.x, middle.y + xy0.y});
+  const auto [sum, absolute] = sums_of(image.view());
+  require(std::isfinite(1.0 / sum) && std::abs(sum) > least_sum * absolute, "scale",
+          "be a number, since the kernel's sum is zero", "none");
+  return 1.0 / sum;
+}
 
 template <class T>
 Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
@@ -69,11 +62,8 @@ Subtraction<T> subtraction_sources(Shape frame, NoiseSource<T> science,
     psf.push_back(correlated);
   }
 
-  double scale = options.scale.value_or(1.0);
-  if (science_convolved && !options.scale) {
-    const Point middle = Box{0, 0, frame.width, frame.height}.center();
-    scale = flux_scale(*kernel, {middle.x + whitening.xy0.x, middle.y + whitening.xy0.y});
-  }
+  const double scale =
+      options.scale ? *options.scale : flux_scale(*kernel, options.convolved, frame, whitening.xy0);
   require(std::isfinite(scale) && scale != 0.0, "scale", "be finite and not zero", scale);
   science.weight = template_image.weight = scale;
   return {{std::move(science), std::move(template_image)}, std::move(psf)};

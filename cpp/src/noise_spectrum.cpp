@@ -1,8 +1,10 @@
 #include "noise_spectrum.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "kernel_sums.hpp"
 #include "multiversion.hpp"
 #include "require.hpp"
 
@@ -57,21 +59,6 @@ double least_of(const double* values, int size) {
   return least;
 }
 
-struct Sums {
-  double plain = 0.0, absolute = 0.0;
-};
-
-Sums sums_of(const KernelImage& kernel) {
-  Sums sums;
-  for (int v = 0; v < kernel.pixels.height(); ++v) {
-    for (int u = 0; u < kernel.pixels.width(); ++u) {
-      sums.plain += kernel.pixels(v, u);
-      sums.absolute += std::abs(kernel.pixels(v, u));
-    }
-  }
-  return sums;
-}
-
 }  // namespace
 
 NoiseSpectrum::NoiseSpectrum(Shape grid, const FilterOptions& options)
@@ -101,7 +88,7 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
     if (source.kernels.empty() && source.covariances.empty()) constant_ += power;
     sources_[i].kernels.resize(source.kernels.size());
     for (std::size_t j = 0; j < source.kernels.size(); ++j) {
-      const Sums sums = sums_of(source.kernels[j]);
+      const KernelSums sums = sums_of(source.kernels[j].pixels);
       power *= sums.plain * sums.plain;
       largest *= sums.absolute * sums.absolute;
       spectrum_.prepare(source.kernels[j], sources_[i].kernels[j]);
@@ -119,7 +106,9 @@ void NoiseSpectrum::set(const LocalNoise& noise) {
   }
   // Powers are summed over the grid, and ratios taken of them.
   const double most = bound * (1.0 + options_.power_floor) * grid().size();
-  require(power_at_zero_ >= std::numeric_limits<double>::min() && std::isfinite(most), "noise",
+  const double least_power =
+      std::max(std::numeric_limits<double>::min(), least_sum * least_sum * bound);
+  require(power_at_zero_ >= least_power && std::isfinite(most), "noise",
           "have a finite, positive total variance at k = 0 (a source of positive variance whose "
           "kernels do not sum to zero)",
           power_at_zero_);

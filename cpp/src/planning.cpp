@@ -152,10 +152,23 @@ class Planning {
     return model(centers(boxes), std::move(variances));
   }
 
-  /// The same variances, but the kernels of positions some pixels away.
-  static NoiseModel moved(const NoiseModel& noise, double dx, double dy) {
+  /// How far all positions may move along an axis, one way or the other, and stay in the frame.
+  double room(const NoiseModel& noise, double Point::*axis) const {
+    const Point first = position({0.0, 0.0});
+    const Point last = position({frame_.width - 1.0, frame_.height - 1.0});
+    double least = std::numeric_limits<double>::infinity();
+    for (const Point& at : noise.positions()) {
+      least = std::min(least, std::max(at.*axis - first.*axis, last.*axis - at.*axis));
+    }
+    return least;
+  }
+
+  /// The same variances, but the kernels of positions some pixels away along an axis, where these
+  /// are in the frame: nobody knows kernels elsewhere.
+  NoiseModel moved(const NoiseModel& noise, double Point::*axis, double step) const {
+    const Point last = position({frame_.width - 1.0, frame_.height - 1.0});
     std::vector<Point> positions = noise.positions();
-    for (Point& position : positions) position = {position.x + dx, position.y + dy};
+    for (Point& at : positions) at.*axis += at.*axis + step <= last.*axis ? step : -step;
     return NoiseModel(noise.sources(), noise.psf(), std::move(positions), noise.variances());
   }
 
@@ -163,6 +176,7 @@ class Planning {
     const double infinity = std::numeric_limits<double>::infinity();
     if (!options_.spatially_varying) return {border, infinity, infinity};
     const double longest = std::sqrt(24.0 * largest_bias);
+    const double room_x = room(noise, &Point::x), room_y = room(noise, &Point::y);
     CellLimits limits{border, 0.0, 0.0};
     bool far_alike = true;
     // PSFs that are known in cells change in jumps, which look fast from nearby. Seen from as far
@@ -170,17 +184,18 @@ class Planning {
     for (double step = first_step;
          far_alike && step <= last_step && std::min(limits.widest, limits.highest) < 8.0 * step;
          step *= 2.0) {
-      const NoiseModel::Batch in_x = moved(noise, step, 0.0).batch();
-      const NoiseModel::Batch in_y = moved(noise, 0.0, step).batch();
+      const double step_x = std::min(step, room_x), step_y = std::min(step, room_y);
+      const NoiseModel::Batch in_x = moved(noise, &Point::x, step_x).batch();
+      const NoiseModel::Batch in_y = moved(noise, &Point::y, step_y).batch();
       const FilterChange change =
           survey_change({local.pointers(), in_x.pointers(), in_y.pointers()}, filter_, threads_);
-      const auto widen = [&](double& limit, double of_step) {
+      const auto widen = [&](double& limit, double taken, double of_step) {
         const bool alike = step == first_step || of_step <= longest;
-        if (alike) limit = std::max(limit, longest * step / of_step);
+        if (alike) limit = of_step > 0.0 ? std::max(limit, longest * taken / of_step) : infinity;
         return alike;
       };
-      const bool in_rows = widen(limits.widest, change.in_x);
-      far_alike = widen(limits.highest, change.in_y) || in_rows;
+      const bool in_rows = widen(limits.widest, step_x, change.in_x);
+      far_alike = widen(limits.highest, step_y, change.in_y) || in_rows;
     }
     return limits;
   }

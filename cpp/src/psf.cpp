@@ -6,6 +6,7 @@
 
 #include "filter_design.hpp"
 #include "filtered_psf.hpp"
+#include "kernel_sums.hpp"
 #include "require.hpp"
 #include "transfer.hpp"
 
@@ -15,14 +16,7 @@ namespace {
 /// The sum of the product of kernels.
 double sum_of(const std::vector<KernelImage>& kernels) {
   double product = 1.0;
-  for (const KernelImage& kernel : kernels) {
-    double sum = 0.0;
-    for (int v = 0; v < kernel.pixels.height(); ++v) {
-      const double* row = kernel.pixels.row(v);
-      sum = std::accumulate(row, row + kernel.pixels.width(), sum);
-    }
-    product *= sum;
-  }
+  for (const KernelImage& kernel : kernels) product *= sums_of(kernel.pixels).plain;
   return product;
 }
 
@@ -40,7 +34,8 @@ PsfFilter::PsfFilter(const LocalNoise& noise, const std::vector<KernelImage>& ps
   int side = support.grid;
   for (const KernelImage& kernel : psf) {
     const int extent = std::max(kernel.pixels.height(), kernel.pixels.width());
-    if (extent > side) side = fft::fast_size(extent + 2 * support.radius);
+    // A pixel at one end of it must not see the filter of the other end around the grid.
+    side = std::max(side, fft::fast_size(extent + support.radius));
   }
   const Shape grid{side, side};
   FilterDesign design(grid, options);

@@ -60,7 +60,8 @@ bool is_whole(Shape frame, double pixels) {
 /// The boxes of a frame that are taken.
 std::vector<Box> boxes_of(Shape frame, double pixels) {
   if (is_whole(frame, pixels)) return {{0, 0, frame.width, frame.height}};
-  const int side = block * static_cast<int>(std::lround(std::sqrt(pixels) / parts_of_axis / block));
+  const int blocks = static_cast<int>(std::lround(std::sqrt(pixels) / parts_of_axis / block));
+  const int side = block * std::max(1, blocks);
   const auto most = static_cast<unsigned>(rows_of(frame, side, rows_of_boxes));
   const int columns = columns_of(frame, side, static_cast<int>(std::bit_floor(most)));
   // A narrow frame has room for more of them.

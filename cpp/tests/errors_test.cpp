@@ -59,6 +59,8 @@ TEST_CASE("what does not fit is refused, and the message says what it must be an
            sources[0].kernels = {test::gaussian_kernel({21, 3}, 1.0)};
          }),
          "kernel must be no larger than the image, (20, 30), got (21, 3)");
+  expect(message_of([&](auto&, WhitenOptions& options) { options.psf = {nullptr}; }),
+         "psf must be a kernel, got a null pointer");
   expect(message_of([&](Sources& sources, auto&) { sources[0].weight = 0.0; }),
          "weight must be finite and not zero, got 0");
   expect(message_of([&](Sources& sources, auto&) {

@@ -226,6 +226,31 @@ TEST_CASE("level and limit of a large image are those of some of its rows") {
   CHECK(std::abs(autocovariance<float>(noise.view(), usable.view(), 1).lags(1, 1) - 1.0) < 0.0075);
 }
 
+TEST_CASE("one pixel far from all others is clipped, however far") {
+  const Shape shape{300, 310};
+  Image<double> noise = test::noise<double>(shape, 5);
+  const auto expected = autocovariance<double>(noise.view(), all_usable(shape).view(), 2);
+  for (const double outlier : {1e3, 1e20, -1e200}) {
+    noise(70, 33) = outlier;
+    const auto found = autocovariance<double>(noise.view(), all_usable(shape).view(), 2);
+    // One pixel less of 93,000.
+    CHECK(found.lags(2, 2) == doctest::Approx(expected.lags(2, 2)).epsilon(1e-4));
+  }
+  Image<float> single(shape);
+  std::copy_n(noise.data(), shape.size(), single.data());
+  single(70, 33) = 1e20f;
+  const auto found = autocovariance<float>(single.view(), all_usable(shape).view(), 2);
+  CHECK(found.lags(2, 2) == doctest::Approx(expected.lags(2, 2)).epsilon(1e-4));
+}
+
+TEST_CASE("parts of a very long image lie inside it") {
+  const Shape shape{800'000, 3};
+  const Image<float> noise = test::noise<float>(shape, 6);
+  const auto found = autocovariance<float>(noise.view(), all_usable(shape).view(), 2, 2);
+  // Five errors of a variance from 2.4e6 pixels.
+  CHECK(std::abs(found.lags(2, 2) - 1.0) < 0.0046);
+}
+
 TEST_CASE("images without noise are refused") {
   const Shape shape{30, 30};
   const auto noise = test::noise<double>(shape, 1);

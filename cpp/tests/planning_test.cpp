@@ -96,3 +96,19 @@ TEST_CASE("a PSF that changes in jumps takes no more cells than one that changes
   // Seen from nearby they are sixteen times as fast.
   CHECK(cells_of([&](double x) { return at(16.0 * x); }) > 4 * cells_of(at));
 }
+
+TEST_CASE("kernels are asked for inside of the frame alone") {
+  for (const Shape shape : {Shape{300, 290}, Shape{20, 400}, Shape{64, 61}, Shape{33, 1}}) {
+    const Point xy0{1000.0, -50.0};
+    const auto kernel = test::function_kernel({1, 1}, [&](Point position, int, int) {
+      const double x = position.x - xy0.x, y = position.y - xy0.y;
+      return x < 0 || y < 0 || x > shape.width - 1 || y > shape.height - 1
+                 ? std::numeric_limits<double>::quiet_NaN()
+                 : 1.0 + 0.02 * x + 0.01 * y;
+    });
+    const std::vector<NoiseSource<double>> sources{{1.0, {}, 1.0, {}}, {3.0, {kernel}, 1.0, {}}};
+    WhitenOptions options;
+    options.xy0 = xy0;
+    CHECK_NOTHROW(plan(shape, sources, options));
+  }
+}

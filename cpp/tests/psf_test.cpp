@@ -1,5 +1,6 @@
 #include "whitediff/psf.hpp"
 
+#include "filtered_psf.hpp"
 #include "support.hpp"
 
 using namespace whitediff;
@@ -73,6 +74,24 @@ TEST_CASE("a PSF may be larger than the grid of the filter") {
     for (int u = 0; u < 17; ++u) {
       // In units of the peak: what leaves the smaller image counts in the sum of the larger one.
       CHECK(std::abs(got(v + 150, u) / got(160, 8) - expected(v, u) / expected(10, 8)) < 1e-7);
+    }
+  }
+}
+
+TEST_CASE("the filter of one end of a PSF does not reach the other around the grid") {
+  const Blurred image;
+  LocalNoise noise = image.noise();
+  const FilterSupport support = filter_support({&noise}, {});
+  // A star in the corner of a PSF that nearly fills the grid.
+  const int side = support.grid - 3;
+  Image<double> star({side, side});
+  star(0, 0) = 1.0;
+  noise.psf = {{star.view(), {0, 0}}};
+  const Image<double> got = PsfFilter(noise, noise.psf, {}, support).apply(noise.psf);
+  for (int v = support.radius + 1; v < side; ++v) {
+    for (int u = support.radius + 1; u < side; ++u) {
+      // What filters are cut off at.
+      CHECK(std::abs(got(v, u)) < 1e-5);
     }
   }
 }

@@ -167,6 +167,13 @@ TEST_CASE("a sample has about as many pixels as it is asked for") {
   }
 }
 
+TEST_CASE("boxes have pixels however few are asked for") {
+  Frame frame({300, 310});
+  const auto sample = whiten_sample<float>(Plane<float>(frame.image.view()), frame.sources(),
+                                           frame.options(), 100.0);
+  CHECK(test::sum(sample.usable) > 100);
+}
+
 TEST_CASE("parts of an image have all phases of what has a period") {
   const Shape shape{2050, 2301};
   for (const double period : {256.0, 512.0, 575.0, 1024.0}) {

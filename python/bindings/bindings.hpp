@@ -10,6 +10,7 @@
 #include <pybind11/stl.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,23 @@ void bind_whiten(py::module_& module);
 template <class T>
 using Array = py::array_t<T, 0>;
 
+/// The last two axes of an array.
+inline whitediff::Shape shape_of(const py::array& array) {
+  if (array.ndim() < 2) {
+    throw py::value_error("array must be 2-D, got " + std::to_string(array.ndim()) + "-D");
+  }
+  const auto side = [&](py::ssize_t axis) {
+    const py::ssize_t length = array.shape(axis);
+    if (length > std::numeric_limits<int>::max()) {
+      throw py::value_error("array must have sides of at most " +
+                            std::to_string(std::numeric_limits<int>::max()) + " pixels, got " +
+                            std::to_string(length));
+    }
+    return static_cast<int>(length);
+  };
+  return {side(array.ndim() - 2), side(array.ndim() - 1)};
+}
+
 /// The pixels of a 2-D array whose rows are contiguous, seen in place, as whatever numbers of their
 /// size.
 template <class T>
@@ -45,8 +63,7 @@ whitediff::ImageView<const T> pixels_of(const py::array& array) {
   if (array.shape(1) > 1 && array.strides(1) != static_cast<py::ssize_t>(sizeof(T))) {
     throw py::value_error("array must have contiguous rows, got others");
   }
-  const whitediff::Shape shape{static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1))};
-  return {static_cast<const T*>(array.data()), shape,
+  return {static_cast<const T*>(array.data()), shape_of(array),
           array.strides(0) / static_cast<py::ssize_t>(sizeof(T))};
 }
 

@@ -37,6 +37,8 @@ void bind_decorrelate(py::module_& module) {
       .value("template", Convolved::template_image)
       .value("science", Convolved::science_image)
       .finalize();
+  module.def("flux_scale", &whitediff::flux_scale, py::arg("kernel"), py::arg("convolved"),
+             py::arg("shape"), py::arg("xy0"));
   bind<float>(module, "SubtractionF");
   bind<double>(module, "SubtractionD");
 }

@@ -24,12 +24,6 @@ std::vector<double> values_of(const Values& array) {
   return {array.data(), array.data() + array.size()};
 }
 
-/// The last two axes of an array of images.
-Shape image_shape(const Values& images) {
-  const auto ndim = images.ndim();
-  return {static_cast<int>(images.shape(ndim - 2)), static_cast<int>(images.shape(ndim - 1))};
-}
-
 std::vector<Point> points_of(const Values& x, const Values& y) {
   if (x.ndim() > 1 || y.ndim() > 1 || x.size() != y.size()) {
     throw py::value_error("x and y must have one length, got shapes " + shape_text(x) + " and " +
@@ -58,8 +52,7 @@ class PythonKernel final : public Kernel, public py::trampoline_self_life_suppor
       y.mutable_at(i) = positions[i].y;
     }
     const auto result = method(x, y).cast<Values>();
-    const bool fits =
-        result.ndim() == 3 && result.shape(0) == count && image_shape(result) == shape();
+    const bool fits = result.ndim() == 3 && result.shape(0) == count && shape_of(result) == shape();
     if (!fits) {
       throw py::value_error("evaluate must give shape (" + std::to_string(count) + ", " +
                             std::to_string(shape().height) + ", " + std::to_string(shape().width) +
@@ -102,7 +95,7 @@ std::unique_ptr<whitediff::SpatialKernel> make_spatial_kernel(
   if (basis.ndim() != 3) {
     throw py::value_error("basis must have shape (n, h, w), got " + shape_text(basis));
   }
-  const Shape shape = image_shape(basis);
+  const Shape shape = shape_of(basis);
   if (basis.shape(0) != static_cast<py::ssize_t>(functions.size())) {
     throw py::value_error("functions must be one for each of " + std::to_string(basis.shape(0)) +
                           " basis images, got " + std::to_string(functions.size()));
@@ -117,7 +110,7 @@ std::unique_ptr<whitediff::TabulatedKernel> make_tabulated_kernel(
     throw py::value_error("images must have shape (" + std::to_string(y.size()) + ", " +
                           std::to_string(x.size()) + ", h, w), got " + shape_text(images));
   }
-  const Shape shape = image_shape(images);
+  const Shape shape = shape_of(images);
   return std::make_unique<whitediff::TabulatedKernel>(
       values_of(x), values_of(y), values_of(images), shape, center.value_or(default_center(shape)));
 }

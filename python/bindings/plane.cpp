@@ -26,13 +26,6 @@ Plane<T> in_memory(const Array<T>& pixels) {
 /// Gives the rows begin, begin + step, ... before end, aligned, and contiguous each.
 using Read = std::function<py::array(int begin, int end, int step)>;
 
-Shape shape_of(const py::array& rows) {
-  if (rows.ndim() != 2) {
-    throw py::value_error("rows must be 2-D, got " + std::to_string(rows.ndim()) + "-D");
-  }
-  return {static_cast<int>(rows.shape(0)), static_cast<int>(rows.shape(1))};
-}
-
 /// Whether numbers are in the other byte order than the machine's.
 bool is_swapped(const py::dtype& type) {
   return type.byteorder() == (std::endian::native == std::endian::little ? '>' : '<');
@@ -78,7 +71,7 @@ Plane<T> read_by(Shape shape, Read read) {
 template <class Bits>
 Bits bits_for(const py::dtype& type, std::uint64_t bits) {
   // What is marked without bits is marked for all of them.
-  if (type.kind() == 'b') return static_cast<std::uint8_t>(bits) != 0;
+  if (type.kind() == 'b') return bits & 1;
   const Bits low = static_cast<Bits>(bits);
   std::array<std::byte, sizeof(Bits)> bytes;
   std::memcpy(bytes.data(), &low, sizeof(Bits));

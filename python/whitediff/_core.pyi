@@ -287,6 +287,9 @@ class Whitened:
     @property
     def filter_edge(self) -> npt.NDArray[np.bool_]: ...
 
+def flux_scale(
+    kernel: Kernel, convolved: Convolved, shape: tuple[int, int], xy0: tuple[float, float]
+) -> float: ...
 def subtraction_sources(
     shape: tuple[int, int],
     science: _NoiseSource,

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernel import Kernel, transform_size
+from .kernel import Kernel, Side, flux_scale, transform_size
 from .meshes import spread_meshes
 
-__all__ = ["Agreement", "Side", "Subtracted", "Term", "agreement"]
+__all__ = ["Agreement", "Subtracted", "Term", "agreement"]
 
-Side = Literal["template", "science"]
 Floats = NDArray[np.float64]
 Part = tuple[slice, slice]
 
@@ -85,9 +84,8 @@ class Subtracted:
     convolved : {"template", "science"} or None
         Which image of a pair "science", "template" the matching kernel was applied to; None for
         any other combination.
-    scale : float or None
-        The factor by which the sum of the terms was multiplied; None for 1, or for 1 / sum(K) if
-        the science image was convolved.
+    scale : float
+        The factor by which the sum of the terms was multiplied.
     xy0 : tuple of float
         Position (x, y) of pixel [0, 0] in the coordinates of the kernels.
     has_seams : bool
@@ -103,7 +101,7 @@ class Subtracted:
     difference: Any
     terms: Mapping[str, Term]
     convolved: Side | None = None
-    scale: float | None = None
+    scale: float = 1.0
     xy0: tuple[float, float] = (0.0, 0.0)
     has_seams: bool = False
     ignored: Mapping[str, Any] = field(default_factory=dict)
@@ -118,15 +116,19 @@ class Subtracted:
         template: Any,
         kernel: Kernel,
         convolved: Side,
+        scale: float | None = None,
+        xy0: tuple[float, float] = (0.0, 0.0),
         **others: Any,
     ) -> Subtracted:
-        """Give it of S - K*T, or of K*S - T, with the other attributes."""
+        """Give it of S - K*T, or of K*S - T; by default with the scale of `flux_scale`."""
         matched = {"science": (), "template": (), convolved: (kernel,)}
         terms = {
             "science": Term(science, matched["science"], 1.0),
             "template": Term(template, matched["template"], -1.0),
         }
-        return cls(difference, terms, convolved, **others)
+        if scale is None:
+            scale = flux_scale(kernel, convolved, difference.shape, xy0)
+        return cls(difference, terms, convolved, scale, xy0, **others)
 
     @cached_property
     def agreement(self) -> Agreement | None:
@@ -297,13 +299,7 @@ class _Look:
         pixels = [mesh.pixels for mesh in meshes]
         if sum(map(len, pixels)) < _LEAST_PIXELS or not _scatter(np.concatenate(pixels)) > 0:
             return None
-        scale = subtracted.scale
-        if scale is None:
-            scale = 1.0
-            if subtracted.convolved == "science":
-                sums = [mesh.kernels["science"][0].images.sum(axis=(1, 2)) for mesh in meshes]
-                scale = 1.0 / float(np.mean(sums))
-        return cls(meshes, subtracted.convolved, scale)
+        return cls(meshes, subtracted.convolved, subtracted.scale)
 
     def judged(self) -> Agreement:
         """Say how far they agree, and why they do not."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
 from ._core import (
     Chebyshev2D,
     Kernel,
@@ -19,18 +22,23 @@ __all__ = [
     "Chebyshev2D",
     "Kernel",
     "Polynomial2D",
+    "Side",
     "SpatialFunction",
     "SpatialKernel",
     "TabulatedKernel",
     "fitted",
     "fixed_kernel",
     "flipped",
+    "flux_scale",
     "normalized",
     "one_less",
     "rebinned",
     "shifted",
     "transform_size",
 ]
+
+# Of a subtraction: which image was convolved with the matching kernel.
+Side = Literal["template", "science"]
 
 Positions = npt.NDArray[np.float64]
 KernelImages = npt.NDArray[np.float64]
@@ -92,6 +100,38 @@ def flipped(kernel: Kernel) -> Kernel:
         A kernel that is evaluated where the other is.
     """
     return _Flipped(kernel)
+
+
+def flux_scale(
+    kernel: Kernel,
+    convolved: Side,
+    shape: tuple[int, int],
+    xy0: tuple[float, float],
+) -> float:
+    """Factor with which a difference has the fluxes of the science image.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The matching kernel.
+    convolved : {"template", "science"}
+        Which image it was applied to.
+    shape : (int, int)
+        Height and width of the difference.
+    xy0 : (float, float)
+        Position (x, y) of its pixel [0, 0] in the coordinates of the kernel.
+
+    Returns
+    -------
+    float
+        1, or 1 over the sum of the kernel at the centre of the frame.
+
+    Raises
+    ------
+    ValueError
+        If that sum is zero.
+    """
+    return _core.flux_scale(kernel, _core.Convolved[convolved], shape, xy0)
 
 
 def normalized(kernel: Kernel) -> Kernel:

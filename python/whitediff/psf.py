@@ -361,10 +361,9 @@ class _Nodes:
         between = np.empty((len(x), *images.shape[1:]))
         for here in at_nodes.values():
             near = np.flatnonzero(weights[here[0]])
+            shares = weights[here][:, near]
             # A sum, not a product of matrices, whose threads would spin for so little.
-            between[here] = np.einsum(
-                "nm,mvu->nvu", weights[np.ix_(here, near)], images[nodes[near]]
-            )
+            between[here] = np.einsum("nm,mvu->nvu", shares, images[nodes[near]])
         return between
 
 

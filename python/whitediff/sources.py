@@ -14,7 +14,7 @@ from . import _core
 from .adapters import as_kernel, as_psf
 from .arrays import FloatImage, Planes, as_number, one_of
 from .covariance import NoiseCovariance, as_covariance
-from .kernel import Kernel, one_less
+from .kernel import Kernel, Side, flux_scale, one_less
 
 __all__ = ["NoiseSource", "core_sources", "source_planes", "subtraction_sources"]
 
@@ -107,7 +107,7 @@ def subtraction_sources(
     planes: Planes,
     kernel: Any,
     options: _core.WhitenOptions,
-    convolved: str,
+    convolved: Side,
     scale: float | None,
     mean_variances: tuple[float | None, float | None],
     preconvolved: bool,
@@ -177,7 +177,7 @@ def _shared_source(
     planes: Planes,
     kernel: Kernel,
     options: _core.WhitenOptions,
-    convolved: str,
+    convolved: Side,
     scale: float | None,
     variance: float,
     mean_variances: Sequence[float | None],
@@ -195,11 +195,7 @@ def _shared_source(
         if isinstance(whole, float) and whole < variance:
             raise ValueError(f"{name} must be at least shared_variance, {variance}, got {whole}")
     if scale is None:
-        scale = 1.0
-        if convolved == "science":
-            (height, width), (x0, y0) = planes.image.shape, options.xy0
-            x, y = np.array([x0 + (width - 1) / 2]), np.array([y0 + (height - 1) / 2])
-            scale = 1.0 / float(kernel.evaluate(x, y).sum())
+        scale = flux_scale(kernel, convolved, planes.image.shape, options.xy0)
     common = replace(planes, variances={"shared_variance": variance}, masks=_NO_MASK)
     return [_core_source(common, "shared_", None, covariance, [one_less(kernel)], scale)]
 

@@ -15,8 +15,8 @@ struct DecorrelateOptions {
   WhitenOptions whiten;  ///< whiten.psf is the PSF of the difference image (preconvolved: of the
                          ///< science image).
   Convolved convolved = Convolved::template_image;
-  /// The factor by which the difference was multiplied after the subtraction. Default: 1 if the
-  /// template was convolved, 1 / (kernel sum at the centre of the frame) if the science image was.
+  /// The factor by which the difference was multiplied after the subtraction. Default:
+  /// `flux_scale`.
   std::optional<double> scale;
   /// Whether the difference is a likelihood image: the science image was correlated with its PSF
   /// before the subtraction. In mode score alone.
@@ -24,6 +24,14 @@ struct DecorrelateOptions {
   /// The kernel with which it was correlated; default: its PSF.
   KernelPtr pre_kernel;
 };
+
+/// The factor with which a difference has the fluxes of the science image: 1 if the template was
+/// convolved, 1 / (kernel sum at the centre of the frame) if the science image was.
+/// @param frame  shape of the difference image.
+/// @param xy0    position of its pixel [0, 0] in the coordinates of the kernel.
+/// @throws std::invalid_argument if that sum is zero.
+WHITEDIFF_EXPORT double flux_scale(const Kernel& kernel, Convolved convolved, Shape frame,
+                                   Point xy0 = {});
 
 /// A difference image as `whiten` takes it.
 template <class T>

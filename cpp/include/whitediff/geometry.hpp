@@ -50,6 +50,11 @@ struct Box {
   bool operator==(const Box&) const = default;
 };
 
+/// Where part `index` begins, and the one before ends, if so many pixels are cut into equal parts.
+inline int begin_of_part(int index, int count, int size) {
+  return static_cast<int>(static_cast<long long>(size) * index / count);
+}
+
 /// "(height, width)", as messages show shapes.
 inline std::string to_string(Shape shape) {
   return "(" + std::to_string(shape.height) + ", " + std::to_string(shape.width) + ")";

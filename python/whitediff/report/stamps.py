@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..io.rows import Rows
-from ..kernel import Kernel, Polynomial2D, SpatialKernel
+from ..kernel import Kernel, Polynomial2D, SpatialKernel, flux_scale
 from ..simulate import convolve
-from ..subtraction.files import Pair, Subtraction
+from ..subtraction.files import Subtraction
 from .alarms import Found, without_counterpart
 from .significance import Box
 
@@ -111,15 +111,13 @@ def residual(subtraction: Subtraction, box: Box) -> tuple[Floats, Floats]:
         else rows[y0:y1, x0:x1].astype(np.float64)
         for name, rows in images.items()
     }
-    rest = difference - _scale(pair, kernel) * (planes["science"] - planes["template"])
+    scale = pair.scale
+    if scale is None:
+        of = subtraction.difference
+        scale = flux_scale(pair.kernel, pair.convolved, of.shape, of.xy0)
+    rest = difference - scale * (planes["science"] - planes["template"])
     rest -= np.nanmedian(rest) if np.isfinite(rest).any() else 0.0
     return difference, rest
-
-
-def _scale(pair: Pair, kernel: SpatialKernel) -> float:
-    if pair.scale is not None:
-        return pair.scale
-    return 1.0 if pair.convolved == "template" else 1.0 / float(kernel.basis[0].sum())
 
 
 def _around(kernel: Kernel, box: Box, xy0: tuple[int, int]) -> SpatialKernel:

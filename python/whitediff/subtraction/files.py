@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agreement import Side
 from ..cells import Grid
 from ..fill import fill_values
 from ..io import read_kernel
@@ -19,7 +18,7 @@ from ..io.exposure_rows import ExposureRows, open_exposure
 from ..io.matching_kernel import Convolved
 from ..io.regions import RegionKernel
 from ..io.rows import Rows
-from ..kernel import Kernel, shifted
+from ..kernel import Kernel, Side, shifted
 from ..meshes import in_one_row, sky_meshes
 from .facts import VERSION_KEYWORD
 from .job import Job, JobError

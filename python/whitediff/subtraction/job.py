@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..agreement import Side
 from ..io.file_names import bare
 from ..io.noise_planes import NoiseFile
 from ..io.packing import check_name, is_tiled
+from ..kernel import Side
 from ..options import Covariance, WhitenOptions
 from .colour import InputCovariance, Remaining
 

@@ -15,7 +15,7 @@ from ..io import replace_file, write_exposure
 from ..io.atomic import writing
 from ..io.exposure_rows import ExposureRows
 from ..io.reading import reading
-from ..kernel import Kernel
+from ..kernel import Kernel, flux_scale
 from ..psf import CellPsf, EvaluatedPsf
 from ..tasks import DecorrelateALKernelSpatialTask
 from ..verdict import Verdict
@@ -180,12 +180,8 @@ def _with_noise(
 
 def _check_scale(subtraction: Subtraction, pair: Pair) -> None:
     """Refuse a scale that is not 1 (template convolved) or 1 / sum(K) (science convolved)."""
-    expected = 1.0
-    if pair.convolved == "science":
-        difference = subtraction.difference
-        (height, width), (x0, y0) = difference.shape, difference.xy0
-        x, y = np.array([x0 + (width - 1) / 2]), np.array([y0 + (height - 1) / 2])
-        expected = 1 / float(pair.kernel.evaluate(x, y).sum())
+    difference = subtraction.difference
+    expected = flux_scale(pair.kernel, pair.convolved, difference.shape, difference.xy0)
     scale = pair.scale
     # Files give the scale to the digits of single precision.
     if scale is not None and not math.isclose(scale, expected, rel_tol=1e-6):

@@ -16,7 +16,7 @@ from ..agreement import Subtracted
 from ..arrays import Known, Marked
 from ..decorrelate import decorrelate
 from ..exposure import Exposure
-from ..kernel import Kernel, fixed_kernel, normalized
+from ..kernel import Kernel, Side, fixed_kernel, flux_scale, normalized
 from ..options import Mode, WhitenOptions
 from ..whitening import Whitened
 from .exposure_statistics import bit_mask, has_finite_pixel, has_known_variance
@@ -133,6 +133,11 @@ class DecorrelationInputs:
         )
 
     @property
+    def convolved(self) -> Side:
+        """Which image was convolved with the kernel."""
+        return "template" if self.template_matched else "science"
+
+    @property
     def xy0(self) -> tuple[int, int]:
         """Pixel coordinates (x, y) of pixel [0, 0]."""
         box = self.difference.getBBox()
@@ -162,12 +167,11 @@ class DecorrelationInputs:
         Parameters
         ----------
         box : Box2I
-            The box of the frame: `whitediff.decorrelate` divides by the kernel's sum in its middle.
+            The box of the frame.
         """
-        if self.template_matched:
-            return self
-        x, y = (box.getMinX() + box.getMaxX()) / 2, (box.getMinY() + box.getMaxY()) / 2
-        return replace(self, scale=1 / float(_image_at(self.kernel, x, y).sum()))
+        corner = box.getMinX(), box.getMinY()
+        shape = box.getMaxY() + 1 - corner[1], box.getMaxX() + 1 - corner[0]
+        return replace(self, scale=flux_scale(self.matching, self.convolved, shape, corner))
 
     def subtracted(
         self, ignored_planes: Iterable[str], no_value_planes: Iterable[str]
@@ -188,7 +192,7 @@ class DecorrelationInputs:
             self.science.image.array,
             self.template.image.array,
             kernel=self.matching,
-            convolved="template" if self.template_matched else "science",
+            convolved=self.convolved,
             scale=self.scale,
             xy0=self.xy0,
             ignored={
@@ -264,7 +268,7 @@ class DecorrelationInputs:
             self.science.variance.array,
             self.template.variance.array,
             self.kernel,
-            convolved="template" if self.template_matched else "science",
+            convolved=self.convolved,
             scale=self.scale,
             **masks,
             mean_variances=mean_variances,
