@@ -71,6 +71,7 @@ def test_a_catalogue_has_what_the_functions_give(score, tmp_path, capsys):
 def test_forced_photometry_is_at_the_positions(score, tmp_path, capsys):
     path, truth = score
     positions = tmp_path / "positions.csv"
+    truth = truth.copy()
     truth["x"] += ORIGIN[0]
     truth["y"] += ORIGIN[1]
     truth[truth["transient"]]["x", "y"].write(positions)
@@ -128,7 +129,30 @@ def test_positions_that_are_missing_are_measured_nowhere(score, tmp_path, capsys
     table.write(positions)
     output = tmp_path / "o.ecsv"
     succeed(capsys, "detect", score[0], "-o", output, "--positions", positions)
-    assert np.isfinite(Table.read(output)["x"]).tolist() == [True, False, False, False]
+    found = Table.read(output)
+    assert np.isfinite(found["x"]).tolist() == [True, False, False, False]
+    # All are beyond the frame, too.
+    assert found["near_edge"].all()
+
+
+def test_sources_beside_a_gap_have_a_flux_and_a_flag(score, tmp_path, capsys):
+    path, truth = score
+    with fits.open(path) as hdus:
+        height, width = hdus["IMAGE"].shape
+        inside = (abs(truth["x"] - width / 2) < 300) & (abs(truth["y"] - height / 2) < 100)
+        bright = truth[truth["transient"] & inside]
+        at = bright[np.argmax(abs(bright["flux"]))]
+        x, y = round(at["x"]), round(at["y"])
+        for name in ("IMAGE", "UNCERT", "SIGNIFICANCE", "PSFFLUX", "PSFFLUXERR"):
+            hdus[name].data[y + 3, x] = np.nan
+        hdus.writeto(tmp_path / "gap.fits")
+    succeed(capsys, "detect", tmp_path / "gap.fits", "-o", tmp_path / "o.ecsv")
+    found = Table.read(tmp_path / "o.ecsv")
+    assert np.isfinite(found["flux"]).all()
+    distance = np.hypot(found["x"] - at["x"] - ORIGIN[0], found["y"] - at["y"] - ORIGIN[1])
+    (here,) = np.flatnonzero(distance < 2)
+    assert found["near_edge"][here]
+    assert abs(found["flux"][here] - at["flux"]) < 5 * found["flux_error"][here]
 
 
 def test_a_catalogue_in_fits_tells_its_threshold_in_silence(score, tmp_path, capsys):

@@ -143,9 +143,39 @@ def test_gaps_and_the_outside_give_nothing():
     flux[30, 41] = np.nan
     found = measure(plain(flux), [30.0, 41.0, 40.2, -3.0, 60.4, 99.0], [30.0, 30.0, 30.0, 5, 60, 5])
     assert found["flux"][0] == flux[30, 30]
-    assert np.isnan(found["flux"][[1, 2, 3, 5]]).all() and np.isfinite(found["flux"][4])
+    assert np.isnan(found["flux"][[1, 3, 5]]).all() and np.isfinite(found["flux"][4])
+    assert found["flux"][2] == flux[30, 40]
     (peak,) = detect(plain(flux), 5.0)
     assert (peak["x"], peak["y"]) == pytest.approx((30, 30), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("distance", "error"), [(1, 0.03), (2, 5e-3), (3, 5e-4), (4, 1e-4), (5, 3e-5), (6, 1e-5)]
+)
+def test_gaps_near_a_source_leave_it_its_flux(distance, error):
+    """Polynomials through 1, 9, 25 ... pixels of a Gaussian of 2.5 pixels err by half as much."""
+    y, x = np.mgrid[:61, :67]
+    for gap in ((30 + distance, 30), (30, 30 - distance), (30 - distance, 30 + distance)):
+        flux = 900 * np.exp(-((x - 30.3) ** 2 + (y - 29.6) ** 2) / 12.5)
+        flux[gap] = np.nan
+        forced = measure(plain(flux), [30.3], [29.6])["flux"]
+        np.testing.assert_allclose(forced, 900, rtol=error)
+        (found,) = detect(plain(flux), 5.0)
+        # A parabola is no Gaussian, and has no vertex without a neighbour.
+        assert abs(found["x"] - 30.3) < 0.31 and abs(found["y"] - 29.6) < 0.41
+        assert found["flux"] == pytest.approx(900, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "at", [(0.2, 30), (-0.3, 30.4), (66.4, 20), (30, 0.3), (40.2, 60), (0, 60)]
+)
+def test_sources_that_peak_at_the_edge_have_a_flux(at):
+    y, x = np.mgrid[:61, :67]
+    flux = 900 * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 12.5)
+    (found,) = detect(plain(flux), 5.0)
+    # Half a pixel at most from it along each axis: the Gaussian falls by 4 per cent there.
+    assert abs(found["x"] - at[0]) < 0.41 and abs(found["y"] - at[1]) < 0.41
+    assert found["flux"] == pytest.approx(900, rel=0.04)
 
 
 def test_nothing_is_found_where_nothing_is():

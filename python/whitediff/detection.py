@@ -19,7 +19,8 @@ SOURCE_TYPE = np.dtype(
 """Columns of what is found: pixels of the array, units of the image."""
 
 _PEAK_SIDE = 5
-_TAPS = np.arange(-5, 6)
+# Polynomials go through so many pixels on both sides of a position.
+_REACH = 5
 
 
 def detect(sources: PointSources, threshold: float = 5.0) -> npt.NDArray[np.void]:
@@ -55,8 +56,8 @@ def detect(sources: PointSources, threshold: float = 5.0) -> npt.NDArray[np.void
     row, column = np.concatenate(peaks, axis=1)
     order = np.lexsort((column, row))
     row, column = row[order], column[order]
-    x = column + _vertex(significance, row, column, (0, 1))
-    y = row + _vertex(significance, row, column, (1, 0))
+    x = column + _vertex(sources.significance, row, column, (0, 1))
+    y = row + _vertex(sources.significance, row, column, (1, 0))
     found = measure(sources, x, y)
     found["flux"] -= found["flux_error"] ** 2 / found["flux"]
     return found
@@ -76,8 +77,9 @@ def measure(sources: PointSources, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.ND
     -------
     structured numpy.ndarray
         Columns of ``SOURCE_TYPE``: the planes at the positions, between pixels by the polynomial
-        through eleven of them in x and in y, which errs by some 1e-5 of a flux. NaN beyond the
-        frame and next to pixels without a value.
+        through eleven of them in x and in y, which errs by some 1e-5 of a flux. Where one of these
+        is beyond the frame or has no value, fewer are taken, the nearest one alone in the end,
+        which errs by per cents. NaN beyond the frame and in pixels without a value.
 
     Raises
     ------
@@ -118,13 +120,17 @@ def _vertex(
     column: npt.NDArray[np.intp],
     step: tuple[int, int],
 ) -> Positions:
-    """How far from a pixel the vertex of the parabola through it and its neighbours is."""
-    padded = np.pad(image, 1, mode="edge").astype(np.float64)
+    """How far from a pixel the vertex of the parabola through it and its neighbours is.
+
+    0 where one of these is beyond the frame or has no value.
+    """
+    padded = np.pad(image.astype(np.float64), 1, constant_values=np.nan)
     row, column = row + 1, column + 1
     before = padded[row - step[0], column - step[1]]
     after = padded[row + step[0], column + step[1]]
     bend = before + after - 2 * padded[row, column]
-    slope = np.divide(before - after, 2 * bend, out=np.zeros(len(row)), where=bend != 0)
+    known = np.isfinite(bend) & (bend != 0)
+    slope = np.divide(before - after, 2 * bend, out=np.zeros(len(row)), where=known)
     return np.clip(slope, -0.5, 0.5)
 
 
@@ -135,24 +141,40 @@ def _between(
     dy: Positions,
     dx: Positions,
 ) -> Positions:
-    """Pixels moved by fractions; what lies beyond the frame is as its edge."""
-    height, width = plane.shape
-    rows = np.clip(row[:, np.newaxis] + _TAPS, 0, height - 1)
-    columns = np.clip(column[:, np.newaxis] + _TAPS, 0, width - 1)
-    stamps = plane[rows[:, :, np.newaxis], columns[:, np.newaxis, :]].astype(np.float64)
-    # A pixel with a weight of zero counts neither with its value nor for want of one.
-    in_y, in_x = _weights(dy), _weights(dx)
-    weights = in_y[:, :, np.newaxis] * in_x[:, np.newaxis, :]
-    moved: Positions = np.where(weights != 0, stamps * weights, 0.0).sum(axis=(1, 2))
+    """Pixels moved by fractions, by polynomials that go through none without a value."""
+    taps = np.arange(-_REACH, _REACH + 1)
+    padded = np.pad(plane, _REACH, constant_values=np.nan)
+    rows, columns = (at[:, np.newaxis] + _REACH + taps for at in (row, column))
+    stamps = padded[rows[:, :, np.newaxis], columns[:, np.newaxis, :]].astype(np.float64)
+    # A pixel that is not moved along an axis needs no neighbours there.
+    needed = _is_needed(dy)[:, :, np.newaxis] & _is_needed(dx)[:, np.newaxis, :]
+    distance = np.maximum(abs(taps)[:, np.newaxis], abs(taps))
+    lacking = np.where(needed & ~np.isfinite(stamps), distance, _REACH + 1)
+    reach = lacking.min(axis=(1, 2), initial=_REACH + 1) - 1
+    moved = np.full(len(row), np.nan)
+    for r in np.unique(reach[reach >= 0]):
+        here, inner = reach == r, slice(_REACH - r, _REACH + r + 1)
+        in_y, in_x = (_weights(offset[here], r) for offset in (dy, dx))
+        weights = in_y[:, :, np.newaxis] * in_x[:, np.newaxis, :]
+        values = stamps[here][:, inner, inner]
+        moved[here] = np.where(weights != 0, values * weights, 0.0).sum(axis=(1, 2))
     return moved
 
 
-def _weights(offset: Positions) -> Positions:
+def _is_needed(offset: Positions) -> npt.NDArray[np.bool_]:
+    """Which pixels a polynomial goes through to an offset: a whole number is one of them."""
+    taps = np.arange(-_REACH, _REACH + 1)
+    needed: npt.NDArray[np.bool_] = (offset[:, np.newaxis] != 0) | (taps == 0)
+    return needed
+
+
+def _weights(offset: Positions, reach: int) -> Positions:
     """Lagrange's weights of the pixels about each position, zero for all but one in a pixel."""
-    distance = offset[:, np.newaxis] - _TAPS
-    between = _TAPS[:, np.newaxis] - _TAPS
+    taps = np.arange(-reach, reach + 1)
+    distance = offset[:, np.newaxis] - taps
+    between = taps[:, np.newaxis] - taps
     weights = np.ones(distance.shape)
-    for n in range(len(_TAPS)):
-        others = np.arange(len(_TAPS)) != n
+    for n in range(len(taps)):
+        others = np.arange(len(taps)) != n
         weights[:, n] = (distance[:, others] / between[n, others]).prod(axis=1)
     return weights

@@ -17,7 +17,7 @@ from .masks import FILTER_EDGE, plane_bits
 __all__ = ["NEAR", "is_dipole", "mask_flags", "source_table"]
 
 NEAR = 5
-"""Pixels within which a saturated one counts."""
+"""Pixels within which a saturated one counts, and one without a value."""
 
 # Pixels within which a source of the other sign counts.
 _DIPOLE = 8.0
@@ -40,9 +40,9 @@ def source_table(path: Path, threshold: float, positions: Table | None = None) -
     -------
     Table
         Position in pixels and, if there is a WCS, on the sky; flux and error; significance; and
-        flags: ``near_edge``, a part of the filter fell on gaps or beyond the frame; ``saturated``,
-        a pixel of the plane SAT is within 5 pixels; ``dipole``, a detection of the other sign is
-        within 8 pixels.
+        flags: ``near_edge``, a part of the filter fell on gaps or beyond the frame, or a pixel
+        without a value is within 5 pixels; ``saturated``, a pixel of the plane SAT is within 5
+        pixels; ``dipole``, a detection of the other sign is within 8 pixels.
 
     Raises
     ------
@@ -69,6 +69,8 @@ def source_table(path: Path, threshold: float, positions: Table | None = None) -
     mask, own = exposure.mask.array, exposure.mask.getMaskPlaneDict()
     for name, flags in mask_flags(found, mask, own).items():
         table[name] = flags
+    table["near_edge"] |= _is_near(found, ~np.isfinite(sources.flux), NEAR)
+    table["near_edge"] |= ~np.isfinite(found["flux"])
     table["dipole"] = is_dipole(found)
     for n, name in enumerate(("x", "y")):
         table[name] += origin[n]
