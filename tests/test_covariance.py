@@ -18,7 +18,7 @@ from coloured_noise import (
     pull,
     warped_noise,
 )
-from white_noise import RADIUS, gaussian, inner, linear_kernel, matched
+from white_noise import RADIUS, crowded_field, gaussian, inner, linear_kernel, matched
 from whitediff import NoiseCovariance, NoiseSource
 from whitediff.kernel import fixed_kernel
 from whitediff.simulate import convolve
@@ -147,6 +147,13 @@ class TestMeasured:
             assert not covariance.is_significant
             # Within the five errors of the alarm; fewer than 4 are left of 6 frames.
             assert abs(covariance.psf_scale - 1) < 4 * covariance.psf_scale_error
+
+    def test_of_pixels_between_stars_is_theirs(self, rng):
+        image, variance, stars = crowded_field(rng)
+        covariance = NoiseCovariance.measured(image, variance, mask=stars)
+        # Four sampling errors; as many pixels as pairs at lag zero.
+        assert abs(covariance.variance - 1) < 4 * np.sqrt(2 / covariance.n_pixels)
+        assert abs(covariance.psf_scale - 1) < 4 * covariance.psf_scale_error
 
     @pytest.mark.parametrize(("wide", "whole_to", "zero_from"), [(False, 3, 7), (True, 6, 12)])
     def test_windows_are_those_of_the_sums_over_pairs(self, rng, wide, whole_to, zero_from):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from white_noise import convolve, gaussian, inner
+from white_noise import convolve, crowded_field, gaussian, inner
 from whitediff.kernel import fixed_kernel
 from whitediff.meshes import spread_meshes
 from whitediff.simulate import simulate
@@ -33,6 +33,13 @@ def test_white_noise_is_white(rng):
     assert result.autocorrelation[5, 5] == pytest.approx(1, abs=1e-12)
     deviations[5, 5] = 0
     assert abs(deviations).max() < 4.5
+
+
+def test_pixels_about_stars_have_no_part_in_the_variance_of_others(rng):
+    image, variance, stars = crowded_field(rng)
+    result = whiteness(image, variance, mask=stars)
+    # Four sampling errors.
+    assert abs(result.variance - 1) < 4 * result.variance_error
 
 
 def test_no_bias_on_the_mean_of_many():

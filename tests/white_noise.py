@@ -49,3 +49,15 @@ def difference(shape, kernel, variances, rng, convolved="template", scale=1.0):
     if convolved == "template":
         return inner(science) - matched(template, kernel)
     return scale * (matched(science, kernel) - inner(template))
+
+
+def crowded_field(rng):
+    """White noise whose variance is that of sky and stars, the variance, and where stars are."""
+    radius, shape = 10, (1000, 1030)
+    star = gaussian(1.8, radius)
+    light = np.zeros(shape)
+    n = 12_000
+    rows, columns = (rng.integers(radius, side - radius, n) for side in shape)
+    for y, x, flux in zip(rows, columns, 10 ** rng.uniform(2.5, 4.5, n), strict=True):
+        light[y - radius : y + radius + 1, x - radius : x + radius + 1] += flux * star
+    return rng.normal(size=shape) * np.sqrt(100 + light), 100 + light, light > 50

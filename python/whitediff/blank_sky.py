@@ -9,7 +9,7 @@ from . import _core
 from .arrays import FloatImage
 from .fill import fill_values
 
-__all__ = ["in_units_of_noise", "without_fill", "without_sources"]
+__all__ = ["blank_noise", "in_units_of_noise", "without_fill", "without_sources"]
 
 
 def without_fill(image: FloatImage, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -17,6 +17,43 @@ def without_fill(image: FloatImage, usable: npt.NDArray[np.bool_]) -> npt.NDArra
     for fill in fill_values(image, usable):
         usable = usable & ~fill.pixels(image)
     return usable
+
+
+def blank_noise(
+    image: FloatImage,
+    variance: float | FloatImage,
+    usable: npt.NDArray[np.bool_],
+    n_threads: int = 0,
+    *,
+    no_data: npt.NDArray[np.bool_] | None = None,
+    surroundings: bool = False,
+    in_place: bool = False,
+) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
+    """Give an image in units of its noise, and which of its pixels are noise alone.
+
+    Parameters
+    ----------
+    image, variance, usable, n_threads, in_place
+        As of `in_units_of_noise`.
+    no_data : numpy.ndarray of bool, [y, x], optional
+        Pixels that count as those that are not finite, and not as sources, whose surroundings are
+        left out.
+    surroundings : bool, optional
+        As of `without_sources`.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is left.
+    """
+    noise = in_units_of_noise(image, variance, usable, n_threads)
+    if no_data is not None:
+        noise[no_data] = np.nan
+    usable, _, _ = without_sources(noise, usable, surroundings=surroundings, n_threads=n_threads)
+    if not isinstance(variance, float):
+        # Pixels about sources have more variance than those that are left.
+        noise = in_units_of_noise(image, variance, usable, n_threads, in_place=in_place)
+    return noise, usable
 
 
 def in_units_of_noise(

@@ -12,7 +12,7 @@ from . import _core
 from .adapters import as_psf
 from .adapters.images import as_measurable
 from .arrays import FloatImage, as_image, as_masks, as_number, one_of
-from .blank_sky import in_units_of_noise, without_fill, without_sources
+from .blank_sky import blank_noise, without_fill
 from .kernel import fixed_kernel
 from .polynomial import Frame, as_frame, degree_of, nodes, spatial_kernel, terms
 
@@ -21,7 +21,6 @@ __all__ = [
     "NOISE_REACH",
     "NoiseCovariance",
     "as_covariance",
-    "blank_noise",
     "covariance_of",
     "interpolation_weights",
     "measured_covariance",
@@ -485,22 +484,8 @@ def measured_covariance(
     n_threads: int = 0,
 ) -> NoiseCovariance:
     """Measure the covariance of pixels that may be used; see `NoiseCovariance.measured`."""
-    noise, usable = blank_noise(image, variance, usable, n_threads)
+    noise, usable = blank_noise(image, variance, usable, n_threads, surroundings=True)
     return covariance_of(_core.autocovariance(noise, usable, NOISE_REACH, n_threads), psf=psf)
-
-
-def blank_noise(
-    image: FloatImage,
-    variance: float | FloatImage,
-    usable: npt.NDArray[np.bool_],
-    n_threads: int = 0,
-    *,
-    in_place: bool = False,
-) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
-    """Give an image in units of its noise, perhaps in its place, and where it is noise alone."""
-    noise = in_units_of_noise(image, variance, usable, n_threads, in_place=in_place)
-    usable, _, _ = without_sources(noise, usable, surroundings=True, n_threads=n_threads)
-    return noise, usable
 
 
 def covariance_of(measured: _core.MeasuredCovariance, *, psf: Any = None) -> NoiseCovariance:

@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from . import _core
 from .arrays import FloatImage, Planes
-from .blank_sky import without_fill
+from .blank_sky import blank_noise, without_fill
 from .covariance import (
     NOISE_REACH,
     NoiseCovariance,
-    blank_noise,
     covariance_of,
     psf_image,
 )
@@ -203,7 +202,9 @@ def _noise_of(
     wide: bool = False,
 ) -> NoiseCovariance:
     """Measure the noise of a sample, which is used up, of a white image, which has this shape."""
-    noise, usable = blank_noise(whitened, variance, usable, options.n_threads, in_place=True)
+    noise, usable = blank_noise(
+        whitened, variance, usable, options.n_threads, surroundings=True, in_place=True
+    )
     reach = _WIDE_REACH if wide else NOISE_REACH
     found, local = _core.autocovariances(noise, usable, parts, reach, options.n_threads, wide)
     if wide and _has_structure(found):

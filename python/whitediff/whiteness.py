@@ -12,7 +12,7 @@ import numpy.typing as npt
 from . import _core
 from .adapters.images import as_measurable
 from .arrays import FloatImage, as_masks
-from .blank_sky import in_units_of_noise, without_sources
+from .blank_sky import blank_noise
 from .covariance import NOISE_REACH, NoiseCovariance, covariance_of
 from .fill import fill_values
 from .meshes import spread_meshes
@@ -220,7 +220,7 @@ def whiteness(
     bits = masks["mask"]
     if bits is not None:
         usable &= (bits & ignore) == 0
-    noise, usable, filled = _blank_noise(pixels, plane, usable, n_threads)
+    noise, usable, filled = _without_fill(pixels, plane, usable, n_threads)
     longest = max(max_lag, NOISE_REACH)
     found = _core.autocovariance(noise, usable, longest, n_threads)
     is_known = found.far_pairs > 0 and (found.pairs > 0).all()
@@ -258,7 +258,7 @@ def sampled_whiteness(
         usable &= ~_stacked(ignored, meshes, np.True_)
     boxes = np.array(_stack(meshes), np.int32)
     try:
-        noise, usable, filled = _blank_noise(pixels, plane, usable, n_threads)
+        noise, usable, filled = _without_fill(pixels, plane, usable, n_threads)
         found, _ = _core.autocovariances(noise, usable, boxes, 1, n_threads, False)
     except ValueError:
         return None
@@ -287,7 +287,7 @@ def _stacked(
     return stacked
 
 
-def _blank_noise(
+def _without_fill(
     pixels: FloatImage, plane: float | FloatImage, usable: npt.NDArray[np.bool_], n_threads: int
 ) -> tuple[FloatImage, npt.NDArray[np.bool_], dict[float, int]]:
     """Pixels in units of their noise, which of them are noise, and what fills others."""
@@ -299,12 +299,8 @@ def _blank_noise(
             filled[fill.value] = number
         no_data |= without_data
     usable = usable & ~no_data
-    noise = in_units_of_noise(pixels, plane, usable, n_threads)
-    if filled:
-        # As pixels that are not finite, and not as sources, whose surroundings are left out.
-        noise[no_data] = np.nan
-    usable, _, _ = without_sources(noise, usable, n_threads=n_threads)
-    return noise, usable, filled
+    given = no_data if filled else None
+    return *blank_noise(pixels, plane, usable, n_threads, no_data=given), filled
 
 
 def _whiteness(
