@@ -55,6 +55,7 @@ def test_right_sets_agree(convolved, seed):
         (lambda s: {"convolved": "science"}, "give --convolved template"),
         (lambda s: {"difference": np.roll(s.difference, 40, axis=0)}, "not what images and kernel"),
         (lambda s: {"template": np.zeros_like(s.template)}, "not what images and kernel make"),
+        (lambda s: {"difference": np.zeros_like(s.difference)}, "have one value"),
     ],
 )
 def test_mistakes_are_named(right, change, cause):
@@ -95,6 +96,11 @@ def test_a_difference_that_is_white_already(right):
     )
     found = agreement_of(right, difference=smooth)
     assert not found.is_white_already and "filtered after the subtraction" in found.cause
+
+
+def test_nothing_is_said_of_images_without_noise(right):
+    planes = {name: np.zeros_like(right.science) for name in ("science", "template", "difference")}
+    assert agreement_of(replace(right, **planes)) is None
 
 
 def test_little_is_said_of_too_few_pixels(right):

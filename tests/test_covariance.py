@@ -484,6 +484,10 @@ class TestWhitening:
                 "science_variance must be at least shared_variance, 2.0, got 1.0",
             ),
             (
+                {"shared_variance": 2.0, "science_variance": np.full((50, 50), 1.5)},
+                "science_variance must be at least shared_variance, 2.0, got 1.5",
+            ),
+            (
                 {"shared_variance": 0.5, "mean_variances": (None, 0.3)},
                 "mean_variances of template must be at least shared_variance, 0.5, got 0.3",
             ),
@@ -495,7 +499,11 @@ class TestWhitening:
     )
     def test_shared_noise_that_cannot_be_is_refused(self, changed, message):
         with pytest.raises(ValueError, match=re.escape(message)):
-            whitediff.decorrelate(np.ones((50, 50)), 1.0, 1.0, gaussian(1.2, 6), **changed)
+            whitediff.decorrelate(
+                np.ones((50, 50)),
+                **{"science_variance": 1.0, "template_variance": 1.0, **changed},
+                kernel=gaussian(1.2, 6),
+            )
 
     def test_a_score_knows_what_is_measured_on_the_white_image(self, rng):
         image = 1.5 * rng.normal(size=(300, 310))

@@ -162,7 +162,7 @@ def agreement(subtracted: Subtracted) -> Agreement | None:
     Returns
     -------
     Agreement or None
-        None if too few pixels have a value, or all have the same.
+        None if too few pixels have a value, or all should have the same.
     """
     found = None
     for side in (_SMALL, _LARGE):
@@ -170,7 +170,7 @@ def agreement(subtracted: Subtracted) -> Agreement | None:
         if look is None:
             return found
         found = look.judged()
-        if found.scatter < _CLEAR:
+        if found is None or found.scatter < _CLEAR:
             return found
     return found
 
@@ -296,14 +296,19 @@ class _Look:
             for part, kernels in zip(parts, _kernels_of(subtracted, parts), strict=True)
             if kernels is not None and (mesh := _Mesh(subtracted, part, kernels)).usable.any()
         ]
-        pixels = [mesh.pixels for mesh in meshes]
-        if sum(map(len, pixels)) < _LEAST_PIXELS or not _scatter(np.concatenate(pixels)) > 0:
+        if sum(len(mesh.pixels) for mesh in meshes) < _LEAST_PIXELS:
             return None
         return cls(meshes, subtracted.convolved, subtracted.scale)
 
-    def judged(self) -> Agreement:
-        """Say how far they agree, and why they do not."""
+    def judged(self) -> Agreement | None:
+        """Say how far they agree, and why they do not; None if all pixels should have one value."""
         models = [mesh.model() for mesh in self.meshes]
+        if not _scatter(np.concatenate([mesh.pixels for mesh in self.meshes])) > 0:
+            made = [model[mesh.usable] for model, mesh in zip(models, self.meshes, strict=True)]
+            is_flat = not _scatter(np.concatenate(made)) > 0
+            return (
+                None if is_flat else Agreement(1.0, "most pixels of the difference have one value")
+            )
         factor, scatter = self._fit(models)
         if scatter >= _CLEAR:
             other = self._other_sign if self.convolved is None else self._other_way

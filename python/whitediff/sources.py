@@ -192,8 +192,9 @@ def _shared_source(
         raise ValueError(f"shared_variance must be 0 in mode 'score', got {variance}")
     names = ("mean_variances of science", "mean_variances of template")
     for name, whole in (*planes.variances.items(), *zip(names, mean_variances, strict=True)):
-        if isinstance(whole, float) and whole < variance:
-            raise ValueError(f"{name} must be at least shared_variance, {variance}, got {whole}")
+        typical = whole if whole is None or isinstance(whole, float) else _median(whole)
+        if typical is not None and typical < variance:
+            raise ValueError(f"{name} must be at least shared_variance, {variance}, got {typical}")
     if scale is None:
         scale = flux_scale(kernel, convolved, planes.image.shape, options.xy0)
     common = replace(planes, variances={"shared_variance": variance}, masks=_NO_MASK)
@@ -201,6 +202,17 @@ def _shared_source(
 
 
 _NO_MASK = {"shared_mask": _core.PlaneI()}
+# Of a plane so many rows tell what is typical of it.
+_ROWS_OF_MEDIAN = 16
+
+
+def _median(plane: Any) -> float | None:
+    """Median of the known values in some rows of a plane of variances; None if there is none."""
+    height, width = plane.shape
+    rows = np.unique(np.linspace(0, height - 1, _ROWS_OF_MEDIAN).astype(int))
+    values = np.concatenate([plane.cut(0, y, width, y + 1) for y in rows.tolist()])
+    known = values[np.isfinite(values) & (values > 0)]
+    return float(np.median(known)) if known.size else None
 
 
 def _less(planes: Planes, shared: float) -> Planes:

@@ -27,6 +27,8 @@ _RAW_CORRELATION = 0.1
 _NOT_CORRECTED = (
     "the noise is not what the inputs say, and that was not corrected for: covariance 'auto' does"
 )
+# An image that is said to have no noise may have so much of that of another.
+_NO_NOISE = 0.01
 # How well a variance that stands for something else tells so.
 _NEAR = 0.15
 
@@ -148,7 +150,7 @@ def _misdescribed(ratio: float, means: Sequence[float], subtracted: Subtracted |
     """Which mean variances are not those of their images' pixels, and what they are."""
     if subtracted is not None:
         causes = [
-            _of_image(name, mean + subtracted.shared_variance, subtracted)
+            _of_image(name, mean + subtracted.shared_variance, subtracted, max(means))
             for name, mean in zip(subtracted.terms, means, strict=False)
             if name in subtracted.described
         ]
@@ -158,9 +160,8 @@ def _misdescribed(ratio: float, means: Sequence[float], subtracted: Subtracted |
     return [f"the noise has {ratio:.4g} times the variance that is given"]
 
 
-def _of_image(name: str, given: float, subtracted: Subtracted) -> str:
-    if not given > 0:
-        return ""
+def _of_image(name: str, given: float, subtracted: Subtracted, largest: float) -> str:
+    """What is wrong with the variance of an image, the largest one of all being given as well."""
     # Not for `import whitediff` to wait for.
     from .sky import measured_sky
 
@@ -168,6 +169,8 @@ def _of_image(name: str, given: float, subtracted: Subtracted) -> str:
     try:
         sky = measured_sky(image, subtracted.ignored.get(name))
     except ValueError:
+        return ""
+    if given == 0 and sky.variance < _NO_NOISE * largest:
         return ""
     limit = _RAW_RATIO if abs(sky.correlation) < _RAW_CORRELATION else _INPUT_RATIO
     if given / limit < sky.variance < limit * given:
