@@ -69,16 +69,6 @@ class TestLags:
         # The grid holds the whole of the autocorrelation: rounding alone.
         assert covariance.psf_scale == pytest.approx(expected, rel=1e-12)
 
-    def test_root_kernel_has_the_covariance(self):
-        covariance = NoiseCovariance.resampling("lanczos3")
-        root = covariance.root_kernel(12).basis[0]
-        power = abs(np.fft.fft2(root, s=(64, 64))) ** 2
-        lags = np.fft.ifft2(power).real
-        # Cut off at 12 pixels, the root is off by some 1e-5 (2 in 1e5 here).
-        assert lags[0, 0] == pytest.approx(covariance.lags[6, 6], abs=5e-5)
-        assert lags[1, 0] == pytest.approx(covariance.lags[7, 6], abs=5e-5)
-        assert lags[2, 1] == pytest.approx(covariance.lags[8, 7], abs=5e-5)
-
     def test_plot_shows_correlations(self):
         lags = np.outer([0.2, 1.0, 0.2], [0.1, 0.8, 0.1])
         axes = NoiseCovariance(lags).plot()

@@ -101,6 +101,10 @@ void bind(py::module_& module) {
              py::arg("out").noconvert() = py::none());
 }
 
+std::pair<int, int> edges_of(whitediff::NoiseWindow window) {
+  return {window.whole_to, window.zero_from};
+}
+
 }  // namespace
 
 void bind_covariance(py::module_& module) {
@@ -117,10 +121,10 @@ void bind_covariance(py::module_& module) {
       .def_property_readonly("pairs", [](const MeasuredCovariance& of) { return copied(of.pairs); })
       .def_readonly("far_pairs", &MeasuredCovariance::far_pairs)
       .def_property_readonly("window",
-                             [](const MeasuredCovariance& of) {
-                               return std::pair(of.window.whole_to, of.window.zero_from);
-                             })
+                             [](const MeasuredCovariance& of) { return edges_of(of.window); })
       .def("noise", &whitediff::noise_covariance);
+  module.attr("narrow_window") = edges_of(whitediff::narrow_window);
+  module.attr("wide_window") = edges_of(whitediff::wide_window);
   bind<float>(module);
   bind<double>(module);
 }

@@ -153,6 +153,9 @@ class SpatialCovariance:
     @overload
     def __init__(self, lags: Kernel) -> None: ...
 
+narrow_window: tuple[int, int]
+wide_window: tuple[int, int]
+
 class MeasuredCovariance:
     @property
     def lags(self) -> npt.NDArray[np.float64]: ...

@@ -13,7 +13,6 @@ from .adapters import as_psf
 from .adapters.images import as_measurable
 from .arrays import FloatImage, as_image, as_masks, as_number, one_of
 from .blank_sky import blank_noise, without_fill
-from .kernel import fixed_kernel
 from .polynomial import Frame, as_frame, degree_of, nodes, spatial_kernel, terms
 
 __all__ = [
@@ -25,11 +24,12 @@ __all__ = [
     "interpolation_weights",
     "measured_covariance",
     "psf_image",
+    "window_sums",
 ]
 
 Floats = npt.NDArray[np.float64]
 
-NOISE_REACH = 6
+NOISE_REACH = _core.narrow_window[1] - 1
 """The longest lag that is taken for noise where no wide window is asked for."""
 
 # Frequencies an axis on which spectra are looked at.
@@ -114,7 +114,7 @@ class NoiseCovariance:
         self.n_pairs: Floats | None = None
         self.scatter = 0.0
         # Of docs/mathematics.md, Eq. 19.
-        self._window_edges = (3, NOISE_REACH + 1)
+        self._window_edges = _core.narrow_window
         self._psf = _gaussian() if psf is None else psf_image(psf)
         self.overlap = _overlap(self._psf, self.lags.shape)
 
@@ -210,7 +210,7 @@ class NoiseCovariance:
     @property
     def largest_correlation(self) -> float:
         """Correlation coefficient of the two pixels that go together most; positive."""
-        others = abs(self.lags) * (self._distance() > 0)
+        others = abs(self.lags) * (_distance(self.lags.shape) > 0)
         return float(others.max() / self.variance)
 
     @property
@@ -293,8 +293,8 @@ class NoiseCovariance:
             return True
         if abs(self.psf_scale - 1.0) > _SIGNIFICANT * self.psf_scale_error:
             return True
-        inner = self._distance() <= _INNER
-        inner &= self._distance() > 0
+        inner = _distance(self.lags.shape) <= _INNER
+        inner &= _distance(self.lags.shape) > 0
         return bool((np.abs(self.lags) > _SIGNIFICANT * self.errors)[inner].any())
 
     def plot(self, axes: Any = None) -> Any:
@@ -314,7 +314,7 @@ class NoiseCovariance:
 
             axes = Figure(layout="constrained").subplots()
         height, width = self.lags.shape
-        shown = np.where(self._distance() > 0, self.lags / self.variance, np.nan)
+        shown = np.where(_distance(self.lags.shape) > 0, self.lags / self.variance, np.nan)
         limit = max(self.largest_correlation, np.finfo(float).tiny)
         image = axes.imshow(
             shown,
@@ -335,17 +335,6 @@ class NoiseCovariance:
         )
         axes.figure.colorbar(image, ax=axes, label="correlation coefficient")
         return axes
-
-    def root_kernel(self, radius: int = 12) -> _core.SpatialKernel:
-        """Give the symmetric kernel that takes white noise to such noise, cut off at a radius.
-
-        Noise that changes over the frame has the one of the mean.
-        """
-        side = max(_SIDE, 4 * radius, 2 * max(self.lags.shape))
-        root = np.sqrt(np.maximum(_spectrum(self.lags, side), self._floor))
-        image = np.fft.fftshift(np.fft.ifft2(root).real)
-        inside = slice(side // 2 - radius, side // 2 + radius + 1)
-        return fixed_kernel(image[inside, inside])
 
     def at(self, x: float, y: float) -> NoiseCovariance:
         """Give the covariance at a position, in pixel coordinates."""
@@ -430,7 +419,7 @@ class NoiseCovariance:
             facts["varies over the frame"] = f"by up to {100 * self.variation:.1f} %"
         if self.scatter:
             facts["parts of the frame differ"] = f"by {self.scatter:.2f}"
-        lags = np.where(self._distance() > 0, self.lags, np.nan)
+        lags = np.where(_distance(self.lags.shape) > 0, self.lags, np.nan)
         return shown("Noise over the variance plane", facts, lags)
 
     def _error(self, squares: float, weights: Floats) -> float:
@@ -440,26 +429,15 @@ class NoiseCovariance:
         """
         if self.n_pixels is None:
             return 0.0
-        # The plateau is the mean over five lags, of which each is as uncertain as those of the sum.
-        near = self._window_edges[1]
-        number = (2 * (near + 5) + 1) ** 2 - (2 * near + 1) ** 2
-        plateau = (self.lags.max() * weights.sum()) ** 2 / number
+        plateau = self.lags.max() ** 2 * _squares_of_plateau(self._window_edges, weights)
         return float(np.sqrt(2.0 * (squares + plateau) / self.n_pixels))
-
-    def _distance(self) -> npt.NDArray[np.intp]:
-        y, x = (abs(np.arange(size) - size // 2) for size in self.lags.shape)
-        distance: npt.NDArray[np.intp] = np.maximum(y[:, np.newaxis], x)
-        return distance
 
     def _fading(self) -> npt.NDArray[np.bool_]:
         """Lags that the window lets go to zero."""
-        return self._distance() > self._window_edges[0]
+        return _distance(self.lags.shape) > self._window_edges[0]
 
     def _window(self) -> Floats:
-        """Give the window of lags of docs/mathematics.md, Eq. 19."""
-        whole_to, zero_from = self._window_edges
-        window: Floats = np.clip((zero_from - self._distance()) / (zero_from - whole_to), 0, 1)
-        return window
+        return _window(self._window_edges, self.lags.shape)
 
 
 def as_covariance(value: NoiseCovariance | None, name: str) -> NoiseCovariance | None:
@@ -508,6 +486,39 @@ def covariance_of(measured: _core.MeasuredCovariance, *, psf: Any = None) -> Noi
     covariance.n_pairs = noise.pairs
     covariance._window_edges = measured.window
     return covariance
+
+
+def window_sums(edges: tuple[int, int]) -> tuple[float, float]:
+    """Give the sum of a window of lags, and what makes the error of the power at k = 0.
+
+    That is the square root of 2 / N times the second number, for white noise.
+    """
+    side = 2 * edges[1] - 1
+    window = _window(edges, (side, side))
+    return float(window.sum()), float((window**2).sum() + _squares_of_plateau(edges, window))
+
+
+def _distance(shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
+    y, x = (abs(np.arange(size) - size // 2) for size in shape)
+    distance: npt.NDArray[np.intp] = np.maximum(y[:, np.newaxis], x)
+    return distance
+
+
+def _window(edges: tuple[int, int], shape: tuple[int, ...]) -> Floats:
+    """Give the window of lags of docs/mathematics.md, Eq. 19."""
+    whole_to, zero_from = edges
+    window: Floats = np.clip((zero_from - _distance(shape)) / (zero_from - whole_to), 0, 1)
+    return window
+
+
+def _squares_of_plateau(edges: tuple[int, int], weights: Floats) -> float:
+    """Give what a plateau adds to the sum of squares of weights that it is subtracted under.
+
+    It is the mean over five lags, of which each is as uncertain as those of the sum.
+    """
+    near = edges[1]
+    number = (2 * (near + 5) + 1) ** 2 - (2 * near + 1) ** 2
+    return float(weights.sum() ** 2 / number)
 
 
 def psf_image(psf: Any, x: float = 0.0, y: float = 0.0) -> Floats:

@@ -17,6 +17,7 @@ from .covariance import (
     NoiseCovariance,
     covariance_of,
     psf_image,
+    window_sums,
 )
 from .sources import CoreSource
 from .whitening import Whitened
@@ -30,15 +31,13 @@ _STRONG, _STRONG_ROUNDS = 0.1, 3
 # Pixels that are measured: enough to tell whether noise is white; and for what is applied in any
 # case, or in a wide window of lags, which errs by half as much.
 _PIXELS, _MORE_PIXELS = 1e6, 4e6
-# The longest of the lags of a wide window, and what makes the error of the power at k = 0: 2 / N
-# times the sum of squares of the window, and of the plateau's.
-_WIDE_REACH = 12
-_WIDE_LAGS = 454
+_WIDE_REACH = _core.wide_window[1] - 1
+# What a plateau that is not level over a wide window adds to the power at k = 0, and what makes the
+# error of that.
+_WIDE_SUM, _WIDE_LAGS = window_sums(_core.wide_window)
 # What stars leave that lie aside sums to nothing: of its negative wings about four times as much
 # lies beyond the narrow window as of the wings of kernels, where they are beyond doubt.
 _OF_STARS, _DOUBT = 4.0, 3.0
-# The sum of the window: what a plateau that is not level over it adds to that power.
-_WIDE_SUM = 336
 
 
 def chosen_covariance(

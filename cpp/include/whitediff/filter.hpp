@@ -59,8 +59,8 @@ struct WHITEDIFF_EXPORT FilterSupport {
 ///
 /// The error of cutting F at R is weighted by the power:
 /// e(R)^2 = sum |F - F_R|^2 P / sum |F|^2 P (docs/mathematics.md, Eq. 11). Where no radius up to
-/// the limit of 192 pixels (mode score: 128) meets the tolerance, that limit is returned with the
-/// error that it leaves.
+/// the limit of 192 pixels (mode score: 128), or more for kernels wider than 170 pixels, meets the
+/// tolerance, that limit is returned with the error that it leaves.
 /// @param n_threads  0: usable_cores(). Never changes the result.
 /// @throws std::invalid_argument if the noise has no power at k = 0, or (mode score) no PSF.
 WHITEDIFF_EXPORT FilterSupport filter_support(const std::vector<const LocalNoise*>& noises,

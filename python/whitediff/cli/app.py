@@ -43,7 +43,7 @@ def app(context: click.Context) -> None:
     """White noise, right variance and right PSF for astronomical difference images.
 
     Exit status: 0 if all went well, 2 for bad input, 3 for a result likely to be wrong (with
-    --strict), 1 for any other failure.
+    --strict), 130 if it was interrupted, 1 for any other failure.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

@@ -94,7 +94,7 @@ covariance_option = click.option(
     help="What remains of the noise's colour, as where inputs were resampled or share data: "
     "'auto' measures it on the whitened image, and whitens with it if it is beyond doubt; "
     "'measured' does so in any case; FILE: a FITS image of lags, or a whitened image.  "
-    "[default: auto; measured if only a difference is given; none with --preconvolved]",
+    "[default: auto; measured if nothing else tells the noise; none for a likelihood image]",
 )
 
 ignore_plane_option = click.option(

@@ -151,9 +151,12 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
                     f"the images must be on one pixel grid: {job.difference} has {_size(whole)} "
                     f"pixels, {path} has {_size(exposure)}"
                 )
-        if VERSION_KEYWORD in whole.metadata:
-            raise ValueError(
-                f"{job.difference} has been whitened already (it has the keyword {VERSION_KEYWORD})"
+        if VERSION_KEYWORD in whole.metadata and not job.again:
+            raise JobError(
+                f"{job.difference} has been whitened already (it has the keyword "
+                f"{VERSION_KEYWORD}); to whiten it all the same: ",
+                "again",
+                "",
             )
         no_value_planes = check_planes(job.no_value_planes, [whole.mask_planes], ["NO_DATA"])
         filled = _filled(whole.image)
