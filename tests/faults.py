@@ -438,7 +438,7 @@ def random_arguments(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, ob
         "template_variance": plane(),
         "kernel": kernel,
         "mask": mask if rng.random() < 0.6 else None,
-        "ignore_mask": int(rng.integers(0, 4)),
+        "ignore_mask": int(rng.integers(1, 4)),
         "no_value_mask": int(rng.integers(0, 2)),
         "convolved": str(rng.choice(["template", "science"])),
         "variance": str(rng.choice(["estimate", "full"])),

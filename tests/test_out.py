@@ -108,6 +108,6 @@ def test_masks_and_images_are_inputs() -> None:
     image, variance = _inputs(np.float32)
     out = _full_of(0.0, np.float32)
     with pytest.raises(ValueError, match="out must not overlap"):
-        _decorrelated(image, variance, out=out, mask=out[1].view(np.int32))
+        _decorrelated(image, variance, out=out, mask=out[1].view(np.int32), ignore_mask=1)
     with pytest.raises(ValueError, match="out must not overlap"):
         _decorrelated(image, variance, out=out, images=(image, out[0]))

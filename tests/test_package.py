@@ -54,6 +54,8 @@ def test_the_stub_names_what_the_core_has():
             stub[node.name] = {name for name in map(_name_of, node.body) if name}
         elif isinstance(node, ast.FunctionDef):
             stub[node.name] = set()
+        elif isinstance(node, ast.AnnAssign) and not node.target.id.startswith("_"):
+            stub[node.target.id] = _public_members(getattr(_core, node.target.id))
     core = {
         name: _public_members(value)
         for name, value in vars(_core).items()

@@ -73,7 +73,8 @@ def test_leaves_out_non_finite_and_masked_pixels(rng):
 
 def test_a_mask_without_bits_to_ignore_leaves_nothing_out(rng):
     plane = rng.normal(size=SHAPE)
-    assert clipped_mean(plane, mask=np.full(SHAPE, 255)) == clipped_mean(plane)
+    with pytest.warns(UserWarning, match="mask: no pixel is left out, since ignore_mask is 0"):
+        assert clipped_mean(plane, mask=np.full(SHAPE, 255)) == clipped_mean(plane)
 
 
 @pytest.mark.parametrize("plane", [np.full(SHAPE, np.nan), np.full(SHAPE, np.inf)])

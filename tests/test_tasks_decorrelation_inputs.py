@@ -265,7 +265,8 @@ def test_a_psf_known_nowhere_costs_the_psf_and_not_the_image(
     kind: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     exposures = make_exposures()
-    expected = core(exposures, psf=None, ignore_mask=0)
+    no_masks = dict.fromkeys(("mask", "science_mask", "template_mask"))
+    expected = core(exposures, psf=None, ignore_mask=0, **no_masks)
     for exposure in exposures:
         exposure.setPsf(foreign.GappyPsf(PSF, x_min=1e6))
     inputs = exposures if kind is None else as_foreign(exposures, kind)

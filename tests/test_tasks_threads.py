@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import whitediff
 from one_filter import KERNEL, make_exposures, make_task
 from whitediff.tasks.threads import threads_to_use
 
@@ -16,6 +17,8 @@ from whitediff.tasks.threads import threads_to_use
         (0, 2, "1", 2),
         (None, 0, "1", 1),
         (None, 0, "4,2", 4),
+        (None, 0, "8", 0),
+        (None, 0, "5000", 0),
         (None, 0, "many", 0),
         (None, 0, None, 0),
     ],
@@ -27,6 +30,7 @@ def test_argument_configuration_environment(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(whitediff._core, "usable_cores", lambda: 8)
     if environment is None:
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     else:

@@ -150,9 +150,12 @@ def test_what_is_measured_blindly(rng):
 
 def test_what_cannot_be_judged_is_unknown():
     pair = simulate(SHAPE, seed=3)
-    result = whitened(pair, mode="score", psf=pair.science_psf, preconvolved=True)
+    likelihood = {"mode": "score", "psf": pair.science_psf, "preconvolved": True}
+    result = whitened(pair, **likelihood, images=None)
     assert result.verdict.status == "unknown"
     assert result.verdict.summary == "the noise of a likelihood image is not measured"
+    with pytest.raises(ValueError, match="images must be None for a likelihood image"):
+        whitened(pair, **likelihood)
     tiny = whitediff.decorrelate(np.ones((9, 9)), 1.0, 1.0, [[1.0]])
     assert tiny.verdict.status == "unknown" and "cannot be measured" in tiny.verdict.summary
 

@@ -14,12 +14,12 @@
 #include "rank.hpp"
 #include "require.hpp"
 #include "scattered.hpp"
+#include "values.hpp"
 
 namespace whitediff {
 namespace {
 
 constexpr double source_sigmas = 4.5;
-constexpr double sigma_of_iqr = 0.741;  // 1 / 1.349, for a normal distribution
 constexpr int growth = 4;
 // Boxes of three pixels, each of variance 2/3 pixel squared, four times: a sigma of 1.6 pixels,
 // about that of a star.
@@ -32,8 +32,6 @@ constexpr int box_size = 512, box_height = 8;
 constexpr std::ptrdiff_t least_kept = 1000;
 constexpr int band = 64;
 constexpr int block = 32;
-// No variance is larger than the median of some 10 000 by this factor.
-constexpr double largest_ratio = 1e10;
 constexpr std::size_t sample_of_variance = 10'000;
 
 struct Spread {

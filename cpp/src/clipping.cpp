@@ -78,8 +78,9 @@ Moments row_moments(const double* values, const std::uint8_t* taken, int width) 
 }
 
 /// What pixels of a box have on top of its level.
-Level plane_of(const Box& box, const Moments& all, double y, double yy, double xy, double sum_y) {
-  Level level{box};
+BoxLevel plane_of(const Box& box, const Moments& all, double y, double yy, double xy,
+                  double sum_y) {
+  BoxLevel level{box};
   if (all.count == 0.0) return level;
   // Normal equations, with means taken off.
   const double mean_x = all.x / all.count, mean_y = y / all.count, mean = all.sum / all.count;
@@ -134,7 +135,7 @@ class Clipping {
     }
   }
 
-  Moments row(const Level& level, int y) const {
+  Moments row(const BoxLevel& level, int y) const {
     std::array<T, widest> values;
     std::array<std::uint8_t, widest> taken;
     take(pixels_, level, y, values.data(), taken.data());
@@ -146,7 +147,7 @@ class Clipping {
   Moments moments() const {
     std::vector<Moments> parts(pixels_.levels.size());
     parallel_for(parts.size(), threads_, [&](std::size_t n) {
-      const Level& level = pixels_.levels[n];
+      const BoxLevel& level = pixels_.levels[n];
       const int step = std::min(step_, level.box.height());
       const int first = level.box.y0 + static_cast<int>(scattered(n, 0.0) * step);
       for (int y = first; y < level.box.y1; y += step) parts[n] += row(level, y);
@@ -167,14 +168,14 @@ class Clipping {
       const double variance = found.squares / found.count - offset * offset;
       require(variance > 0.0, "image", "have noise",
               std::to_string(static_cast<long long>(found.count)) + " equal pixels");
-      for (Level& level : pixels_.levels) level.middle += offset;
+      for (BoxLevel& level : pixels_.levels) level.middle += offset;
       pixels_.limit = clip_sigmas * std::sqrt(variance);
     }
   }
 
   void level() {
     parallel_for(pixels_.levels.size(), threads_, [&](std::size_t n) {
-      Level& level = pixels_.levels[n];
+      BoxLevel& level = pixels_.levels[n];
       const double middle = level.box.center().y;
       Moments all;
       double y_sum = 0.0, yy_sum = 0.0, xy_sum = 0.0, sum_y = 0.0;
@@ -187,7 +188,7 @@ class Clipping {
         xy_sum += from_middle * found.x;
         sum_y += from_middle * found.sum;
       }
-      const Level more = plane_of(level.box, all, y_sum, yy_sum, xy_sum, sum_y);
+      const BoxLevel more = plane_of(level.box, all, y_sum, yy_sum, xy_sum, sum_y);
       level.middle += more.middle;
       level.slope_y += more.slope_y;
       level.slope_x += more.slope_x;

@@ -71,7 +71,7 @@ class Execution {
       // Taller cells of groups before may have given more already.
       int end = std::max(finished[n], window.rows.end);
       for (const std::size_t cell : groups[n]) end = std::max(end, plan_.cells[cell].box.y1);
-      window.move({first, end}, image_.shape().width, options_.variance, plan_.n_threads);
+      window.move({first, end}, image_.shape().width, plan_.n_threads);
       const InputRows<T> input = this->input(needed(groups[n], {first, finished[n]}));
       filtering_.run(groups[n], input, window.view({first, end}));
       if (finished[n] == first) continue;
@@ -97,20 +97,15 @@ class Execution {
     Rows rows;
     std::shared_ptr<Planes> planes, before;
 
-    /// Rows that are there already are kept, others are zero, but for an estimated variance.
-    void move(const Rows& to, int width, VariancePropagation propagation, int threads) {
+    /// Rows that are there already are kept; of others the edges of filters alone are zero.
+    void move(const Rows& to, int width, int threads) {
       const Shape shape{to.count(), width};
       // New pages take longer than to clear old ones, which are there if nobody has kept them.
       std::shared_ptr<Planes> moved = std::move(before);
       if (!is_free(moved) || moved->image.shape().height < shape.height) {
         moved = std::make_shared<Planes>(shape);
       }
-      const auto clear_plane = [&](auto& plane) {
-        clear(plane.view().cut({0, 0, width, shape.height}), threads);
-      };
-      clear_plane(moved->image);
-      if (propagation == VariancePropagation::full) clear_plane(moved->variance);
-      clear_plane(moved->filter_edge);
+      clear(moved->filter_edge.view().cut({0, 0, width, shape.height}), threads);
       if (planes) {
         copy_rows(planes->image, to, moved->image);
         copy_rows(planes->variance, to, moved->variance);

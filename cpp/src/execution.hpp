@@ -15,7 +15,7 @@ struct Outcome {
 };
 
 /// Filters a frame as planned.
-/// @param output  all rows of the frame; zero to begin with, but for an estimated variance.
+/// @param output  all rows of the frame; the edges of filters are zero to begin with.
 template <class T>
 Outcome execute(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
                 const WhitenOptions& options, const Whitening& plan, const OutputRows<T>& output);

@@ -6,6 +6,9 @@
 
 namespace whitediff {
 
+/// Standard deviation over interquartile range: 1 / 1.349, for a normal distribution.
+inline constexpr double sigma_of_iqr = 0.741;
+
 /// The value of a rank among finite values in order, of which the least has rank 0.
 /// @param parts  of the values, which are more than `rank`.
 template <class T>

@@ -303,14 +303,11 @@ class Sampling {
     Image<T> whitened, variance;
     Image<std::uint8_t> edge;
 
-    /// Of zeros.
     OutputRows<T> output(Shape shape) {
-      const auto cleared = [&](auto& image) {
-        const auto view = image.view().cut({0, 0, shape.width, shape.height});
-        for (int y = 0; y < shape.height; ++y) std::fill_n(view.row(y), shape.width, 0);
-        return view;
-      };
-      return {0, cleared(whitened), cleared(variance), cleared(edge)};
+      const Box box{0, 0, shape.width, shape.height};
+      const auto edges = edge.view().cut(box);
+      for (int y = 0; y < shape.height; ++y) std::fill_n(edges.row(y), shape.width, 0);
+      return {0, whitened.view().cut(box), variance.view().cut(box), edges};
     }
   };
 

@@ -10,6 +10,7 @@
 
 #include "multiversion.hpp"
 #include "parallel.hpp"
+#include "rank.hpp"
 #include "require.hpp"
 #include "usable_pixels.hpp"
 
@@ -18,7 +19,6 @@ namespace {
 
 constexpr int clip_rounds = 3;
 constexpr double clip_sigmas = 3.0;
-constexpr double sigma_of_iqr = 0.741;  // 1 / 1.349, for a normal distribution
 
 /// Where a quantile lies among sorted values: between the ranks `lower` and `lower + 1`.
 struct Rank {

@@ -32,7 +32,7 @@ void take_pixels(const double* noise, const std::uint8_t* usable, int width, dou
 
 /// Pixels of a level from column x0 on.
 template <class T>
-void take_from(const TakenPixels<T>& pixels, const Level& level, int y, int x0, int width,
+void take_from(const TakenPixels<T>& pixels, const BoxLevel& level, int y, int x0, int width,
                T* values, std::uint8_t* taken) {
   take_pixels(pixels.noise.row(y) + x0, pixels.usable.row(y) + x0, width,
               static_cast<T>(level.at(y, x0)), static_cast<T>(level.slope_x),
@@ -42,7 +42,7 @@ void take_from(const TakenPixels<T>& pixels, const Level& level, int y, int x0, 
 template <class T>
 void take_box(const TakenPixels<T>& pixels, const Box& box, T* values, std::uint8_t* taken,
               std::ptrdiff_t pitch) {
-  for (const Level& level : pixels.levels) {
+  for (const BoxLevel& level : pixels.levels) {
     const Box part = level.box.clipped(box);
     if (part.empty()) continue;
     for (int y = part.y0; y < part.y1; ++y) {
@@ -63,11 +63,11 @@ void take(const TakenPixels<double>& pixels, const Box& box, double* values, std
   take_box(pixels, box, values, taken, pitch);
 }
 
-void take(const TakenPixels<float>& pixels, const Level& level, int y, float* values,
+void take(const TakenPixels<float>& pixels, const BoxLevel& level, int y, float* values,
           std::uint8_t* taken) {
   take_from(pixels, level, y, level.box.x0, level.box.width(), values, taken);
 }
-void take(const TakenPixels<double>& pixels, const Level& level, int y, double* values,
+void take(const TakenPixels<double>& pixels, const BoxLevel& level, int y, double* values,
           std::uint8_t* taken) {
   take_from(pixels, level, y, level.box.x0, level.box.width(), values, taken);
 }

@@ -9,7 +9,7 @@
 namespace whitediff {
 
 /// A plane through the pixels of a box.
-struct Level {
+struct BoxLevel {
   Box box;
   double middle = 0.0;                  ///< In the centre of the box.
   double slope_y = 0.0, slope_x = 0.0;  ///< Per pixel.
@@ -25,7 +25,7 @@ template <class T>
 struct TakenPixels {
   ImageView<const T> noise;
   ImageView<const std::uint8_t> usable;  ///< Other than 0.
-  std::vector<Level> levels;             ///< Of boxes that share no pixel; no other pixel is taken.
+  std::vector<BoxLevel> levels;          ///< Of boxes that share no pixel; no other pixel is taken.
   double limit = 0.0;
 };
 
@@ -37,9 +37,9 @@ void take(const TakenPixels<double>& pixels, const Box& box, double* values, std
           std::ptrdiff_t pitch);
 
 /// The same of a row of a level's box.
-void take(const TakenPixels<float>& pixels, const Level& level, int y, float* values,
+void take(const TakenPixels<float>& pixels, const BoxLevel& level, int y, float* values,
           std::uint8_t* taken);
-void take(const TakenPixels<double>& pixels, const Level& level, int y, double* values,
+void take(const TakenPixels<double>& pixels, const BoxLevel& level, int y, double* values,
           std::uint8_t* taken);
 
 /// Some rows of a part of an image.

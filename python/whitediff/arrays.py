@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -201,6 +202,11 @@ def as_masks(
     for name, array in arrays.items():
         if array is not None:
             _require_mask(array, image.shape, name)
+    integers = [name for name, array in arrays.items() if array is not None and array.dtype != bool]
+    if integers and not (ignore_mask or no_value_mask):
+        warnings.warn(
+            f"{', '.join(integers)}: no pixel is left out, since ignore_mask is 0", stacklevel=4
+        )
     if all(array is None or array.dtype == np.int32 for array in arrays.values()):
         return (
             {name: None if m is None else _with_contiguous_rows(m) for name, m in arrays.items()},

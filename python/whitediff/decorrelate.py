@@ -134,7 +134,7 @@ def decorrelate(
         Position (x, y) of pixel [0, 0] in the coordinates of kernel and PSF.
     images : tuple [array_like, array_like], optional
         Science image and template, [y, x], before any convolution: the verdict then says as well
-        whether the difference is what they and the kernel make.
+        whether the difference is what they and the kernel make. Not with ``preconvolved``.
     out : tuple [numpy.ndarray, numpy.ndarray], optional
         Arrays that image and variance of the result are written to, which then are those of the
         result: contiguous, of the shape of the difference and in the precision of the result,
@@ -201,7 +201,9 @@ def decorrelate(
         shared_variance,
     )
     subtracted = None
-    if images is not None and not preconvolved:
+    if images is not None and preconvolved:
+        raise ValueError("images must be None for a likelihood image (preconvolved), got some")
+    if images is not None:
         # Not for `import whitediff` to wait for.
         from .agreement import Subtracted
 

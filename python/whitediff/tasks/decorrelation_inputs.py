@@ -261,7 +261,8 @@ class DecorrelationInputs:
         whitened : Whitened
             The result, as arrays.
         """
-        masks, ignore_mask = self._masks(list(ignored_planes))
+        no_value_mask = bit_mask(self.difference.mask, list(no_value_planes))
+        masks, ignore_mask = self._masks(list(ignored_planes), no_value_mask)
         mode: Mode = "score" if self.score else options.mode
         return decorrelate(
             self.difference.image.array,
@@ -281,13 +282,21 @@ class DecorrelationInputs:
                     options,
                     mode=mode,
                     ignore_mask=ignore_mask,
-                    no_value_mask=bit_mask(self.difference.mask, list(no_value_planes)),
+                    no_value_mask=no_value_mask,
                 )
             ),
         )
 
-    def _masks(self, planes: list[str]) -> tuple[dict[str, Any], int]:
-        """Give the mask arrays, by the names that the core has for them, and the ignored bits."""
+    def _masks(self, planes: list[str], no_value: int) -> tuple[dict[str, Any], int]:
+        """Give masks that leave something out, by the core's names for them, and the ignored bits.
+
+        Parameters
+        ----------
+        planes : list of str
+            Those that are ignored.
+        no_value : int
+            Bits of the difference's mask that are looked at as well.
+        """
         masks = {
             "mask": self.difference.mask,
             "science_mask": self.science.mask,
@@ -299,6 +308,7 @@ class DecorrelationInputs:
         return {
             name: mask.array if bits[name] == own else (mask.array & bits[name]) != 0
             for name, mask in masks.items()
+            if bits[name] or (name == "mask" and no_value)
         }, own
 
     def exposure_of(self, whitened: Whitened, *, edge_plane: str = "", set_psf: bool = True) -> Any:

@@ -68,11 +68,9 @@ def mean_variance(exposure: Any, planes: Iterable[str], step: int = 1) -> float:
     """
     if exposure.variance is None:
         raise ValueError("exposure must have a variance plane, got one without")
-    return clipped_mean(
-        exposure.variance.array[::step],
-        mask=exposure.mask.array[::step],
-        ignore_mask=bit_mask(exposure.mask, planes),
-    )
+    bits = bit_mask(exposure.mask, planes)
+    mask = exposure.mask.array[::step] if bits else None
+    return clipped_mean(exposure.variance.array[::step], mask=mask, ignore_mask=bits)
 
 
 def sampled_mean_variance(exposure: Any, planes: Iterable[str]) -> float:
