@@ -312,7 +312,10 @@ def test_an_input_that_is_gone_changes_nothing(own_kernel, tmp_path):
 
 BAD_TABLES = [
     ("", "expected a table, CSV or ECSV: No header line found"),
-    ("science,template,difference,kernel\na,b,c,d\n", "got none named output"),
+    (
+        "science,template,difference,kernel\na,b,c,d\n",
+        "none named output among science, template, ",
+    ),
     ("science,template,difference,kernel,output\n", "expected at least one row"),
     ("science,template,difference,kernel,output\na,b,c,d,e,f\n", "expected a table, CSV or ECSV"),
     (

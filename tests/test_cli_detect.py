@@ -122,6 +122,13 @@ def test_positions_that_cannot_be_read_are_refused(score, tmp_path, capsys, dama
     assert message in said and str(positions) in said
 
 
+def test_positions_that_are_no_numbers_are_refused(score, tmp_path, capsys):
+    positions = tmp_path / "positions.csv"
+    positions.write_text("x,y\n30.5,a\n64.25,b\n")
+    said = fail(capsys, "detect", score[0], "-o", tmp_path / "o.ecsv", "--positions", positions)
+    assert f"{positions}: y must be numbers, got dtype" in said
+
+
 def test_positions_that_are_missing_are_measured_nowhere(score, tmp_path, capsys):
     positions = tmp_path / "positions.ecsv"
     table = Table({"x": [30.0, 64.25, np.inf, np.inf], "y": [20.5, 40.0, 3.0, 3.0]}, masked=True)

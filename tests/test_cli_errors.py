@@ -248,7 +248,9 @@ def test_whitened_image_is_not_whitened_again(inputs, tmp_path, no_files, capsys
     once = tmp_path / "once.fits"
     succeed(capsys, "decorrelate", *options(inputs), "-o", once)
     arguments = [*options(inputs, difference=once), "-o", no_files / "twice.fits"]
-    assert f"{once} has been whitened already" in fail(capsys, "decorrelate", *arguments)
+    said = fail(capsys, "decorrelate", *arguments)
+    assert f"{once} has been whitened already" in said and said.endswith("same: --again\n")
+    succeed(capsys, "decorrelate", *arguments[:-2], "-o", tmp_path / "twice.fits", "--again")
 
 
 SCORE = ["--mode", "score", "--preconvolved"]

@@ -371,6 +371,12 @@ def test_several_images_are_listed(tmp_path):
         np.testing.assert_array_equal(read_exposure(f"{path}{extension}").image.array, IMAGE)
 
 
+def test_a_cube_is_no_image(tmp_path):
+    path = write(tmp_path / "x.fits", hdu(np.ones((3, 4, 5)), "CUBE"))
+    with pytest.raises(ValueError, match=r"image, got CUBE of shape \(3, 4, 5\)$"):
+        read_exposure(path)
+
+
 @pytest.mark.parametrize("name", ["MASK", "ERR", "WGT", "VARIANCE", "WHT", "PSFIMAGE"])
 def test_what_is_called_otherwise_is_never_the_image(tmp_path, name):
     path = write(tmp_path / "x.fits", hdu(IMAGE, name))

@@ -189,10 +189,12 @@ def test_scores_are_read_back_before_they_are_compressed(simulated, tmp_path, ca
     [
         ("x.fits", "q=16", "--compress needs an output named .fits.fz"),
         ("x.fits.gz", "lossless", "--compress needs an output named .fits.fz"),
-        ("x.fits.fz", "q=0.5", "--compress must be 0, or 1 or more"),
-        ("x.fits.fz", "q=nan", "--compress must be 0, or 1 or more"),
-        ("x.fits.fz", "16", "expected lossless or q=NUMBER"),
-        ("x.fits.fz", "q=many", "expected lossless or q=NUMBER"),
+        ("x.fits.fz", "q=0.5", "expected lossless, or q=NUMBER of 1 or more, got 'q=0.5'"),
+        ("x.fits.fz", "q=0", "expected lossless, or q=NUMBER of 1 or more, got 'q=0'"),
+        ("x.fits.fz", "q=nan", "expected lossless, or q=NUMBER of 1 or more, got 'q=nan'"),
+        ("x.fits.fz", "16", "expected lossless, or q=NUMBER of 1 or more, got '16'"),
+        ("x.fits.fz", "q=many", "expected lossless, or q=NUMBER of 1 or more, got 'q=many'"),
+        ("x.fits[1]", "q=16", "must be a whole file, got an extension"),
     ],
 )
 def test_settings_that_are_refused(simulated, tmp_path, capsys, name, value, message):

@@ -95,6 +95,12 @@ def plain(value: Any, name: str) -> Any:
 _MEANINGS = ("unit", "units", "uncertainty", "unmasked")
 
 
+def told(value: Any) -> str:
+    """What stands where a pair is expected."""
+    of = f" of {len(value)}" if isinstance(value, tuple | list) else ""
+    return type(value).__name__ + of
+
+
 def as_output(
     value: Any, shape: tuple[int, int], dtype: npt.DTypeLike, inputs: Iterable[Any]
 ) -> tuple[FloatImage, FloatImage]:
@@ -117,7 +123,7 @@ def as_output(
         If shapes differ, an array is not contiguous or cannot be written to, or memory overlaps.
     """
     if not (isinstance(value, tuple | list) and len(value) == 2):
-        raise TypeError(f"out must be a pair of arrays (image, variance), got {value!r}")
+        raise TypeError(f"out must be a pair of arrays (image, variance), got {told(value)}")
     for name, array in zip(("image", "variance"), value, strict=True):
         if type(array) not in (np.ndarray, np.memmap):
             raise TypeError(f"{name} of out must be an array, got {type(array).__name__}")

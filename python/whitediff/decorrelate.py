@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import _core
 from .adapters import as_kernel, as_psf
 from .adapters.images import Pixels, as_companion, as_planes
-from .arrays import FloatImage, Planes, as_callable, as_image, as_output, as_position
+from .arrays import FloatImage, Planes, as_callable, as_image, as_output, as_position, told
 from .cells import Grid
 from .covariance import NoiseCovariance
 from .options import WhitenKeywords, WhitenOptions, as_options, shows_options
@@ -225,7 +225,7 @@ def decorrelate(
 
 def _pair_of(images: Any, shape: tuple[int, int], of: Pixels) -> tuple[FloatImage, FloatImage]:
     if not (isinstance(images, tuple | list) and len(images) == 2):
-        raise TypeError(f"images must be a pair (science, template), got {type(images).__name__}")
+        raise TypeError(f"images must be a pair (science, template), got {told(images)}")
     names = ("images of science", "images of template")
     pair = [
         as_image(as_companion(image, name, of), name)

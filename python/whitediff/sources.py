@@ -59,6 +59,8 @@ class NoiseSource:
         covariance: NoiseCovariance | None = None,
     ) -> None:
         self.variance = variance
+        if isinstance(kernels, np.ndarray | Kernel):
+            raise TypeError(f"kernels must be a sequence of them, got one {type(kernels).__name__}")
         self.kernels: tuple[Kernel, ...] = tuple(as_kernel(kernel) for kernel in kernels)
         self.weight = float(weight)
         self.mask = mask

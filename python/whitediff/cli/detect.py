@@ -50,7 +50,7 @@ def detect(
     inputs = [score, *([positions] if positions is not None else [])]
     check_outputs([output], inputs, overwrite=overwrite)
 
-    from ..io import replace_file
+    from ..io.atomic import replace_file, writing
     from ..io.reading import naming
     from ..subtraction.catalogue import source_table
     from .tables import read_positions
@@ -58,7 +58,7 @@ def detect(
     given = None if positions is None else read_positions(positions)
     with naming(positions=positions):
         table = source_table(score, threshold, given)
-    with replace_file(output, overwrite=overwrite) as file:
+    with writing(output), replace_file(output, overwrite=overwrite) as file:
         if output.suffix == ".fits":
             _write_fits(table, file)
         else:

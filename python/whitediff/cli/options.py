@@ -38,11 +38,11 @@ def quantization(text: str) -> float:
     try:
         if text == "lossless":
             return 0.0
-        if text.startswith("q="):
-            return float(text.removeprefix("q="))
+        if text.startswith("q=") and (steps := float(text.removeprefix("q="))) >= 1:
+            return steps
     except ValueError:
         pass
-    raise ValueError(f"expected lossless or q=NUMBER, got '{text}'")
+    raise ValueError(f"expected lossless, or q=NUMBER of 1 or more, got '{text}'")
 
 
 def _quantization(

@@ -79,7 +79,10 @@ def read_positions(path: Path) -> Table:
             column = np.ma.asarray(table[name])
             if column.ndim != 1:
                 raise ValueError(f"{name} must be one number in a row, got shape {column.shape}")
-            values = np.ma.filled(column.astype(np.float64), np.nan)
+            try:
+                values = np.ma.filled(column.astype(np.float64), np.nan)
+            except ValueError:
+                raise ValueError(f"{name} must be numbers, got dtype {column.dtype}") from None
             table[name] = np.where(np.isfinite(values), values, np.nan)
         return table
 

@@ -34,6 +34,8 @@ def check_name(path: str | os.PathLike[str], name: str = "path") -> None:
     ValueError
         If it is one.
     """
+    if os.fspath(path).endswith("]"):
+        raise ValueError(f"{name} must be a whole file, got an extension: {os.fspath(path)}")
     if os.fspath(path).lower().endswith(_OTHERS):
         raise ValueError(
             f"{name} must not end with {', '.join(_OTHERS)}: what is written is FITS, plain, "

@@ -217,7 +217,10 @@ def _image(hdus: Any, planes: Sequence[Any]) -> Any:
             f"one image must be asked for, as in FILE[EXT], got {_listed(candidates, hdus)}"
         )
     if not candidates:
-        found = ", ".join(f"{label_of(hdu)} ({role_of(hdu, hdus)})" for hdu in planes) or "none"
+        found = ", ".join(f"{label_of(hdu)} ({role_of(hdu, hdus)})" for hdu in planes)
+        if not found:
+            shapes = [f"{label_of(hdu)} of shape {hdu.shape}" for hdu in hdus if hdu.is_image]
+            found = ", ".join(shape for shape in shapes if not shape.endswith("()")) or "none"
         raise ValueError(f"expected a FITS file with a two-dimensional image, got {found}")
     return candidates[0]
 

@@ -118,7 +118,7 @@ def _check_columns(
     if missing:
         raise ValueError(
             f"{path}: expected the columns {', '.join(expected)}, got none named "
-            f"{', '.join(missing)}"
+            f"{', '.join(missing)} among {', '.join(table.colnames)}"
         )
     for name in table.colnames:
         if name in carried:
