@@ -6,10 +6,11 @@
 
 namespace whitediff {
 
-// Fourier transforms are planned on first use and kept for the process. Plans are estimated, which takes milliseconds; measured ones run a tenth faster,
-// take up to a second each, and can be kept as FFTW's wisdom. With ducc0 in the place of FFTW there
-// is nothing to measure, and no wisdom. Everything here may be called at any time from any thread;
-// computations under way keep the plans that they have.
+// Fourier transforms are planned on first use and kept for the process. Plans are estimated, which
+// takes milliseconds; measured ones run a tenth faster, take up to a second each, and can be kept
+// as FFTW's wisdom. With ducc0 in the place of FFTW there is nothing to measure, and no wisdom.
+// Everything here may be called at any time from any thread; computations under way keep the plans
+// that they have.
 
 /// Drops all plans; they are made again when needed.
 WHITEDIFF_EXPORT void clear_plans();
