@@ -45,7 +45,7 @@ VALUE_ERRORS = {
         r"template_variance must have shape \(10, 12\), that of the image, got \(10, 11\)",
     ),
     "1-D variance": ({"science_variance": np.ones(12)}, r"2-D array .*, got shape \(12,\)"),
-    "negative number": ({"science_variance": -1.0}, "science_variance must be .* >= 0, got -1.0"),
+    "negative number": ({"science_variance": -1.0}, "science_variance must be .* >= 0, got -1"),
     "NaN for a variance": ({"template_variance": np.nan}, "must be finite and >= 0, got nan"),
     "variance of NaN only": (
         {"science_variance": np.full(SHAPE, np.nan)},
@@ -70,6 +70,14 @@ VALUE_ERRORS = {
     "no variance at k = 0, but for rounding": (
         {"science_variance": 0.0, "kernel": KERNEL - KERNEL.mean()},
         "positive total variance at k = 0 .*, got",
+    ),
+    "variances that single precision does not hold": (
+        {
+            "difference": np.ones(SHAPE, np.float32),
+            "science_variance": 1e-44,
+            "template_variance": 1e-44,
+        },
+        "variance must be at least 1e-36, or the image in double precision .*, got .*e-44",
     ),
     "mask of another shape": (
         {"mask": np.zeros((12, 10), int)},

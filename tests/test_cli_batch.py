@@ -187,6 +187,19 @@ def test_bad_row_fails_alone(pairs, tmp_path, results, capsys):
     assert fits.getheader(tmp_path / "white2.fits")["WDVERSN"]
 
 
+def test_a_batch_with_a_file_of_lags_goes_on_where_it_stopped(pairs, manifest, results, tmp_path):
+    lags = write_plain(tmp_path / "lags.fits", np.outer([0.1, 1, 0.1], [0.1, 1, 0.1]))
+    batch(manifest, "--covariance", lags)
+    before = [made_at(tmp_path / f"white{n}.fits") for n in range(N_PAIRS)]
+    batch(manifest, "--covariance", lags)
+    assert [made_at(tmp_path / f"white{n}.fits") for n in range(N_PAIRS)] == before
+    # Other lags are another noise.
+    lags.unlink()
+    write_plain(lags, np.outer([0.2, 1, 0.2], [0.1, 1, 0.1]))
+    batch(manifest, "--covariance", lags)
+    assert made_at(tmp_path / "white0.fits") != before[0]
+
+
 def test_only_what_has_changed_is_done_again(pairs, tmp_path, results, capsys):
     rows = [row_of(pairs, n) for n in range(N_PAIRS)]
     own = tmp_path / "kernel.fits"

@@ -36,7 +36,7 @@ def test_pages_are_reached_from_a_table_the_worst_first(pairs, tmp_path, capsys)
     arguments += ["--report", tmp_path / "new/pages"]
     assert run_command(*arguments) == 1
     directory = tmp_path / "new/pages"
-    names = ["1-white0.html", "2-white1.html", "index.html"]
+    names = ["index.html", "white0.html", "white1.html"]
     assert sorted(path.name for path in directory.iterdir()) == names
     results = read_results(tmp_path / "night.results.ecsv")
     page, shown = table_of(directory)
@@ -45,21 +45,29 @@ def test_pages_are_reached_from_a_table_the_worst_first(pairs, tmp_path, capsys)
     # What was carried, and why.
     assert [row[10] for row in shown] == ["<9>", "8", "7"]
     assert shown[0][3] == results["reason"][2] and shown[1][3] == results["cause"][1]
-    assert [link["href"] for link in page.all("a")] == ["2-white1.html", "1-white0.html"]
+    assert [link["href"] for link in page.all("a")] == ["white1.html", "white0.html"]
     for place, number in ((1, 1), (2, 0)):
         value, error = map(float, shown[place][5].split(" ± "))
         assert value == pytest.approx(results["variance_ratio_after"][number], abs=error / 10)
         assert error == pytest.approx(results["variance_ratio_after_error"][number], rel=0.05)
-    for name in names[:2]:
+    for name in names[1:]:
         assert_self_contained(Page((directory / name).read_text()))
     # Done again is what has no page; what has one stays as it is.
-    (directory / names[0]).unlink()
-    before = (directory / names[1]).stat().st_mtime_ns
+    (directory / names[1]).unlink()
+    before = (directory / names[2]).stat().st_mtime_ns
     capsys.readouterr()
     assert run_command(*arguments) == 1
     assert "2 of 3 rows done (1 of them before)" in capsys.readouterr().out
-    assert (directory / names[0]).exists()
-    assert (directory / names[1]).stat().st_mtime_ns == before
+    assert (directory / names[1]).exists()
+    assert (directory / names[2]).stat().st_mtime_ns == before
+    # Rows that come later leave the others alone; outputs of one name have pages of their own.
+    (tmp_path / "sub").mkdir()
+    more = [row_of(pairs, 1, visit=n, output=f"sub/{name}.fits") for n, name in ((9, "white1"),)]
+    write_manifest(manifest, [*more, *rows][::-1])
+    assert run_command(*arguments) == 1
+    assert "3 of 4 rows done (2 of them before)" in capsys.readouterr().out
+    assert (directory / names[2]).stat().st_mtime_ns == before
+    assert (directory / "white1-2.html").exists()
     # Another batch keeps off.
     other = write_manifest(tmp_path / "other.csv", rows[:1])
     message = fail(capsys, "batch", other, "--carry", "visit", "--report", directory)
@@ -92,6 +100,12 @@ def test_a_row_has_its_figure_page_and_configuration(pairs, tmp_path, capsys):
     assert fits.getheader(tmp_path / "white1.fits")["WDVAR"] == "estimate"
     again = [(tmp_path / f"white{n}.fits").stat().st_mtime_ns for n in range(3)]
     assert [one == other for one, other in zip(times, again, strict=True)] == [False, False, True]
+
+
+def test_a_configuration_may_change_the_share_of_the_cores(pairs, tmp_path, capsys):
+    threads = "decorrelateMapReduceConfig.mapper.nThreads=3"
+    manifest = write_manifest(tmp_path / "m.csv", [row_of(pairs, 0, config_override=threads)])
+    assert "1 of 1 rows done" in succeed(capsys, "batch", manifest, "--jobs", 1)
 
 
 def test_what_a_row_cannot_have_is_its_failure(pairs, tmp_path):

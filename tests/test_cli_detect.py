@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
@@ -160,6 +161,32 @@ def test_sources_beside_a_gap_have_a_flux_and_a_flag(score, tmp_path, capsys):
     (here,) = np.flatnonzero(distance < 2)
     assert found["near_edge"][here]
     assert abs(found["flux"][here] - at["flux"]) < 5 * found["flux_error"][here]
+
+
+@pytest.mark.parametrize("types", [("DEC--TAN", "RA---TAN"), ("GLON-TAN", "GLAT-TAN")])
+def test_positions_on_the_sky_are_right_ascension_and_declination(score, tmp_path, capsys, types):
+    path, _ = score
+    with fits.open(path) as hdus:
+        for hdu in hdus[1:]:
+            if "CTYPE1" in hdu.header:
+                hdu.header["CTYPE1"], hdu.header["CTYPE2"] = types
+                hdu.header["CRVAL1"], hdu.header["CRVAL2"] = 30.0, 40.0
+        hdus.writeto(tmp_path / "other.fits")
+    succeed(capsys, "detect", f"{tmp_path / 'other.fits'}[IMAGE]", "-o", tmp_path / "o.ecsv")
+    found = Table.read(tmp_path / "o.ecsv")
+    center = SkyCoord(30, 40, unit="deg", frame="galactic").icrs
+    if types[0] == "DEC--TAN":
+        center = SkyCoord(40, 30, unit="deg")
+    # A frame of 0.1 degrees.
+    assert (SkyCoord(found["ra"], found["dec"], unit="deg").separation(center).deg < 0.1).all()
+
+
+def test_names_of_files_may_hold_any_letter(score, tmp_path, capsys):
+    folder = tmp_path / "na\u00efve"
+    folder.mkdir()
+    (folder / "score.fits").write_bytes(score[0].read_bytes())
+    succeed(capsys, "detect", folder / "score.fits", "-o", folder / "o.fits")
+    assert fits.getheader(folder / "o.fits", 1)["FILE"].endswith("na\\xefve/score.fits")
 
 
 def test_a_catalogue_in_fits_tells_its_threshold_in_silence(score, tmp_path, capsys):

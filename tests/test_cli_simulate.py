@@ -132,3 +132,5 @@ def test_a_repository_takes_an_empty_directory(tmp_path, capsys):
     assert "must be new or empty" in fail(capsys, "simulate", tmp_path, "--butler")
     message = fail(capsys, "simulate", tmp_path / "repo", "--butler", "--overwrite")
     assert "--overwrite does not go with --butler" in message
+    message = fail(capsys, "simulate", tmp_path / "repo", "--butler", "--ripple", 3)
+    assert "--ripple does not go with --butler" in message

@@ -40,9 +40,12 @@ def test_a_covariance_of_a_frame_comes_back(tmp_path):
     fits.HDUList([fits.PrimaryHDU(), covariance_hdu(covariance)]).writeto(path)
     with fits.open(path) as hdus:
         hdus.verify("exception")
-    found = read_covariance(path)
-    np.testing.assert_array_equal(found.coefficients, covariance.coefficients)
-    assert found.frame == covariance.frame
+    for name in (path, f"{path}[COVARIANCE]", f"{path}[1]"):
+        found = read_covariance(name)
+        np.testing.assert_array_equal(found.coefficients, covariance.coefficients)
+        assert found.frame == covariance.frame
+    fits.append(path, 7 * LAGS, fits.Header({"EXTNAME": "OTHER"}))
+    np.testing.assert_array_equal(read_covariance(f"{path}[OTHER]").lags, 7 * LAGS)
     header = fits.getheader(path, "COVARIANCE")
     assert (header["NAXIS3"], header["XMIN"], header["YMAX"]) == (3, -3, 99)
     fits.delval(path, "YMIN", extname="COVARIANCE")

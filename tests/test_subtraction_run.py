@@ -20,6 +20,8 @@ from whitediff.io.point_sources import read_point_sources
 from whitediff.options import WhitenOptions
 from whitediff.psf import sampled_psf
 from whitediff.subtraction import Job, whiten_files
+from whitediff.subtraction.files import open_subtraction
+from whitediff.subtraction.job import InputImage
 
 # Several bands of rows.
 SHAPE = (1210, 420)
@@ -311,3 +313,18 @@ def test_memory_is_that_of_bands(tmp_path, rng):
     )
     # Of the planes of the large frame, six of which are read and written, one has 46 MiB.
     assert float(run.stdout) < 46
+
+
+def test_one_file_may_have_several_masks(inputs, tmp_path):
+    masks = []
+    for n, size in enumerate((3, 7)):
+        bits = np.zeros(SHAPE, np.uint8)
+        bits[:size, :size] = 1
+        masks.append(tmp_path / f"mask{n}.fits")
+        fits.PrimaryHDU(bits).writeto(masks[-1])
+    image = inputs / "science.fits"
+    combined = [InputImage(file=image, mask=mask, variance=1.0) for mask in masks]
+    job = Job(difference=image, output=tmp_path / "o.fits", combined=combined)
+    with open_subtraction(job) as subtraction:
+        marked = [(image.mask[:] != 0).sum() for image in subtraction.images.values()]
+    assert marked == [9, 49]

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <span>
@@ -13,13 +12,6 @@
 
 namespace whitediff {
 namespace {
-
-/// What std::to_string gives in hundreds of digits.
-std::string in_short(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", number);
-  return text;
-}
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
@@ -62,8 +54,7 @@ void check_range(const std::vector<NoiseSource<T>>& sources, const WhitenOptions
   constexpr double limit =
       std::min<double>(std::numeric_limits<T>::max(), std::numeric_limits<double>::max() * 1e-6);
   const auto check_variance = [&](double variance, const std::string& what) {
-    require(!(variance > limit), what, "give a variance of at most " + in_short(limit),
-            in_short(variance));
+    require(!(variance > limit), what, "give a variance of at most " + in_short(limit), variance);
   };
   double power = 0.0;
   for (const auto& source : sources) {
@@ -96,7 +87,7 @@ void check(const Plane<T>& image, const std::vector<NoiseSource<T>>& sources,
   constexpr double least_floor = std::numeric_limits<double>::epsilon();
   require(options.filter.power_floor >= least_floor && std::isfinite(options.filter.power_floor),
           "power_floor", "be finite, and at least what rounding leaves, " + in_short(least_floor),
-          in_short(options.filter.power_floor));
+          options.filter.power_floor);
   require(!sources.empty(), "sources", "hold at least one noise source", "none");
   const auto check_shape = [&](Shape shape, const std::string& what) {
     require_shape(shape, image.shape(), what);

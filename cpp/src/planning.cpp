@@ -24,6 +24,8 @@ constexpr double largest_bias = 5e-4;
 constexpr double first_step = 16.0;
 constexpr double last_step = 256.0;
 constexpr double least_float32_floor = 1e-7;
+// Smaller ones have few digits in float32, or none.
+constexpr double least_float32_variance = 1e-36;
 // So many pixels make the error of a mean variance a sixtieth of the scatter of the plane or less.
 constexpr std::size_t pixels_of_cell = std::size_t{1} << 12;
 
@@ -89,6 +91,7 @@ class Planning {
       require(!std::isnan(variances[n]), sources_[n % sources_.size()].name,
               "have known pixels and a positive total variance", "none");
     }
+    if constexpr (std::is_same_v<T, float>) require_digits(variances);
     std::vector<NoiseModel::Source> sources;
     for (const auto& source : sources_) {
       sources.push_back({source.weight, source.kernels, source.covariances});
@@ -97,6 +100,17 @@ class Planning {
     return NoiseModel(std::move(sources),
                       filter_.mode == Mode::score ? options_.psf : std::vector<KernelPtr>{},
                       std::move(positions), std::move(variances));
+  }
+
+  /// Refuses variances that single precision does not hold, as of fluxes in units of a star's.
+  void require_digits(const std::vector<double>& variances) const {
+    double largest = 0.0;
+    for (std::size_t n = 0; n < variances.size(); ++n) {
+      const double weight = sources_[n % sources_.size()].weight;
+      largest = std::max(largest, weight * weight * variances[n]);
+    }
+    require(!(largest > 0.0 && largest < least_float32_variance), "variance",
+            "be at least 1e-36, or the image in double precision or in another unit", largest);
   }
 
   std::vector<Point> centers(const std::vector<Box>& boxes) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -14,6 +15,13 @@ inline std::string to_string(Point point) {
   return "(" + std::to_string(point.x) + ", " + std::to_string(point.y) + ")";
 }
 
+/// What std::to_string gives in hundreds of digits, or as zero.
+inline std::string in_short(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", number);
+  return text;
+}
+
 /// Refuses an argument with the one message that all of them have: "NAME must MUST, got GOT".
 /// @param got  text, or what to_string takes.
 /// @throws std::invalid_argument
@@ -22,6 +30,8 @@ template <class Got>
   const std::string message = name + " must " + must + ", got ";
   if constexpr (std::convertible_to<Got, std::string>) {
     throw std::invalid_argument(message + got);
+  } else if constexpr (std::floating_point<Got>) {
+    throw std::invalid_argument(message + in_short(got));
   } else {
     using std::to_string;
     throw std::invalid_argument(message + to_string(got));

@@ -236,7 +236,9 @@ class Exposure(Framed):
         if pixels.unit is not None and str(pixels.unit):
             metadata["BUNIT"] = str(pixels.unit)
         offsets = [metadata.get(f"LTV{axis}", 0) for axis in (1, 2)]
-        xy0 = [-int(offset) if offset == int(offset) else 0 for offset in offsets]
+        scales = [metadata.get(f"LTM{axis}_{axis}", 1) for axis in (1, 2)]
+        is_whole = scales == [1, 1] and all(offset == int(offset) for offset in offsets)
+        xy0 = [-int(offset) if is_whole else 0 for offset in offsets]
         image = Image(np.array(pixels.values), xy0=xy0)
         mask = Mask(image.getBBox())
         if pixels.hidden is not None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from astropy.io import fits
     from astropy.wcs import WCS
 
-__all__ = ["WcsCards", "made_wcs", "shift_reference"]
+__all__ = ["WcsCards", "equatorial", "made_wcs", "shift_reference"]
 
 
 class WcsCards:
@@ -51,6 +51,24 @@ class WcsCards:
 def made_wcs(wcs: WCS | WcsCards | None) -> Any:
     """Give a WCS, or None, as it is, and make it where there are its cards."""
     return wcs.wcs if isinstance(wcs, WcsCards) else wcs
+
+
+def equatorial(wcs: WCS, x: Any, y: Any) -> tuple[Any, Any]:
+    """Right ascension and declination of pixels, in degrees.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        With two celestial axes, in either order; of other systems than the equatorial ones
+        positions are converted to ICRS.
+    x, y : array_like, [n]
+        Pixels, counted from 0.
+    """
+    if wcs.wcs.lngtyp.strip() == "RA":
+        values = wcs.pixel_to_world_values(x, y)
+        return values[wcs.wcs.lng], values[wcs.wcs.lat]
+    sky = wcs.pixel_to_world(x, y).icrs
+    return sky.ra.deg, sky.dec.deg
 
 
 def shift_reference(header: fits.Header, offset: tuple[int, int]) -> None:

@@ -53,7 +53,8 @@ def configured_task(
     overrides : sequence of str
         ``name=value``, applied after the file.
     settings : mapping of str to (str, object)
-        Fields of the part that whitens, each with the option that stands for it, and its value.
+        Fields of the part that whitens, each with the option that stands for it, and its value;
+        without an option it is a default that the configuration may change.
     constant : bool
         Whether the run is to use one filter for the frame.
 
@@ -82,7 +83,7 @@ def configured_task(
     with _as_value_error("configuration"):
         for field, (option, value) in settings.items():
             found = getattr(_member(config, part), field)
-            if found != value:
+            if option and found != value:
                 raise click.UsageError(
                     f"{option} contradicts the configuration, in which {part}.{field} is {found}"
                 )

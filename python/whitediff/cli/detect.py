@@ -101,6 +101,8 @@ def _write_fits(table: Table, file: BinaryIO) -> None:
     """Write a table with its units as they are called, whether FITS knows them or not."""
     from astropy.io import fits
 
+    from ..io.header_cards import card_text
+
     units = {name: str(table[name].unit) for name in table.colnames if table[name].unit}
     bare = table.copy()
     bare.meta.clear()
@@ -108,7 +110,9 @@ def _write_fits(table: Table, file: BinaryIO) -> None:
         bare[name].unit = None
     hdu = fits.table_to_hdu(bare)
     for name, value in table.meta.items():
-        hdu.header[f"HIERARCH {name}" if len(name) > 8 else name] = value
+        # Names of files may hold what a card cannot.
+        card = card_text(value) if isinstance(value, str) else value
+        hdu.header[f"HIERARCH {name}" if len(name) > 8 else name] = card
     for name, unit in units.items():
         hdu.columns[name].unit = unit
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)

@@ -18,7 +18,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         text = f"{error.filename}: {error.strerror}"
     elif isinstance(error, OSError) and error.strerror:
-        text = f"cannot write to the terminal, or where its output goes: {error.strerror}"
+        text = f"reading or writing failed: {error.strerror}"
     elif isinstance(error, MemoryError):
         text = "not enough memory"
     elif isinstance(error, JobError):

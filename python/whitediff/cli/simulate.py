@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..covariance import INTERPOLATIONS
 from .files import check_outputs
@@ -101,6 +102,10 @@ def simulate(
     if butler and overwrite:
         raise click.UsageError("--overwrite does not go with --butler: repositories are kept")
     if butler:
+        context = click.get_current_context()
+        for name in options:
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                raise click.UsageError(f"--{name.replace('_', '-')} does not go with --butler")
         _simulate_repository(directory, shape, seed)
         return
     outputs = [directory / name for name in _FILES]

@@ -10,8 +10,8 @@ from ..kernel import Kernel, shifted
 from .afw_fits import has_archive, read_afw_kernel
 from .atomic import replace_file
 from .exposure_fits import read_exposure, write_exposure
-from .file_names import bare, split_name
-from .fits_file import find_image, image_header, open_fits
+from .file_names import split_name
+from .fits_file import find_image, open_fits
 from .hotpants import TABLE_NAME, read_hotpants
 from .kernel_fits import read_kernel_image, read_spatial_kernel, write_kernel
 from .kernel_hdus import KERNEL_NAME
@@ -19,7 +19,7 @@ from .lsst_archive import archive_format, read_archive_kernel
 from .lsst_images import is_json, read_lsst_fits, read_lsst_json
 from .matching_kernel import MatchingKernel
 from .noise_model import read_noise_model, write_noise_model
-from .planes import chosen
+from .planes import chosen, image_header
 from .psfex import is_psfex, read_psfex
 from .reading import reading
 from .sfft import is_sfft, read_sfft
@@ -82,7 +82,7 @@ def _read(
     with open_fits(path) as hdus, reading(path):
         beside = None
         if difference is not None and TABLE_NAME in hdus:
-            beside = image_header(bare(difference))
+            beside = image_header(difference)
         return _of_hdus(hdus, beside, wanted)
 
 

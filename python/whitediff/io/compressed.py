@@ -5,12 +5,14 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from .atomic import writing
 from .reading import ReadError
 
 __all__ = ["plain"]
@@ -47,20 +49,29 @@ def plain(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
     if opener is None:
         yield file
         return
-    with tempfile.NamedTemporaryFile(prefix="whitediff-", suffix=".fits") as copy:
+    # It has no name, and ends with the process.
+    with _temporary() as copy:
         try:
             with opener(file) as stream:
                 piece = stream.read(_PIECE)
                 if not piece.startswith(_BEGINNING):
                     raise ReadError(f"{name} is not a FITS file: its content is none")
                 while piece:
-                    copy.write(piece)
+                    with writing(tempfile.gettempdir()):
+                        copy.write(piece)
                     piece = stream.read(_PIECE)
         except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
             # Of the disk, or told already.
             if isinstance(error, ReadError) or getattr(error, "errno", None) is not None:
                 raise
             raise ReadError(f"{name} is truncated or damaged: {error}") from error
-        copy.flush()
-        with open(copy.name, "rb") as content:
+        with writing(tempfile.gettempdir()):
+            copy.flush()
+        copy.seek(0)
+        with os.fdopen(os.dup(copy.fileno()), "rb") as content:
             yield content
+
+
+def _temporary() -> BinaryIO:
+    with writing(tempfile.gettempdir()):
+        return tempfile.TemporaryFile()

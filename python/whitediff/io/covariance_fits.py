@@ -52,7 +52,10 @@ def read_covariance(path: str | os.PathLike[str], *, psf: Any = None) -> NoiseCo
     with open_fits(file) as hdus, reading(path):
         named = hdus[_NAME] if _NAME in hdus else None
         if named is not None and named.header["NAXIS"] == 3:
-            return _of_a_frame(named, psf)
+            # No two-dimensional one, which could be asked for as any other.
+            if extension is None or extension.name in (_NAME, hdus.index_of(_NAME)):
+                return _of_a_frame(named, psf)
+            named = None
         hdu = named if is_image(named) else find_image(hdus)
         if extension is not None:
             hdu = chosen(hdus, extension)

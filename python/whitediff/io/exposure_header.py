@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Frame", "frame_header", "primary_header", "read_frame"]
 
-_ORIGIN_KEYWORD = re.compile(r"LT[VM]\d(_\d)?|(WCSAXES|C(TYPE|RVAL|RPIX|DELT|UNIT)\d)A")
+_ORIGIN_KEYWORD = re.compile(
+    r"LT[VM]\d(_\d)?|(WCSAXES|C(TYPE|RVAL|RPIX|DELT|UNIT)\d|(PC|CD)\d_\d)A"
+)
 # Keywords that describe an HDU or a file, not the exposure.
 _FILE_KEYWORD = re.compile(
     r"EXTNAME|EXTVER|EXTTYPE|INHERIT|CHECKSUM|DATASUM|BLANK|AR_HDU|(PSF|(SKY)?WCS)_ID|ARCHIVE_ID_.*"
@@ -116,7 +118,11 @@ def _origin(header: fits.Header) -> tuple[tuple[int, int] | None, list[str]]:
     """Origin as the linear WCS "A" has it, or LTV of IRAF; and what cannot be made of these."""
     if header.get("CTYPE1A") == header.get("CTYPE2A") == "LINEAR":
         x0, y0 = (header[f"CRVAL{n}A"] + 1 - header[f"CRPIX{n}A"] for n in (1, 2))
-        return (round(x0), round(y0)), []
+        scales = [header.get(f"CD{n}_{n}A", header.get(f"CDELT{n}A", 1.0)) for n in (1, 2)]
+        if scales == [1, 1] and (x0, y0) == (round(x0), round(y0)):
+            return (round(x0), round(y0)), []
+        said = f"pixels are counted from 0: the linear WCS A has scales {scales}"
+        return (0, 0), [f"{said} and the origin ({x0:g}, {y0:g}), no whole pixels"]
     shifts = [header.get(f"LTV{n}", 0.0) for n in (1, 2)]
     steps = [header.get(f"LTM{n}_{n}", 1.0) for n in (1, 2)]
     if shifts == [0, 0] and steps == [1, 1]:

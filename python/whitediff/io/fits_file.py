@@ -22,7 +22,6 @@ from .reading import ReadError, in_one_line, open_input, reading
 
 __all__ = [
     "find_image",
-    "image_header",
     "is_image",
     "is_plane",
     "native",
@@ -127,25 +126,6 @@ def is_image(hdu: Any) -> bool:
 def find_image(hdus: fits.HDUList) -> Any:
     """First HDU with two-dimensional data, or None."""
     return next((hdu for hdu in hdus if is_image(hdu)), None)
-
-
-def image_header(path: str | os.PathLike[str]) -> fits.Header:
-    """Header of the first image of a file, with the keywords that the primary header adds to it.
-
-    Raises
-    ------
-    OSError
-        If the file is missing, is no FITS file, or is truncated or damaged.
-    ValueError
-        If it has no image.
-    """
-    with open_fits(path) as hdus, reading(path):
-        image = find_image(hdus)
-        if image is None:
-            raise ValueError("a FITS file with an image is expected, got none")
-        header: fits.Header = image.header.copy()
-        header.extend(hdus[0].header, unique=True)
-        return header
 
 
 def native(data: Any, dtype: Any = None) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from astropy.io import fits
 
-__all__ = ["sound_header"]
+__all__ = ["card_text", "sound_header"]
 
 _MAX_SHOWN = 40
 
@@ -20,6 +20,14 @@ _PLAIN = re.compile(
     r" *(/[ -~]*)?"
     r"|(COMMENT |HISTORY |        )[ -~]*"
 )
+
+
+def card_text(value: object) -> str:
+    """Text in the characters that a header can hold, others as Python escapes them."""
+    return "".join(
+        letter if " " <= letter <= "~" else letter.encode("unicode_escape").decode()
+        for letter in str(value)
+    )
 
 
 def sound_header(header: fits.Header) -> tuple[fits.Header, list[str]]:

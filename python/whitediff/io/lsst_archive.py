@@ -18,7 +18,7 @@ from ..exposure import Exposure
 from ..psf import EvaluatedPsf
 from .lsst_exposure import exposure_of, metadata_header, psf_of
 from .matching_kernel import MatchingKernel
-from .reading import reading
+from .reading import open_input, reading
 
 __all__ = [
     "archive_format",
@@ -38,7 +38,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 def archive_format(path: str | os.PathLike[str]) -> str | None:
     """Give the name that lsst-images has for the format of a file: JSON or SDF; None for others."""
-    with open(path, "rb") as file:
+    with open_input(path) as file:
         begin = file.read(64)
     if begin.startswith(_HDF5):
         return "ndf"
@@ -160,7 +160,7 @@ def _serialization(path: str | os.PathLike[str]) -> Any:
 def _reader_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Raise what a reader of another package trips over as an OSError that names the file."""
     name = os.fspath(path)
-    with open(path, "rb"):
+    with open_input(path):
         pass
     try:
         yield

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .conventions import NOISE_WORDS, PLANE_KEYWORDS, ROLES, NoiseKind, Role
-from .file_names import Extension
-from .fits_file import is_image, is_plane
+from astropy.io import fits
 
-__all__ = ["Planes", "chosen", "label_of", "mask_plane", "noise_plane", "planes_of", "role_of"]
+from .conventions import NOISE_WORDS, PLANE_KEYWORDS, ROLES, NoiseKind, Role
+from .file_names import Extension, split_name
+from .fits_file import is_image, is_plane, open_fits
+from .reading import reading
+
+__all__ = [
+    "Planes",
+    "chosen",
+    "image_header",
+    "label_of",
+    "mask_plane",
+    "noise_plane",
+    "planes_of",
+    "role_of",
+]
 
 _UNCERTAINTIES: dict[str, Role] = {
     "StdDevUncertainty": "sigma",
@@ -158,6 +171,23 @@ def mask_plane(hdus: Any, extension: Extension | None = None) -> Any:
     if len(masks) > 1:
         raise ValueError(f"one mask must be asked for, got {_listed(masks, hdus)}")
     return masks[0] if masks else _image(hdus, planes)
+
+
+def image_header(path: str | os.PathLike[str]) -> fits.Header:
+    """Header of the image of a file, with the keywords that the primary header adds to it.
+
+    Raises
+    ------
+    OSError
+        If the file is missing, is no FITS file, or is truncated or damaged.
+    ValueError
+        If it has no image.
+    """
+    file, extension = split_name(path)
+    with open_fits(file) as hdus, reading(path):
+        header: fits.Header = planes_of(hdus, extension).image.header.copy()
+        header.extend(hdus[0].header, unique=True)
+        return header
 
 
 def chosen(hdus: Any, extension: Extension) -> Any:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from ..exposure import Exposure
 from ..whitening import PointSources
+from .file_names import bare
 from .fits_file import open_fits
 from .reading import ContentError, reading
 from .rows import Rows, rows_of_hdu
@@ -39,7 +40,7 @@ def open_point_sources(path: str | os.PathLike[str]) -> Iterator[list[Rows]]:
     ValueError
         If it has no such planes.
     """
-    with open_fits(path) as hdus:
+    with open_fits(bare(path)) as hdus:
         with reading(path):
             names = (_SIGNIFICANCE, _FLUX, _FLUX_ERROR)
             for name in names:

@@ -20,6 +20,7 @@ from ..subtraction.catalogue import is_dipole
 from ..subtraction.files import Subtraction, open_subtraction
 from ..subtraction.masks import left_out_rows
 from ..subtraction.psf import input_psf
+from ..wcs_cards import equatorial
 from ..whitening import Whitening
 from .alarms import expected_by_chance, without_counterpart
 from .drawing import data_uri
@@ -220,7 +221,7 @@ def _rows(after: ExposureRows, seen: Looks, threshold: float) -> list[dict[str, 
 def _sky(after: ExposureRows, x: Floats, y: Floats) -> tuple[Floats, Floats] | None:
     if after.wcs is None or not after.wcs.has_celestial:
         return None
-    ra, dec = after.wcs.pixel_to_world_values(x, y)
+    ra, dec = equatorial(after.wcs, x, y)
     return np.asarray(ra), np.asarray(dec)
 
 

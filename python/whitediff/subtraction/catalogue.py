@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..detection import detect, measure
 from ..io import read_exposure
 from ..io.point_sources import point_source_units, read_point_sources
+from ..wcs_cards import equatorial
 from .masks import FILTER_EDGE, plane_bits
 
 __all__ = ["NEAR", "is_dipole", "mask_flags", "source_table"]
@@ -78,7 +79,7 @@ def source_table(path: Path, threshold: float, positions: Table | None = None) -
     unit = point_source_units(exposure)["PSFFLUX"]
     table["flux"].unit = table["flux_error"].unit = unit
     if exposure.wcs is not None and exposure.wcs.has_celestial:
-        sky = exposure.wcs.pixel_to_world_values(table["x"], table["y"])
+        sky = equatorial(exposure.wcs, np.asarray(table["x"]), np.asarray(table["y"]))
         for name, values, n in zip(("ra", "dec"), sky, (2, 3), strict=True):
             table.add_column(values, name=name, index=n)
             table[name].unit = "deg"

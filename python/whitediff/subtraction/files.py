@@ -137,15 +137,14 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
         images differ in shape; if the user and the files contradict each other.
     """
     with ExitStack() as files:
+        named = [(image.file, image.mask) for image in job.images.values()]
+        # One file may be several inputs, each with a mask of its own.
         exposures = {
-            path: files.enter_context(open_exposure(path, mask))
-            for path, mask in (
-                {image.file: image.mask for image in job.images.values()}
-                | {job.difference: job.difference_mask}
-            ).items()
+            name: files.enter_context(open_exposure(*name))
+            for name in dict.fromkeys([*named, (job.difference, job.difference_mask)])
         }
-        whole = exposures[job.difference]
-        for path, exposure in exposures.items():
+        whole = exposures[job.difference, job.difference_mask]
+        for (path, _), exposure in exposures.items():
             if exposure.shape != whole.shape:
                 raise ValueError(
                     f"the images must be on one pixel grid: {job.difference} has {_size(whole)} "
@@ -162,26 +161,26 @@ def open_subtraction(job: Job) -> Iterator[Subtraction]:
         filled = _filled(whole.image)
         yield Subtraction(
             difference=blank_where_missing(whole, no_value_planes, filled),
-            **_made(job, exposures),
+            **_made(job, whole, [exposures[name] for name in named]),
             no_value_planes=no_value_planes,
             filled=filled,
         )
 
 
-def _made(job: Job, exposures: Mapping[Path, ExposureRows]) -> dict[str, Any]:
-    """Fields of a subtraction that say how it was made."""
+def _made(job: Job, difference: ExposureRows, images: Sequence[ExposureRows]) -> dict[str, Any]:
+    """Fields of a subtraction that say how it was made, of the images in the order of the job."""
     made: dict[str, Any] = {"pair": None, "components": {}, "grid": None, "notes": []}
-    xy0 = exposures[job.difference].xy0
+    xy0 = difference.xy0
     if job.combined:
-        components, notes = _combined(job, exposures)
+        components, notes = _combined(job, xy0, images)
         return made | {"components": components, "notes": notes}
     if job.science is None or job.template is None or job.kernel is None:
         return made
     matching = read_kernel(job.kernel, difference=job.difference)
-    science, template = exposures[job.science], exposures[job.template]
+    science, template = images
     if isinstance(matching.kernel, RegionKernel):
-        made["grid"] = matching.kernel.grid(exposures[job.difference].shape)
-    convd = str(exposures[job.difference].metadata.get("CONVD"))
+        made["grid"] = matching.kernel.grid(difference.shape)
+    convd = str(difference.metadata.get("CONVD"))
     stated = matching.convolved or _SFFT_CONVOLVED.get(convd)
     known: Convolved | None = _agreed("convolved", job.convolved, stated, job.kernel)
     scale = _agreed("scale", job.scale, matching.scale, job.kernel)
@@ -211,11 +210,10 @@ def _made(job: Job, exposures: Mapping[Path, ExposureRows]) -> dict[str, Any]:
 
 
 def _combined(
-    job: Job, exposures: Mapping[Path, ExposureRows]
+    job: Job, xy0: tuple[int, int], images: Sequence[ExposureRows]
 ) -> tuple[dict[str, Component], list[str]]:
     components, notes = {}, []
-    xy0 = exposures[job.difference].xy0
-    for name, given in job.images.items():
+    for (name, given), image in zip(job.images.items(), images, strict=True):
         kernels = []
         for path in given.kernels:
             matching = read_kernel(path)
@@ -224,9 +222,7 @@ def _combined(
             if matching.scale not in (None, 1.0):
                 notes.append(f"{path}: its scale, {matching.scale:g}, is not used: weights have it")
             kernels.append(_placed(matching.kernel, matching.origin, xy0))
-        components[name] = Component(
-            exposures[given.file], kernels, given.weight, given.variance_factor
-        )
+        components[name] = Component(image, kernels, given.weight, given.variance_factor)
     return components, list(dict.fromkeys(notes))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from astropy.io import fits
 
 from .._core import __version__
+from ..io.header_cards import card_text
 from .facts import VERSION_KEYWORD, Facts
 from .files import Subtraction
 from .inputs import Inputs
@@ -38,7 +39,7 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
     cards: dict[str, Any] = {
         VERSION_KEYWORD: (__version__, "version of whitediff"),
         # Names of files may leave no room for a comment.
-        "WDDIFF": _text(job.difference),
+        "WDDIFF": card_text(job.difference),
         "WDMODE": (job.options.mode, "white difference, or score (detection) image"),
         "WDVAR": (job.options.propagation, "propagation of the variance plane"),
         "WDCOV": _remaining(job),
@@ -54,9 +55,9 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
     pair = subtraction.pair
     if pair is not None:
         cards |= {
-            "WDSCI": _text(job.science),
-            "WDTEMPL": _text(job.template),
-            "WDKERN": _text(job.kernel),
+            "WDSCI": card_text(job.science),
+            "WDTEMPL": card_text(job.template),
+            "WDKERN": card_text(job.kernel),
             "WDCONV": (pair.convolved, "image that was convolved"),
         }
         if job.shared_variance:
@@ -73,14 +74,14 @@ def whitened_header(job: Job, inputs: Inputs, facts: Facts) -> fits.Header:
         header[keyword] = card
     header.add_history(f"Noise whitened by whitediff {__version__}, keywords WD...")
     for name, source in inputs.noise.items():
-        header.add_history(_text(f"Variance of the {name} image: {source.description}"))
+        header.add_history(card_text(f"Variance of the {name} image: {source.description}"))
     for assumption in assumptions(job, inputs):
-        header.add_history(_text(assumption[0].upper() + assumption[1:]))
+        header.add_history(card_text(assumption[0].upper() + assumption[1:]))
     # What was mended of the difference stands there since it was read.
     written = "".join(header["HISTORY"])
     for note in file_notes(job, inputs):
         if note.partition(": ")[2] not in written:
-            header.add_history(_text(note))
+            header.add_history(card_text(note))
     return header
 
 
@@ -88,14 +89,14 @@ def _of_combination(job: Job, subtraction: Subtraction) -> dict[str, Any]:
     """Cards of what is no difference of a pair of images with one scale."""
     if not job.combined:
         return {
-            "WDSCI": _text(job.science),
-            "WDTEMPL": _text(job.template),
-            "WDKERN": _text(job.kernel),
+            "WDSCI": card_text(job.science),
+            "WDTEMPL": card_text(job.template),
+            "WDKERN": card_text(job.kernel),
             "WDCONV": ("both", "image that was convolved"),
         }
     cards: dict[str, Any] = {"WDINPUTS": (len(job.combined), "images that were combined")}
     for n, component in enumerate(subtraction.components.values(), 1):
-        cards[f"WDIN{n}"] = _text(job.combined[n - 1].file)
+        cards[f"WDIN{n}"] = card_text(job.combined[n - 1].file)
         cards[f"WDWT{n}"] = (component.weight, "its weight")
     return cards
 
@@ -104,9 +105,4 @@ def _remaining(job: Job) -> tuple[str, str]:
     given = job.remaining
     if isinstance(given, str):
         return given, "what remains: auto, measured, none or given"
-    return "given", _text(given if isinstance(given, Path) else "in memory")
-
-
-def _text(value: Any) -> str:
-    """Text in the characters that a FITS header can hold."""
-    return str(value).encode("ascii", "backslashreplace").decode()
+    return "given", card_text(given if isinstance(given, Path) else "in memory")

@@ -10,6 +10,7 @@ from ..io.beside import mask_beside, noise_beside
 from ..io.packing import added_variance
 from .inputs import Inputs
 from .job import Job
+from .masks import FILTER_EDGE, with_filter_edge
 
 __all__ = ["assumptions", "file_notes"]
 
@@ -24,7 +25,7 @@ def assumptions(job: Job, inputs: Inputs) -> list[str]:
     inputs : Inputs
         What the files hold.
     """
-    return [*_of_subtraction(inputs), *_of_noise(job, inputs), *_of_output(job)]
+    return [*_of_subtraction(inputs), *_of_noise(job, inputs), *_of_output(job, inputs)]
 
 
 def file_notes(job: Job, inputs: Inputs) -> list[str]:
@@ -91,7 +92,9 @@ def _of_subtraction(inputs: Inputs) -> Iterator[str]:
         yield f"pixels of exactly {value:g} have no value: they recur improbably often"
 
 
-def _of_output(job: Job) -> Iterator[str]:
+def _of_output(job: Job, inputs: Inputs) -> Iterator[str]:
+    if FILTER_EDGE not in with_filter_edge(inputs.subtraction.difference.mask_planes):
+        yield f"the mask has no bit for the plane {FILTER_EDGE}: edges of filters are not marked"
     if job.compress:
         yield (
             f"the image is stored in steps of its noise / {job.compress:g}, dithered: this adds "

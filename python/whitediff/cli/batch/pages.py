@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 import click
@@ -45,13 +46,17 @@ def with_pages(manifest: Manifest, folder: Path, results: Path, *, overwrite: bo
         raise click.UsageError(f"'{index}' exists: give --overwrite to replace it")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    digits = len(str(len(manifest.rows)))
     # The same directory for every worker.
     place = Path(os.path.abspath(folder))
-    rows = [
-        replace(row, report=row.report or place / f"{n:0{digits}d}-{row.output.stem}.html")
-        for n, row in enumerate(manifest.rows, 1)
-    ]
+    taken = {_INDEX}
+    rows = []
+    for row in manifest.rows:
+        # Rows that come to the manifest later leave the pages of others where they are.
+        endings = chain([""], (f"-{n}" for n in count(2)))
+        names = (f"{row.output.stem}{ending}.html" for ending in endings)
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        rows.append(replace(row, report=row.report or place / name))
     return replace(manifest, rows=rows)
 
 

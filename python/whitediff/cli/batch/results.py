@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ..tables import read_table
 from .file_state import is_same
 from .manifest import Manifest, rows_of
 from .row import Finished
-from .row_job import RowJob
+from .row_job import RowJob, chosen_covariance
 
 __all__ = ["RESULT_COLUMNS", "Results"]
 
@@ -189,10 +190,11 @@ class Results:
             if facts["status"] != _WAITING:
                 self._tried.add(n)
             # A failure stays on record until the row has been tried again.
+            asked = replace(row, covariance=chosen_covariance(row, self._settings))
             if (
                 facts["status"] == _FAILED
                 or facts["status"] == _DONE
-                and _is_up_to_date(row, facts)
+                and _is_up_to_date(asked, facts)
             ):
                 self._facts[n] = facts
 

@@ -86,11 +86,13 @@ def _task(job: RowJob) -> Any:
 
     settings = task_settings(
         # The default leaves it to the configuration.
-        variance="full" if job.options.variance == "full" else None,
-        threads=job.options.n_threads,
+        variance="full" if job.options.variance == "full" and job.options.mode != "score" else None,
+        threads=None,
         covariance=job.covariance,
         ignore_planes=job.ignore_planes,
     )
+    # A share of the cores, which the configuration may change.
+    settings["nThreads"] = ("", job.options.n_threads)
     constant = not job.options.spatially_varying
     return configured_task(job.config, job.overrides, settings, constant=constant)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...subtraction import Job
+from ...subtraction.colour import Remaining
+from ..covariance import default_covariance, remaining
 from ..figure import check_figure, check_report
 
-__all__ = ["RowJob", "check_extras"]
+__all__ = ["RowJob", "check_extras", "chosen_covariance"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,17 @@ class RowJob(Job):
     def image_alone(self) -> RowJob:
         """The same without what is written besides."""
         return replace(self, plot=None, report=None, was_tried=False)
+
+
+def chosen_covariance(row: RowJob, settings: Mapping[str, Any]) -> Remaining | Path | None:
+    """What remains of the colour: as the row says, or all rows, or the task, or nobody."""
+    if row.covariance is not None:
+        return row.covariance
+    if settings["covariance"]:
+        return remaining(settings["covariance"], Path())
+    if row.takes_task:
+        return None
+    return default_covariance(blind=row.is_blind, preconvolved=settings["preconvolved"])
 
 
 def check_extras(rows: Iterable[RowJob]) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ...options import WhitenOptions
-from ...subtraction.colour import Remaining
-from ..covariance import default_covariance, remaining
 from .display import display
 from .manifest import Manifest
 from .results import Results
 from .row import Finished
-from .row_job import RowJob
+from .row_job import chosen_covariance
 
 __all__ = ["run_batch"]
 
@@ -70,7 +67,7 @@ def run_batch(
             ignore_planes=settings["ignore_planes"],
             no_value_planes=settings["no_value_planes"],
             options=options,
-            covariance=_covariance(manifest.rows[n], settings),
+            covariance=chosen_covariance(manifest.rows[n], settings),
             overwrite=overwrite,
             batch=results.batch,
             was_tried=results.was_tried(n),
@@ -105,14 +102,3 @@ def run_batch(
                 results.save_now_and_then()
         finally:
             results.save()
-
-
-def _covariance(row: RowJob, settings: Mapping[str, Any]) -> Remaining | Path | None:
-    """What remains of the colour: as the row says, or all rows, or the task, or nobody."""
-    if row.covariance is not None:
-        return row.covariance
-    if settings["covariance"]:
-        return remaining(settings["covariance"], Path())
-    if row.takes_task:
-        return None
-    return default_covariance(blind=row.is_blind, preconvolved=settings["preconvolved"])
