@@ -147,25 +147,19 @@ def _between(
     rows, columns = (at[:, np.newaxis] + _REACH + taps for at in (row, column))
     stamps = padded[rows[:, :, np.newaxis], columns[:, np.newaxis, :]].astype(np.float64)
     # A pixel that is not moved along an axis needs no neighbours there.
-    needed = _is_needed(dy)[:, :, np.newaxis] & _is_needed(dx)[:, np.newaxis, :]
+    in_y, in_x = (_weights(offset, _REACH) != 0 for offset in (dy, dx))
+    needed = in_y[:, :, np.newaxis] & in_x[:, np.newaxis, :]
     distance = np.maximum(abs(taps)[:, np.newaxis], abs(taps))
     lacking = np.where(needed & ~np.isfinite(stamps), distance, _REACH + 1)
     reach = lacking.min(axis=(1, 2), initial=_REACH + 1) - 1
     moved = np.full(len(row), np.nan)
     for r in np.unique(reach[reach >= 0]):
         here, inner = reach == r, slice(_REACH - r, _REACH + r + 1)
-        in_y, in_x = (_weights(offset[here], r) for offset in (dy, dx))
-        weights = in_y[:, :, np.newaxis] * in_x[:, np.newaxis, :]
+        of_y, of_x = (_weights(offset[here], r) for offset in (dy, dx))
+        weights = of_y[:, :, np.newaxis] * of_x[:, np.newaxis, :]
         values = stamps[here][:, inner, inner]
         moved[here] = np.where(weights != 0, values * weights, 0.0).sum(axis=(1, 2))
     return moved
-
-
-def _is_needed(offset: Positions) -> npt.NDArray[np.bool_]:
-    """Which pixels a polynomial goes through to an offset: a whole number is one of them."""
-    taps = np.arange(-_REACH, _REACH + 1)
-    needed: npt.NDArray[np.bool_] = (offset[:, np.newaxis] != 0) | (taps == 0)
-    return needed
 
 
 def _weights(offset: Positions, reach: int) -> Positions:

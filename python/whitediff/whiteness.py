@@ -220,7 +220,7 @@ def whiteness(
     bits = masks["mask"]
     if bits is not None:
         usable &= (bits & ignore) == 0
-    noise, usable, filled = _without_fill(pixels, plane, usable, n_threads)
+    noise, usable, filled = _noise_without_fill(pixels, plane, usable, n_threads)
     longest = max(max_lag, NOISE_REACH)
     found = _core.autocovariance(noise, usable, longest, n_threads)
     is_known = found.far_pairs > 0 and (found.pairs > 0).all()
@@ -258,7 +258,7 @@ def sampled_whiteness(
         usable &= ~_stacked(ignored, meshes, np.True_)
     boxes = np.array(_stack(meshes), np.int32)
     try:
-        noise, usable, filled = _without_fill(pixels, plane, usable, n_threads)
+        noise, usable, filled = _noise_without_fill(pixels, plane, usable, n_threads)
         found, _ = _core.autocovariances(noise, usable, boxes, 1, n_threads, False)
     except ValueError:
         return None
@@ -287,7 +287,7 @@ def _stacked(
     return stacked
 
 
-def _without_fill(
+def _noise_without_fill(
     pixels: FloatImage, plane: float | FloatImage, usable: npt.NDArray[np.bool_], n_threads: int
 ) -> tuple[FloatImage, npt.NDArray[np.bool_], dict[float, int]]:
     """Pixels in units of their noise, which of them are noise, and what fills others."""
